@@ -1,0 +1,53 @@
+# Two commands: `make demo` simulates the study and runs the whole workflow, `make test` runs the tests.
+# Both set up .venv first; nothing else needs to be installed by hand.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+CORES ?= $(shell $(PYTHON) -c "import os; print(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count())")
+# One BLAS thread per process: the workers already use every core.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.PHONY: help demo test test-full check format bench lock clean
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'rsconn needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...')"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: $(READY)  ## simulate the study, run everything, end at results/report.html
+	$(BIN)/rsconn demo --cores $(CORES)
+
+test: $(READY)  ## the tests that CI runs
+	$(BIN)/python -m pytest -m "not slow"
+
+test-full: $(READY)  ## every test, slow ones too
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## every lint gate
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/codespell
+	$(BIN)/python tests/lint_workflow.py
+
+format: $(READY)  ## rewrite the code in the house style
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+bench: $(READY)  ## measure speed and memory as ratios in one run
+	$(BIN)/python benchmarks/run.py
+
+lock:  ## refresh requirements.lock (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock
+
+clean:  ## remove everything that make made
+	rm -rf .venv results data/demo .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist

@@ -1,0 +1,1 @@
+"""Reading and writing: BIDS names, images, confounds, tables."""

@@ -1,0 +1,1 @@
+"""Arrays in, frozen results out: estimators, permutation, families, Bayes factors, power."""

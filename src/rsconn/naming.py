@@ -1,0 +1,85 @@
+"""BIDS entities in file names, participant ids and edge names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# BIDS order of entities; rsconn's own outputs use the last four.
+ENTITY_ORDER = (
+    "sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part",
+    "space", "res", "den", "seg", "seed", "stat", "desc",
+)  # fmt: skip
+RUN_ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part")
+
+_ENTITY = re.compile(r"^([a-zA-Z]+)-([a-zA-Z0-9+.]+)$")
+
+
+def parse_entities(name: str) -> tuple[dict[str, str], str, str]:
+    """Split a BIDS file name into entities, suffix and extension.
+
+    Parameters
+    ----------
+    name : str
+        File name without folders, such as ``sub-01_task-rest_desc-preproc_bold.nii.gz``.
+
+    Returns
+    -------
+    entities : dict of str to str
+        Entity to label, in the order of the name.
+    suffix : str
+        What follows the last underscore, such as ``bold``.
+    extension : str
+        From the first dot after the suffix, such as ``.nii.gz``.
+
+    Examples
+    --------
+    >>> parse_entities("sub-01_task-rest_bold.nii.gz")
+    ({'sub': '01', 'task': 'rest'}, 'bold', '.nii.gz')
+    """
+    *parts, last = name.split("_")
+    suffix, dot, extension = last.partition(".")
+    entities = {}
+    for part in parts:
+        match = _ENTITY.match(part)
+        if match:
+            entities[match[1]] = match[2]
+    return entities, suffix, dot + extension
+
+
+def format_name(entities: Mapping[str, str], suffix: str, extension: str) -> str:
+    """Join entities in BIDS order with a suffix and an extension.
+
+    Examples
+    --------
+    >>> format_name({"task": "rest", "sub": "01", "stat": "mean"}, "timeseries", ".tsv")
+    'sub-01_task-rest_stat-mean_timeseries.tsv'
+    """
+    known = [key for key in ENTITY_ORDER if key in entities]
+    other = [key for key in entities if key not in ENTITY_ORDER]
+    # entities that this table does not know stand before the ones that describe a derivative
+    head = [key for key in known if key in RUN_ENTITIES] + other
+    tail = [key for key in known if key not in RUN_ENTITIES]
+    return "_".join([*(f"{key}-{entities[key]}" for key in head + tail), suffix]) + extension
+
+
+def format_run(entities: Mapping[str, str]) -> str:
+    """Name a run by the entities that tell acquisitions apart, such as ``sub-01_ses-1_task-rest_run-2``."""
+    return "_".join(f"{key}-{entities[key]}" for key in RUN_ENTITIES if key in entities)
+
+
+def format_participant_id(label: str) -> str:
+    """Return ``sub-<label>`` whether or not the label already starts with ``sub-``.
+
+    Examples
+    --------
+    >>> format_participant_id("01"), format_participant_id("sub-01")
+    ('sub-01', 'sub-01')
+    """
+    text = label.strip()
+    return text if text.startswith("sub-") else f"sub-{text}"
+
+
+def format_edge(first: str, second: str) -> str:
+    """Name an edge, such as ``LAI-dmPFC``; the order is that of the config."""
+    return f"{first}-{second}"

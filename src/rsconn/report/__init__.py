@@ -1,0 +1,1 @@
+"""Figures and the page: draw and print result tables, compute nothing."""

@@ -1,0 +1,1 @@
+"""Arrays in, arrays or frozen results out: weights, extraction, projection, connectivity, quality."""

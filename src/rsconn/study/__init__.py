@@ -1,0 +1,1 @@
+"""The study: cohort, exclusion ledger, designs, verdicts and the tables behind the figures."""
