@@ -1,0 +1,37 @@
+# rsconn: does this dataset support what the study said?
+#
+# The table of contents. Each stage is one file in workflow/rules, in the order below; what there is to do (which
+# runs, which ROIs, which claims) is worked out once, in rsconn.steps.plan, from the config.
+#
+#   snakemake --cores all                            the demo study (config/config.yaml)
+#   snakemake --cores all --configfile my.yaml       your own
+
+import snakemake.exceptions
+from snakemake.utils import min_version
+
+from rsconn.errors import UserError
+from rsconn.steps.plan import make_plan
+
+min_version("9.15")
+
+try:
+    PLAN = make_plan(workflow.configfiles)
+except UserError as error:
+    raise snakemake.exceptions.WorkflowError(str(error))
+
+
+workdir: PLAN.output_dir
+
+
+include: "workflow/rules/extract.smk"
+include: "workflow/rules/denoise.smk"
+include: "workflow/rules/connect.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/infer.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "report.html",

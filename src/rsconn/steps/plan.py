@@ -1,0 +1,220 @@
+"""What there is to do, worked out once from the config: runs, batches, and the values each rule depends on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rsconn.errors import SettingsError
+from rsconn.files.bids import Run, find_parcellated_runs, find_runs
+from rsconn.provenance import compute_code_digest
+from rsconn.settings.config import Config, read_config
+
+# Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
+LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
+COHORT_TABLES = ("cohort", "edges", "exclusions", "flow", "quality", "coverage", "scores")
+CLAIM_TABLES = ("claims", "sensitivity")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The config and the runs it selects, in the form that the rules ask for.
+
+    Attributes
+    ----------
+    config : Config
+        Validated settings.
+    runs : tuple of Run
+        Every run found, in the order of its name.
+    """
+
+    config: Config
+    runs: tuple[Run, ...]
+
+    cohort_tables = COHORT_TABLES
+    group_tables = (*COHORT_TABLES, *CLAIM_TABLES)
+
+    @property
+    def output_dir(self) -> str:
+        """Absolute folder of the results."""
+        return str(self.config.output_dir)
+
+    @property
+    def config_file(self) -> str:
+        """Absolute path of the config."""
+        return str(self.config.path)
+
+    @property
+    def parcellated(self) -> bool:
+        """Whether the dataset holds ROI series already, so nothing is extracted."""
+        return bool(self.config.input.parcellated)
+
+    @cached_property
+    def batches(self) -> dict[str, tuple[Run, ...]]:
+        """Batch name to runs; the people of one batch share one job."""
+        size = self.config.batch_size
+        groups = [self.runs[start : start + size] for start in range(0, len(self.runs), size)]
+        return {f"batch-{number:03d}": group for number, group in enumerate(groups, start=1)}
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Names of the figures."""
+        from rsconn.study.figure_data import FIGURE_NAMES
+
+        return tuple(FIGURE_NAMES)
+
+    def list_runs(self, batch: str) -> list[dict[str, Any]]:
+        """Return a batch's runs as plain values."""
+        return [run.to_dict() for run in self.batches[batch]]
+
+    def list_image_files(self, batch: str) -> list[str]:
+        """Return the images, masks and ROI files that a batch reads."""
+        files = [path for run in self.batches[batch] for path in (run.bold, run.mask) if path]
+        return [str(path) for path in (*files, *list_roi_files(self.config))]
+
+    def list_extract_records(self, batch: str) -> list[str]:
+        """Return the record that denoising waits for; none if the dataset is parcellated."""
+        return [] if self.parcellated else [f"work/extract/{batch}.json"]
+
+    def list_confound_files(self, batch: str) -> list[str]:
+        """Return the confounds, sidecars and given ROI series that a batch reads."""
+        files = [
+            path
+            for run in self.batches[batch]
+            for path in (run.confounds, run.confounds_json, run.timeseries)
+            if path
+        ]
+        return [str(path) for path in files]
+
+    @property
+    def table_files(self) -> list[str]:
+        """Participants and phenotype tables."""
+        return [str(path) for path in (self.config.input.participants, *self.config.input.phenotype)]
+
+    @property
+    def extract_settings(self) -> dict[str, Any]:
+        """Values that extraction depends on."""
+        config = self.config
+        return {
+            "set_name": config.rois.name,
+            "space": config.rois.space,
+            "rois": [roi.model_dump(mode="json") for roi in config.rois.rois],
+            "smoothing_fwhm_mm": config.denoising.smoothing_fwhm_mm,
+            "t_r": config.input.t_r,
+        }
+
+    @property
+    def denoise_settings(self) -> dict[str, Any]:
+        """Values that denoising depends on."""
+        config = self.config
+        return {
+            "set_name": config.rois.name,
+            "columns": {roi.name: roi.column for roi in config.rois.rois if roi.column},
+            "denoised": config.input.denoised if self.parcellated else False,
+            "t_r": config.input.t_r,
+            "denoising": config.denoising.model_dump(mode="json"),
+            "censoring": config.censoring.model_dump(mode="json"),
+        }
+
+    @property
+    def connect_settings(self) -> dict[str, Any]:
+        """Values that connectivity depends on."""
+        config = self.config
+        return {
+            "set_name": config.rois.name,
+            "edges": [[edge.first, edge.second] for edge in config.edges],
+            "kind": config.connectivity.kind,
+            "min_coverage": config.quality.min_coverage,
+            "band_hz": [config.denoising.high_pass_hz, config.denoising.low_pass_hz],
+        }
+
+    @property
+    def cohort_settings(self) -> dict[str, Any]:
+        """Values that the cohort depends on."""
+        config = self.config
+        return {
+            "input": config.input.model_dump(mode="json"),
+            "sessions": config.sessions,
+            "edges": [edge.name for edge in config.edges],
+            "groups": config.groups.model_dump(mode="json") if config.groups else None,
+            "scores": {name: score.model_dump(mode="json") for name, score in config.scores.items()},
+            "covariates": config.covariates.model_dump(mode="json"),
+            "censoring": config.censoring.model_dump(mode="json"),
+            "quality": config.quality.model_dump(mode="json"),
+        }
+
+    @property
+    def infer_settings(self) -> dict[str, Any]:
+        """Values that the verdicts depend on."""
+        config = self.config
+        return {
+            "claims": [claim.model_dump(mode="json") for claim in config.claims],
+            "covariates": config.covariates.model_dump(mode="json"),
+            "groups": config.groups.model_dump(mode="json") if config.groups else None,
+            "inference": config.inference.model_dump(mode="json"),
+            "circular": config.rois.circular.model_dump(mode="json") if config.rois.circular else None,
+        }
+
+    @property
+    def report_settings(self) -> dict[str, Any]:
+        """Values that the report prints."""
+        return self.config.model_dump(mode="json", exclude={"path", "output_dir", "batch_size"})
+
+    def digest_code(self, step: str) -> str:
+        """Digest the code behind a step, so that an edit reruns what uses it."""
+        return compute_code_digest(f"rsconn.steps.{step}")
+
+
+def make_plan(config_files: Sequence[Path]) -> Plan:
+    """Read the one config and find its runs.
+
+    Parameters
+    ----------
+    config_files : sequence of Path
+        What ``--configfile`` named; empty for the demo study.
+
+    Raises
+    ------
+    SettingsError
+        If more than one config is named: two are never merged, because what a study did must stand in one file.
+    UserError
+        If the config or the dataset cannot be used.
+    """
+    if len(config_files) > 1:
+        names = ", ".join(str(path) for path in config_files)
+        raise SettingsError(f"--configfile: {len(config_files)} files named ({names}); one was needed")
+    launched = Path(os.environ.setdefault(LAUNCH_FOLDER, str(Path.cwd())))
+    path = Path(config_files[0]) if config_files else find_house() / "config" / "config.yaml"
+    config = read_config(launched / path, launched=launched)
+    return Plan(config, find_config_runs(config))
+
+
+def find_config_runs(config: Config) -> tuple[Run, ...]:
+    """Find the runs that a config's filters select, whichever door they come in by."""
+    if config.input.parcellated:
+        return find_parcellated_runs(config.input.parcellated, config.input.filters)
+    return find_runs(config.input.derivatives, config.input.filters)
+
+
+def list_roi_files(config: Config) -> list[Path]:
+    """Return the mask, atlas, label and map files of the ROI set, each once."""
+    files: dict[Path, None] = {}
+    for roi in config.rois.rois:
+        if roi.mask:
+            files[roi.mask] = None
+        if roi.atlas:
+            files.update(dict.fromkeys(path for path in (roi.atlas.image, roi.atlas.labels_tsv) if path))
+        if roi.map:
+            files[roi.map.image] = None
+    return list(files)
+
+
+def find_house() -> Path:
+    """Return the folder that holds Snakefile, workflow/ and config/: the checkout, or inside the wheel."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "house"
+    return installed if installed.is_dir() else package.parents[1]

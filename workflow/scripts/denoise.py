@@ -1,0 +1,15 @@
+"""Adapter of the rule `denoise`."""
+
+from pathlib import Path
+
+from rsconn.steps.job_log import write_job_log
+
+with write_job_log(snakemake.log[0]):
+    from rsconn.steps.denoise import denoise
+
+    denoise(
+        Path(snakemake.output.record),
+        before=[Path(path) for path in snakemake.input.record],
+        runs=snakemake.params.runs,
+        settings=snakemake.params.settings,
+    )
