@@ -1,0 +1,165 @@
+"""The primary estimators, one per claim, and what follows from an estimate: p, TOST, intervals.
+
+Every test and interval refers (estimate - null) / std_error to Student's t with the estimate's dof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from rsconn.inference.model import Geometry, Model, make_geometry, project_out
+
+Alternative = Literal["two-sided", "greater", "less"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One estimated coefficient.
+
+    Parameters
+    ----------
+    estimator : str
+        How it was estimated, such as ``welch`` or ``ols_hc3``.
+    estimate : float
+        In units of the outcome (contrast: a - b, adjusted; slope: per unit of the predictor).
+    std_error, dof, statistic : float
+        ``statistic = estimate / std_error``, referred to t(dof).
+    n : int
+        Rows used.
+    n_a, n_b : int or None
+        Rows per group of a contrast.
+    """
+
+    estimator: str
+    estimate: float
+    std_error: float
+    dof: float
+    statistic: float
+    n: int
+    n_a: int | None = None
+    n_b: int | None = None
+
+
+def make_estimate(model: Model, estimator: str, value: float, std_error: float, dof: float) -> Estimate:
+    """Complete an estimate with its statistic and the model's counts."""
+    statistic = value / std_error
+    if model.kind != "contrast":
+        return Estimate(estimator, value, std_error, dof, statistic, model.n)
+    n_a = int(model.in_a.sum())
+    return Estimate(estimator, value, std_error, dof, statistic, model.n, n_a, model.n - n_a)
+
+
+def estimate_model(model: Model) -> Estimate:
+    """Estimate the tested coefficient by the model's primary estimator.
+
+    The model must have passed :func:`rsconn.inference.model.check_model`.
+
+    Examples
+    --------
+    >>> outcome, group = np.array([4.0, 6, 8, 1, 2, 3]), np.array([1.0, 1, 1, 0, 0, 0])
+    >>> model = Model(outcome, group, np.ones((6, 1)), "contrast", "welch", np.arange(6))
+    >>> estimate = estimate_model(model)
+    >>> print(f"{estimate.estimate:.1f} {estimate.statistic:.4f} {estimate.dof:.4f}")
+    4.0 3.0984 2.9412
+    """
+    if model.estimator == "welch":
+        return estimate_welch(model)
+    return estimate_ols_hc3(model)
+
+
+def estimate_welch(model: Model) -> Estimate:
+    """Difference of two means without assuming equal variances.
+
+    SE^2 = s_a^2/n_a + s_b^2/n_b, dof = SE^4 / (s_a^4/(n_a^2 (n_a - 1)) + s_b^4/(n_b^2 (n_b - 1))).
+
+    References
+    ----------
+    Welch (1947), Biometrika 34:28-35. R: ``t.test(y ~ g)``.
+    """
+    a, b = model.outcome[model.in_a], model.outcome[~model.in_a]
+    share_a, share_b = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
+    variance = share_a + share_b
+    dof = variance**2 / (share_a**2 / (a.size - 1) + share_b**2 / (b.size - 1))
+    return make_estimate(model, "welch", float(a.mean() - b.mean()), float(np.sqrt(variance)), float(dof))
+
+
+def estimate_ols_hc3(model: Model) -> Estimate:
+    """Least squares with the HC3 variance and t(n - k).
+
+    With d the tested column after the nuisance is projected out, e the residuals and h the leverages:
+    theta = d'y / d'd and Var(theta) = sum_i d_i^2 e_i^2 / (1 - h_i)^2 / (d'd)^2.
+
+    References
+    ----------
+    MacKinnon & White (1985), J Econometrics 29:305-325; Long & Ervin (2000), Am Stat 54:217-224.
+    R: ``coeftest(lm(...), vcovHC(..., "HC3"))``.
+    """
+    geometry = make_geometry(model)
+    value, residuals = fit_direction(model, geometry)
+    meat = (geometry.direction * residuals / (1 - geometry.leverage)) ** 2
+    std_error = float(np.sqrt(meat.sum()) / geometry.information)
+    return make_estimate(model, "ols_hc3", value, std_error, model.n - model.n_parameters)
+
+
+def estimate_ols(model: Model) -> Estimate:
+    """Least squares with the classical variance s^2 / d'd and t(n - k); effect sizes and oracles use it.
+
+    References
+    ----------
+    R: ``summary(lm(...))``.
+    """
+    geometry = make_geometry(model)
+    value, residuals = fit_direction(model, geometry)
+    dof = model.n - model.n_parameters
+    std_error = float(np.sqrt(residuals @ residuals / dof / geometry.information))
+    return make_estimate(model, "ols", value, std_error, dof)
+
+
+def fit_direction(model: Model, geometry: Geometry) -> tuple[float, np.ndarray]:
+    """Return the least-squares coefficient of the tested column and the residuals (n,) of the whole model."""
+    value = float(geometry.direction @ model.outcome / geometry.information)
+    return value, project_out(model.outcome, geometry.basis)
+
+
+def compute_p(estimate: Estimate, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
+    """P value of theta = null, or of theta <= null (``greater``), or of theta >= null (``less``)."""
+    t = (estimate.estimate - null) / estimate.std_error
+    if alternative == "two-sided":
+        return float(2 * special.stdtr(estimate.dof, -abs(t)))
+    return float(special.stdtr(estimate.dof, -t if alternative == "greater" else t))
+
+
+def compute_tost_p(estimate: Estimate, bound: float) -> float:
+    """P value of |theta| >= bound: the larger of two one-sided tests.
+
+    References
+    ----------
+    Schuirmann (1987), J Pharmacokinet Biopharm 15:657-680; Lakens (2017), Soc Psychol Personal Sci 8:355-362.
+    """
+    return max(compute_p(estimate, -bound, "greater"), compute_p(estimate, bound, "less"))
+
+
+def compute_minimum_effect_p(estimate: Estimate, bound: float) -> float:
+    """P value of |theta| <= bound: how often an estimate would lie as far out if theta were on the bound.
+
+    P(T >= (|estimate| - bound)/SE) + P(T >= (|estimate| + bound)/SE): with bound 0 the two-sided p. With a
+    known SE it is the uniformly most powerful unbiased test of an interval.
+
+    References
+    ----------
+    Hodges & Lehmann (1954), J R Stat Soc B 16:261-268; Lehmann & Romano (2005), Testing Statistical
+    Hypotheses, 4.2.
+    """
+    near = (abs(estimate.estimate) - bound) / estimate.std_error
+    far = (abs(estimate.estimate) + bound) / estimate.std_error
+    return float(min(1.0, special.stdtr(estimate.dof, -near) + special.stdtr(estimate.dof, -far)))
+
+
+def compute_interval(estimate: Estimate, level: float) -> tuple[float, float]:
+    """Central confidence interval at ``level``, such as 0.95."""
+    half = float(special.stdtrit(estimate.dof, 0.5 + level / 2)) * estimate.std_error
+    return estimate.estimate - half, estimate.estimate + half

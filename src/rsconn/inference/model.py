@@ -1,0 +1,192 @@
+"""One tested coefficient and its nuisance: the only thing that inference knows of a claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Kind = Literal["contrast", "slope", "paired"]
+Estimator = Literal["welch", "ols_hc3"]
+
+# A design column, scaled to length one, that others reproduce to this accuracy is aliased with them.
+RANK_TOLERANCE = 1e-9
+# Rounding leaves a leverage of exactly 1 within a few ulp of it; HC3 divides by (1 - leverage)^2.
+LEVERAGE_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """outcome = tested * theta + nuisance @ gamma + error, with theta the quantity of the claim.
+
+    Parameters
+    ----------
+    outcome : ndarray, shape (n,)
+        Outcome in its own units; for ``paired`` the within-person differences a - b.
+    tested : ndarray, shape (n,)
+        ``contrast``: 1.0 for a, 0.0 for b. ``slope``: the predictor. ``paired``: ones.
+    nuisance : ndarray, shape (n, q)
+        Everything adjusted for, the constant as first column; for ``paired`` there is no constant and q may
+        be 0.
+    kind : {'contrast', 'slope', 'paired'}
+    estimator : {'welch', 'ols_hc3'}
+        ``welch`` is for contrasts whose only nuisance is the constant.
+    people : ndarray of int, shape (n,)
+        Who each row is; the same code means the same person in every model of a study.
+    blocks : ndarray of int, shape (n,), optional
+        Rows are exchangeable only within a block (a site, for example).
+    raw_sd : float, optional
+        ``paired`` only: sqrt((s_a^2 + s_b^2) / 2) of the outcome itself, the unit of g. Without it the SD of
+        the differences is the unit.
+
+    Raises
+    ------
+    ValueError
+        When shapes disagree or a value is not finite: the caller leaves incomplete people out and counts
+        them.
+    """
+
+    outcome: Floats
+    tested: Floats
+    nuisance: Floats
+    kind: Kind
+    estimator: Estimator
+    people: Integers
+    blocks: Integers | None = None
+    raw_sd: float | None = None
+
+    def __post_init__(self) -> None:
+        n = self.outcome.size
+        if self.tested.shape != (n,) or self.people.shape != (n,):
+            raise ValueError(f"{n} outcomes, tested {self.tested.shape}, people {self.people.shape}")
+        if self.nuisance.ndim != 2 or self.nuisance.shape[0] != n:
+            raise ValueError(f"{n} outcomes, nuisance {self.nuisance.shape}")
+        if self.blocks is not None and self.blocks.shape != (n,):
+            raise ValueError(f"{n} outcomes, blocks {self.blocks.shape}")
+        if not (np.isfinite(self.outcome).all() and np.isfinite(self.design).all()):
+            raise ValueError("a model holds complete, finite rows only")
+        if self.estimator == "welch" and (self.kind != "contrast" or self.nuisance.shape[1] != 1):
+            raise ValueError("Welch's test is for a contrast without covariates")
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.outcome.size)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of coefficients, the tested one included."""
+        return int(self.nuisance.shape[1]) + 1
+
+    @property
+    def design(self) -> Floats:
+        """The tested column, then the nuisance; shape (n, n_parameters)."""
+        return np.column_stack([self.tested, self.nuisance])
+
+    @property
+    def in_a(self) -> NDArray[np.bool_]:
+        """Rows of group a; for contrasts only."""
+        return np.asarray(self.tested > 0.5)
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """What the design alone fixes, whatever the outcome.
+
+    Parameters
+    ----------
+    direction : ndarray, shape (n,)
+        The tested column with the nuisance projected out.
+    nuisance_basis : ndarray, shape (n, q)
+        Orthonormal basis of the nuisance.
+    leverage : ndarray, shape (n,)
+        Diagonal of the hat matrix of the whole design.
+    """
+
+    direction: Floats
+    nuisance_basis: Floats
+    leverage: Floats
+
+    @property
+    def information(self) -> float:
+        """Sum of squares of the direction: error variance / information = Var(theta)."""
+        return float(self.direction @ self.direction)
+
+    @property
+    def basis(self) -> Floats:
+        """Orthonormal basis of the whole design, the tested direction first; shape (n, n_parameters)."""
+        return np.column_stack([self.direction / np.sqrt(self.information), self.nuisance_basis])
+
+
+def project_out(values: Floats, basis: Floats) -> Floats:
+    """Return what an orthonormal basis (n, q) leaves of values (n,) or (n, m).
+
+    It subtracts twice: once leaves rounding errors of the size of what was taken out.
+    """
+    left = values - basis @ (basis.T @ values)
+    return np.asarray(left - basis @ (basis.T @ left), dtype=np.float64)
+
+
+def make_geometry(model: Model) -> Geometry:
+    """Split the design into the tested direction and the nuisance (Frisch-Waugh-Lovell).
+
+    The design must have full rank; see :func:`check_model`.
+    """
+    nuisance_basis = np.linalg.qr(model.nuisance)[0]
+    direction = project_out(model.tested, nuisance_basis)
+    leverage = (nuisance_basis**2).sum(axis=1) + direction**2 / (direction @ direction)
+    return Geometry(direction, nuisance_basis, leverage)
+
+
+def is_full_rank(design: Floats) -> bool:
+    """Say whether no column of a design (n, k) is a combination of the others."""
+    lengths = np.linalg.norm(design, axis=0)
+    if design.shape[0] < design.shape[1] or (lengths == 0).any():
+        return False
+    return bool(np.linalg.matrix_rank(design / lengths, rtol=RANK_TOLERANCE) == design.shape[1])
+
+
+def check_model(model: Model) -> str | None:
+    """Say why a model cannot be tested, or None when it can.
+
+    Examples
+    --------
+    >>> ones = np.ones(4)
+    >>> model = Model(ones, np.array([1.0, 1, 0, 0]), ones[:, None], "contrast", "welch", np.arange(4))
+    >>> check_model(model)
+    'the outcome is constant'
+    """
+    return _check_size(model) or _check_design(model) or _check_outcome(model)
+
+
+def _check_size(model: Model) -> str | None:
+    if model.n <= model.n_parameters:
+        return f"n = {model.n} is too small for {model.n_parameters} parameters"
+    if model.kind == "contrast":
+        n_a = int(model.in_a.sum())
+        if min(n_a, model.n - n_a) < 2:
+            return f"a group needs at least 2 people (a={n_a};b={model.n - n_a})"
+    return None
+
+
+def _check_design(model: Model) -> str | None:
+    if not is_full_rank(model.design):
+        return "the design is rank-deficient: what is tested cannot be told apart from the covariates"
+    if (make_geometry(model).leverage > 1 - LEVERAGE_TOLERANCE).any():
+        return "one person alone determines a coefficient (leverage 1)"
+    return None
+
+
+def _check_outcome(model: Model) -> str | None:
+    spread = np.ptp(model.outcome)
+    negligible = 1e-12 * np.abs(model.outcome).max()
+    if spread <= negligible and (model.kind != "paired" or negligible == 0):
+        return "the outcome is constant"
+    residuals = project_out(model.outcome, make_geometry(model).basis)
+    if np.abs(residuals).max() <= max(1e-10 * spread, negligible):
+        return "the design reproduces the outcome exactly: no error is left to judge by"
+    return None
