@@ -1,0 +1,286 @@
+"""Participants and phenotype tables, read as they are published and joined into one table of people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from rsconn.errors import TableError
+from rsconn.naming import format_participant_id
+from rsconn.study.published_tables import PublishedTable, read_published_table
+
+if TYPE_CHECKING:
+    from rsconn.settings.config import GroupSettings, InputSettings
+
+# Spellings of "no value" in any column, compared in lower case.
+MISSING_WORDS = frozenset({"", "n/a", "na", "n.a.", "#n/a", "nan", "<na>", "null"})
+# The same in a column of numbers only: "none" and "." can be an answer elsewhere.
+MISSING_NUMBERS = MISSING_WORDS | {"none", "missing", "unknown", "-", "--", ".", "?"}
+_SAFE_ID = re.compile(r"sub-[A-Za-z0-9][A-Za-z0-9+._-]*")
+_COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+
+TextColumn = list[str | None]
+
+
+def read_people(
+    settings: InputSettings, groups: GroupSettings | None = None, *, sessions: str = "combine"
+) -> pd.DataFrame:
+    """Read and join the participants and phenotype tables.
+
+    Parameters
+    ----------
+    settings : InputSettings
+        ``participants``, ``phenotype``, ``values``, ``decimal``.
+    groups : GroupSettings or None
+        Column and levels of the group; its names, not the table's values, appear in ``group``.
+    sessions : {'combine', 'separate'}
+        Whether a person may have one row per session.
+
+    Returns
+    -------
+    DataFrame
+        One row per person (and session): ``participant_id``, ``session``, ``group``, then every other column,
+        as numbers where every value is one, else as text; missing is NaN or None. Sorted by person and
+        session. A person found in a phenotype table only is kept, with no group.
+
+    Raises
+    ------
+    TableError
+        A table cannot be read, people occur twice, two tables disagree, or a group level matches nobody.
+    """
+    tables = [read_published_table(path) for path in (settings.participants, *settings.phenotype)]
+    columns = _join_tables([_key_rows(table, sessions=sessions) for table in tables], tables)
+    source = str(settings.participants)
+    _map_values(columns, settings.values, source)
+    people: dict[str, Any] = {name: columns.pop(name) for name in ("participant_id", "session")}
+    people["group"] = _name_groups(columns, groups, source)
+    if groups is not None and groups.column != "group":
+        columns[groups.column] = people["group"]
+    columns.pop("group", None)
+    people.update({name: convert_column(cells, settings.decimal) for name, cells in columns.items()})
+    return pd.DataFrame(people)
+
+
+def convert_column(cells: Sequence[str | None], decimal: str = ".") -> np.ndarray:
+    """Return a column of text as numbers if all its values are, else as text with None for missing.
+
+    With decimal commas a column may use either mark, but not both.
+
+    Examples
+    --------
+    >>> convert_column(["1,5", "n/a", "2"], ",").tolist()
+    [1.5, nan, 2.0]
+    >>> convert_column(["a", "N/A"]).tolist()
+    ['a', None]
+    """
+    present = [cell for cell in cells if cell is not None and cell.lower() not in MISSING_NUMBERS]
+    comma = decimal == "," and any("," in cell for cell in present)
+    numbers = [_parse_number(cell, comma=comma) for cell in present]
+    if any(number is None for number in numbers):
+        words = [None if cell is None or cell.lower() in MISSING_WORDS else cell for cell in cells]
+        return np.array(words, dtype=object)
+    found = iter(numbers)
+    return np.array(
+        [np.nan if cell is None or cell.lower() in MISSING_NUMBERS else next(found) for cell in cells],
+        dtype=float,
+    )
+
+
+def check_numeric(people: pd.DataFrame, column: str, *, option: str, source: object = "participants") -> None:
+    """Refuse a column of numbers in which some cell is text.
+
+    Parameters
+    ----------
+    people : DataFrame
+        As `read_people` returns it.
+    column : str
+        Column that should hold numbers, or words throughout.
+    option : str
+        Config key that names the column, for the message.
+
+    Raises
+    ------
+    TableError
+        Naming the first such cell, its person and what to write in the config.
+    """
+    values = people[column].to_numpy(dtype=object)
+    if all(not isinstance(value, str) for value in values):
+        return
+    for person, value in zip(people["participant_id"], values, strict=True):
+        if isinstance(value, str) and _parse_number(value, comma=False) is None:
+            remedy = (
+                "set input.decimal: ','"
+                if _COMMA_NUMBER.fullmatch(value)
+                else f"mend the cell, or map it with input.values: {{{column}: {{{value!r}: n/a}}}}"
+            )
+            raise TableError(
+                f"{source}: column {column!r}, {person}: {value!r} is not a number; {option} needs numbers; "
+                f"{remedy}"
+            )
+
+
+def find_mixed_column(values: Iterable[Any]) -> tuple[str, str] | None:
+    """Return a number and a word that stand in the same column, or None if they do not.
+
+    Such a column would silently be taken for a category with one level per number.
+
+    Examples
+    --------
+    >>> find_mixed_column(["31", "34 years", None])
+    ('31', '34 years')
+    """
+    words = [value for value in values if isinstance(value, str)]
+    numbers = [word for word in words if _is_number_like(word)]
+    others = [word for word in words if not _is_number_like(word)]
+    return (numbers[0], others[0]) if numbers and others else None
+
+
+def _is_number_like(cell: str) -> bool:
+    return _parse_number(cell, comma=False) is not None or bool(_COMMA_NUMBER.fullmatch(cell))
+
+
+def _parse_number(cell: str, *, comma: bool) -> float | None:
+    if comma:
+        if "." in cell:
+            return None
+        cell = cell.replace(",", ".")
+    if not any(character.isdigit() for character in cell) or "_" in cell:
+        return None
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+Key = tuple[str, str | None]
+
+
+def _key_rows(table: PublishedTable, *, sessions: str) -> dict[Key, int]:
+    """Return (participant_id, session) to row number of one table; each pair once."""
+    if "participant_id" not in table.columns:
+        raise TableError(
+            f"{table.path}: no column participant_id; found {', '.join(list(table.columns)[:6])}; "
+            "rename the column that holds the people's ids"
+        )
+    labels = table.columns.get("session_id", [""] * table.n_rows)
+    keys: dict[Key, int] = {}
+    people: dict[str, int] = {}
+    for row, (cell, label) in enumerate(zip(table.columns["participant_id"], labels, strict=True)):
+        person = _read_id(cell, f"{table.path}: line {table.lines[row]}")
+        session = label.removeprefix("ses-") if label.lower() not in MISSING_WORDS else None
+        if sessions == "combine" and person in people and "session_id" in table.columns:
+            raise TableError(
+                f"{table.path}: {person} has several rows (session_id {labels[people[person]]}, {label}); "
+                "one row per person needed, or sessions: separate"
+            )
+        key = (person, session if sessions == "separate" else None)
+        if key in keys:
+            lines = f"lines {table.lines[keys[key]]} and {table.lines[row]}"
+            raise TableError(f"{table.path}: {person} occurs twice ({lines}); one row per person needed")
+        keys[key], people[person] = row, row
+    return keys
+
+
+def _read_id(cell: str, where: str) -> str:
+    if cell.lower() in MISSING_WORDS:
+        raise TableError(f"{where}: no participant_id; every row needs one")
+    person = format_participant_id(cell)
+    if not _SAFE_ID.fullmatch(person):
+        raise TableError(
+            f"{where}: participant_id {cell!r}; letters, digits, '+', '.', '_' and '-' may be used"
+        )
+    return person
+
+
+def _join_tables(keyed: Sequence[Mapping[Key, int]], tables: Sequence[PublishedTable]) -> dict[str, Any]:
+    """Join tables on person and session; a table without sessions speaks for all sessions of a person."""
+    people = {person for keys in keyed for person, _ in keys}
+    with_session = {key for keys in keyed for key in keys if key[1] is not None}
+    without = {(person, None) for person in people - {person for person, _ in with_session}}
+    rows: list[Key] = sorted(with_session | without, key=lambda key: (key[0], key[1] or ""))
+    columns: dict[str, Any] = {
+        "participant_id": [key[0] for key in rows],
+        "session": [key[1] for key in rows],
+    }
+    for table, keys in zip(tables, keyed, strict=True):
+        found = [keys.get(key, keys.get((key[0], None))) for key in rows]
+        for name, cells in table.columns.items():
+            if name not in {"participant_id", "session_id"}:
+                new = [None if row is None else cells[row] for row in found]
+                columns[name] = _merge(columns.get(name), new, rows, f"{table.path}: column {name!r}")
+    return columns
+
+
+def _merge(old: TextColumn | None, new: TextColumn, rows: Sequence[Key], where: str) -> TextColumn:
+    """Fill the gaps of one table with the other's values; they may not disagree."""
+    if old is None:
+        return new
+    merged: TextColumn = []
+    for before, after, key in zip(old, new, rows, strict=True):
+        if not _is_missing(before) and not _is_missing(after) and not _is_same(str(before), str(after)):
+            raise TableError(
+                f"{where}: {key[0]} has {after!r}, another table has {before!r}; rename one of the columns"
+            )
+        merged.append(after if _is_missing(before) else before)
+    return merged
+
+
+def _is_same(first: str, second: str) -> bool:
+    number = _parse_number(first, comma=False)
+    return first == second or (number is not None and number == _parse_number(second, comma=False))
+
+
+def _is_missing(cell: str | None) -> bool:
+    return cell is None or cell.lower() in MISSING_WORDS
+
+
+def _map_values(columns: dict[str, Any], values: Mapping[str, Mapping[str, str]], source: str) -> None:
+    for name, mapping in values.items():
+        if name not in columns:
+            raise TableError(
+                f"{source}: no column {name!r}, which input.values names; found {_list_some(columns)}"
+            )
+        columns[name] = [None if cell is None else mapping.get(cell, cell) for cell in columns[name]]
+
+
+def _name_groups(columns: Mapping[str, Any], groups: GroupSettings | None, source: str) -> TextColumn:
+    """Return the group's name per row; None where the cell is missing or not among the levels."""
+    if groups is None:
+        n_rows = len(next(iter(columns.values()))) if columns else 0
+        return [None if _is_missing(cell) else cell for cell in columns.get("group", [None] * n_rows)]
+    if groups.column not in columns:
+        raise TableError(
+            f"{source}: no column {groups.column!r} (groups.column); found {_list_some(columns)}"
+        )
+    cells: TextColumn = columns[groups.column]
+    names = [_find_level(cell, groups.levels) for cell in cells]
+    for name, value in groups.levels.items():
+        if name not in names:
+            raise TableError(
+                f"{source}: column {groups.column!r} has no {value!r} (groups.levels.{name}); "
+                f"it has {_count(cells)}"
+            )
+    return names
+
+
+def _find_level(cell: str | None, levels: Mapping[str, str]) -> str | None:
+    if cell is None:
+        return None
+    for name, value in levels.items():
+        if _is_same(cell, str(value)):
+            return name
+    return None
+
+
+def _count(cells: TextColumn) -> str:
+    words = ["n/a" if cell is None else cell for cell in cells]
+    return ", ".join(f"{word!r} ({words.count(word)})" for word in sorted(set(words))[:8])
+
+
+def _list_some(columns: Mapping[str, Any]) -> str:
+    names = [name for name in columns if name not in {"participant_id", "session"}]
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
