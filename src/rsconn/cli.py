@@ -1,0 +1,183 @@
+"""The door for people: ``rsconn demo``, ``simulate``, ``check``, ``run`` and ``score``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rsconn import __version__
+from rsconn.errors import UserError
+
+_WHERE_TO_REPORT = (
+    "This is a bug in rsconn: please report it with the lines above, the command and the config, "
+    "in the issue tracker of the repository you installed rsconn from."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : sequence of str or None
+        Command line without the program's name; None takes it from the process.
+
+    Returns
+    -------
+    int
+        0 if all went well, 2 for a user's mistake (one line on standard error), 1 for a bug (traceback).
+    """
+    parser = _make_parser()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # what follows a bare `--` belongs to Snakemake
+    split = words.index("--") if "--" in words else len(words)
+    options = parser.parse_args(words[:split])
+    options.snakemake = words[split + 1 :]
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"rsconn: {line}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("rsconn: stopped; run the same command again to go on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print(_WHERE_TO_REPORT, file=sys.stderr)
+        return 1
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rsconn",
+        description="Test, claim by claim, what a resting-state connectivity study said, on your data.",
+    )
+    parser.add_argument("--version", action="version", version=f"rsconn {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add in (_add_demo, _add_simulate, _add_check, _add_run, _add_score):
+        add(commands)
+    return parser
+
+
+type_of_commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name for it
+
+
+def _add_cores(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cores", type=int, default=None, metavar="N", help="processor cores to use (default: all)"
+    )
+
+
+def _add_demo(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("demo", help="simulate the study and run everything, to a report")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: here")
+    _add_cores(parser)
+    parser.set_defaults(command=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from rsconn.steps.demo import run_demo
+
+    return run_demo(options.folder, cores=options.cores, snakemake_options=options.snakemake)
+
+
+def _add_simulate(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("simulate", help="write a simulated dataset with known truth")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder")
+    parser.add_argument("--seed", type=int, default=20220401, help="default: %(default)s")
+    parser.add_argument("--null", action="store_true", help="plant no effect at all")
+    parser.add_argument(
+        "--effect", type=float, default=1.0, metavar="X", help="multiply every planted effect (default: 1)"
+    )
+    _add_cores(parser)
+    parser.set_defaults(command=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from rsconn.steps.demo import simulate
+
+    simulate(
+        options.folder, seed=options.seed, null=options.null, effect=options.effect, cores=options.cores
+    )
+    return 0
+
+
+def _add_check(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("check", help="find every problem before any job; changes nothing")
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.set_defaults(command=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from rsconn.steps.check import check_config
+
+    result = check_config(options.config)
+    for line in result.lines:
+        print(line)
+    return 2 if result.problems else 0
+
+
+def _add_run(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser(
+        "run",
+        help="run the workflow of a config, to a report",
+        epilog="What follows a bare -- goes to Snakemake, such as: -- --dry-run",
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    _add_cores(parser)
+    parser.add_argument(
+        "--profile", default="default", metavar="NAME", help="default, slurm, or a folder with a config.yaml"
+    )
+    parser.set_defaults(command=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rsconn.steps.run import run_workflow
+
+    return run_workflow(
+        options.config, cores=options.cores, profile=options.profile, snakemake_options=options.snakemake
+    )
+
+
+def _add_score(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("score", help="score IRI or ERQ items and say how reliable they are")
+    parser.add_argument("table", type=Path, metavar="TABLE", help="tab-separated, one row per person")
+    parser.add_argument("--instrument", choices=["IRI", "ERQ"], required=True)
+    parser.add_argument(
+        "--items", required=True, metavar="PATTERN", help="how item columns are named, such as 'iri_{:02d}'"
+    )
+    parser.add_argument(
+        "--reversed", action="store_true", help="reversed items are stored already reversed"
+    )
+    parser.add_argument(
+        "--range", nargs=2, type=float, default=None, metavar=("LOW", "HIGH"), help="answers as stored"
+    )
+    parser.add_argument("--output", type=Path, default=None, metavar="FILE", help="write the scores here")
+    parser.set_defaults(command=_score)
+
+
+def _score(options: argparse.Namespace) -> int:
+    from rsconn.steps.score import score_table
+
+    for line in score_table(
+        options.table,
+        instrument=options.instrument,
+        items=options.items,
+        already_reversed=options.reversed,
+        answer_range=tuple(options.range) if options.range else None,
+        output=options.output,
+    ):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+import sys
+
+import pytest
+
+from rsconn.errors import TableError
+from rsconn.steps.job_log import find_user_errors, write_job_log
+
+
+def test_everything_printed_goes_to_the_log(tmp_path, capsys):
+    with write_job_log(str(tmp_path / "logs" / "a.log")):
+        print("out")
+        print("err", file=sys.stderr)
+    assert (tmp_path / "logs" / "a.log").read_text() == "out\nerr\n"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_users_mistake_is_one_marked_line_and_exit_code_2(tmp_path):
+    with pytest.raises(SystemExit) as stop, write_job_log(str(tmp_path / "a.log")):
+        raise TableError("participants.tsv: 3 people twice")
+    assert stop.value.code == 2
+    assert (tmp_path / "a.log").read_text() == "error: participants.tsv: 3 people twice\n"
+    assert find_user_errors(tmp_path, since=0) == ["participants.tsv: 3 people twice"]
+    assert find_user_errors(tmp_path, since=1e12) == []
+
+
+def test_a_bug_keeps_its_traceback(tmp_path):
+    with pytest.raises(ZeroDivisionError), write_job_log(str(tmp_path / "a.log")):
+        _ = 1 / 0
+    text = (tmp_path / "a.log").read_text()
+    assert "Traceback" in text
+    assert "ZeroDivisionError" in text
+    assert find_user_errors(tmp_path, since=0) == []
