@@ -1,0 +1,186 @@
+"""Claims: what the study said, in a form that data can support or contradict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+
+from rsconn.errors import SettingsError, UserError
+from rsconn.provenance import hash_json
+from rsconn.settings.fields import OneOrMore, Positive, Probability, SafeName, Settings, Text
+from rsconn.settings.locations import find_base
+from rsconn.settings.problems import describe_value, list_problems, raise_problems, suggest, validate
+from rsconn.settings.sample_grammar import parse_expression
+from rsconn.settings.yaml_text import read_yaml
+
+Expectation = Literal[
+    "greater", "less", "different", "equivalent", "positive", "negative", "associated", "unrelated"
+]
+CONTRAST_EXPECTATIONS = ("greater", "less", "different", "equivalent")
+SLOPE_EXPECTATIONS = ("positive", "negative", "associated", "unrelated")
+
+
+def _check_condition(text: str) -> str:
+    try:
+        parse_expression(text)
+    except SettingsError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Condition = Annotated[str, AfterValidator(_check_condition)]
+
+
+class Where(Settings):
+    """The people of one side of a contrast."""
+
+    where: Annotated[Text, AfterValidator(_check_condition)]
+
+
+def _read_side(value: Any) -> Any:
+    """Return a level as text, or `{where: ...}` as its condition."""
+    if isinstance(value, Where):
+        return value
+    if not isinstance(value, Mapping):
+        if value is None or isinstance(value, (bool, list)) or value == "":
+            raise ValueError(f"{describe_value(value)} found, a level or {{where: condition}} needed")
+        return str(value)
+    unknown = [key for key in value if key != "where"]
+    if unknown:
+        raise ValueError(f"{unknown[0]}: unknown key; {suggest(unknown[0], ['where'])}")
+    if not isinstance(value.get("where"), str) or not value["where"].strip():
+        raise ValueError("where: a condition needed, such as group == 'control' and sex == 'F'")
+    return Where(where=_check_condition(value["where"]))
+
+
+Side = Annotated[str | Where, BeforeValidator(_read_side)]
+
+
+class Contrast(Settings):
+    """a minus b: two levels of a column, or two conditions."""
+
+    column: Text | None = None
+    a: Side
+    b: Side
+
+    @model_validator(mode="after")
+    def _check_sides(self) -> Self:
+        if self.a == self.b:
+            raise ValueError(
+                f"a and b are both {getattr(self.a, 'where', self.a)!r}; two different sides needed"
+            )
+        levels = [side for side in (self.a, self.b) if isinstance(side, str)]
+        if levels and self.column is None:
+            raise ValueError(f"column: missing; {levels[0]!r} is a level of some column")
+        if self.column is not None and len(levels) < 2:
+            raise ValueError("a contrast of a column needs two levels; with {where: ...} leave column out")
+        return self
+
+
+class Claim(Settings):
+    """One sentence of the study, with the direction that it states."""
+
+    id: SafeName
+    family: SafeName
+    text: Text
+    source: str = ""
+    sample: Condition = ""
+    outcome: Text
+    predictor: Text | None = None
+    contrast: Contrast | None = None
+    expect: Expectation
+    covariates: OneOrMore[Text] | None = None
+    alpha: Probability | None = None
+    sesoi: Positive | None = None
+    exploratory: bool = False
+    paired: bool = False
+    notes: OneOrMore[str] = ()
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The outcome, and the predictor if there is one."""
+        return (self.outcome,) if self.predictor is None else (self.outcome, self.predictor)
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        if (self.predictor is None) == (self.contrast is None):
+            found = "neither" if self.predictor is None else "both"
+            raise ValueError(f"{found} of contrast and predictor found, one of them needed")
+        valid = CONTRAST_EXPECTATIONS if self.contrast else SLOPE_EXPECTATIONS
+        if self.expect not in valid:
+            kind = "contrast" if self.contrast else "predictor"
+            raise ValueError(
+                f"expect: {self.expect!r} does not go with a {kind}; one of {', '.join(valid)} needed"
+            )
+        if self.predictor == self.outcome:
+            raise ValueError(f"outcome and predictor are both {self.outcome!r}")
+        if self.predictor is not None and self.sesoi is not None and self.sesoi >= 1:
+            raise ValueError(
+                f"sesoi: {self.sesoi:g} found, a partial r between 0 and 1 needed for a predictor"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_pairing(self) -> Self:
+        if self.paired and (self.contrast is None or self.contrast.column is None):
+            raise ValueError(
+                "paired: a contrast of a column needed, such as {column: session, a: '2', b: '1'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_covariates(self) -> Self:
+        names = self.covariates or ()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"covariates: {twice[0]!r} occurs twice")
+        used = [name for name in names if name in self.terms]
+        if used:
+            raise ValueError(f"covariates: {used[0]!r} is the claim's outcome or predictor already")
+        return self
+
+
+def read_claims(path: Path) -> tuple[Claim, ...]:
+    """Return the claims of a file, in its order.
+
+    Raises
+    ------
+    SettingsError
+        For one mistake in the file.
+    ProblemsError
+        For several, each named by its claim's id.
+    """
+    content = read_yaml(path, option="claims")
+    if not isinstance(content, list):
+        raise SettingsError(f"{path}: {describe_value(content)} found, a list of claims needed")
+    problems: list[str] = []
+    claims: list[Claim] = []
+    for number, item in enumerate(content, start=1):
+        _read_one(item, number, path, claims, problems)
+    problems += [
+        f"{path}: id: {identity!r} occurs twice; ids must differ" for identity in _find_twice(claims)
+    ]
+    if problems:
+        raise_problems(problems)
+    return tuple(claims)
+
+
+def hash_claims(claims: Sequence[Claim]) -> str:
+    """Return the SHA-256 of the claims as canonical JSON: whatever the layout of their file."""
+    return hash_json([claim.model_dump(mode="json") for claim in claims])
+
+
+def _read_one(item: Any, number: int, path: Path, claims: list[Claim], problems: list[str]) -> None:
+    named = item.get("id") if isinstance(item, Mapping) else None
+    try:
+        claims.append(validate(Claim, item, path, base=find_base(path), prefix=f"claim {named or number}"))
+    except UserError as error:
+        problems.extend(list_problems(error))
+
+
+def _find_twice(claims: Sequence[Claim]) -> list[str]:
+    ids = [claim.id for claim in claims]
+    return sorted({identity for identity in ids if ids.count(identity) > 1})

@@ -1,0 +1,128 @@
+"""The base of every settings object, and the kinds of value that its fields hold."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
+
+Item = TypeVar("Item")
+
+# Names end up in file names, table headers and HTML: no separators, spaces, shell or HTML metacharacters.
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_LABEL = re.compile(r"[A-Za-z0-9]+")
+
+
+class Settings(BaseModel):
+    """A frozen group of options; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, content: Any) -> Any:
+        """Read ``key:`` with nothing behind it as not written, unless nothing is what the option may say."""
+        if not isinstance(content, Mapping):
+            return content
+        return {key: value for key, value in content.items() if value is not None or cls._takes_none(key)}
+
+    @classmethod
+    def _takes_none(cls, key: Any) -> bool:
+        field = cls.model_fields.get(key)
+        return (
+            field is None
+            or (field.default is None and not field.is_required())
+            or _allows_none(field.annotation)
+        )
+
+
+def _allows_none(annotation: Any) -> bool:
+    return type(None) in getattr(annotation, "__args__", ())
+
+
+def check_safe_name(text: str) -> str:
+    """Return a name that is safe in file names, tables and pages.
+
+    Raises
+    ------
+    ValueError
+        If it has other characters than letters, digits and ``_ . + -``, or starts with one of these four.
+
+    Examples
+    --------
+    >>> check_safe_name("AINS_ad")
+    'AINS_ad'
+    """
+    if not _SAFE_NAME.fullmatch(text) or ".." in text:
+        raise ValueError(
+            f"{text!r} is not a safe name; letters, digits and _ . + - needed, a letter or digit first"
+        )
+    return text
+
+
+def check_label(text: str) -> str:
+    """Return a BIDS label: letters and digits only.
+
+    Raises
+    ------
+    ValueError
+        If it has any other character; the message proposes a label.
+    """
+    if not _LABEL.fullmatch(text):
+        proposal = "".join(re.findall(r"[A-Za-z0-9]", text))
+        hint = f", such as {proposal!r}" if proposal else ""
+        raise ValueError(f"{text!r} goes into file names as a BIDS label; letters and digits only{hint}")
+    return text
+
+
+def _refuse_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"{value} found, a number needed")  # noqa: TRY004 (pydantic collects ValueError only)
+    return value
+
+
+def _make_tuple(value: Any) -> Any:
+    if value is None:
+        return ()
+    return tuple(value) if isinstance(value, (list, tuple)) else (value,)
+
+
+def _check_path_text(value: Any) -> Any:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("an empty path")
+    return value
+
+
+def _resolve(path: Path, info: ValidationInfo) -> Path:
+    base = (info.context or {}).get("base")
+    return path if base is None else resolve_path(path, base)
+
+
+def resolve_path(path: Path, base: Path) -> Path:
+    """Return the path as absolute, relative ones counted from `base`; symbolic links stay as they are."""
+    return Path(os.path.abspath(base / path.expanduser()))  # noqa: PTH100 (resolve() would follow links into an annex)
+
+
+Number = Annotated[float, BeforeValidator(_refuse_bool)]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Probability = Annotated[Number, Field(gt=0, lt=1)]
+Count = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
+Text = Annotated[str, Field(min_length=1)]
+SafeName = Annotated[str, AfterValidator(check_safe_name)]
+Label = Annotated[str, AfterValidator(check_label)]
+LocalPath = Annotated[Path, BeforeValidator(_check_path_text), AfterValidator(_resolve)]
+OneOrMore = Annotated[tuple[Item, ...], BeforeValidator(_make_tuple)]

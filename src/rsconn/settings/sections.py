@@ -1,0 +1,160 @@
+"""The sections of the config file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from rsconn.settings.fields import (
+    Count,
+    LocalPath,
+    NotNegative,
+    OneOrMore,
+    Positive,
+    Probability,
+    Settings,
+    Share,
+    Text,
+)
+from rsconn.settings.strategies import Acompcor, GlobalTerms, MotionTerms, Strategy, TissueTerms
+
+
+class InputSettings(Settings):
+    """What is read."""
+
+    derivatives: OneOrMore[LocalPath] = ()
+    parcellated: OneOrMore[LocalPath] = ()
+    denoised: bool | None = None
+    participants: LocalPath
+    phenotype: OneOrMore[LocalPath] = ()
+    filters: dict[Text, OneOrMore[Text]] = Field(default_factory=dict)
+    values: dict[Text, dict[str, Text]] = Field(default_factory=dict)
+    decimal: Literal[".", ","] = "."
+    t_r: Positive | None = None
+    accept_space_mismatch: bool = False
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if bool(self.derivatives) == bool(self.parcellated):
+            found = "both" if self.derivatives else "neither"
+            raise ValueError(f"{found} of derivatives and parcellated found, one of them needed")
+        if self.parcellated and self.denoised is None:
+            raise ValueError(
+                "denoised: missing; with parcellated say whether the series are denoised: true or false"
+            )
+        if self.derivatives and self.denoised is not None:
+            raise ValueError("denoised: goes with parcellated only; images are always denoised here")
+        return self
+
+
+class ConnectivitySettings(Settings):
+    """What an edge is."""
+
+    kind: Literal["pearson", "partial"] = "pearson"
+
+
+class DenoisingChoice(Settings):
+    """The denoising section as written; its keys change the strategy that it names."""
+
+    mode: Literal["projection", "nilearn"] = "projection"
+    strategy: Text = "acompcor"
+    high_pass_hz: Positive | None = 0.01
+    low_pass_hz: Positive | None = 0.08
+    smoothing_fwhm_mm: NotNegative = 0.0
+    motion: MotionTerms | None = None
+    acompcor: Acompcor | None = None
+    acompcor_variance: Probability | None = None
+    wm_csf: TissueTerms | None = None
+    global_signal: GlobalTerms | None = None
+
+    @model_validator(mode="after")
+    def _check_band(self) -> Self:
+        if (
+            self.high_pass_hz is not None
+            and self.low_pass_hz is not None
+            and self.high_pass_hz >= self.low_pass_hz
+        ):
+            raise ValueError(
+                f"high_pass_hz {self.high_pass_hz:g} is not below low_pass_hz {self.low_pass_hz:g}"
+            )
+        if self.acompcor is not None and self.acompcor_variance is not None:
+            raise ValueError("acompcor and acompcor_variance are both given; one of them needed")
+        return self
+
+
+class DenoisingSettings(Settings):
+    """How the series are denoised, with the strategy resolved."""
+
+    mode: Literal["projection", "nilearn"]
+    strategy: Strategy
+    high_pass_hz: float | None
+    low_pass_hz: float | None
+    smoothing_fwhm_mm: float
+
+
+class CensoringSettings(Settings):
+    """Which volumes are left out, and what must remain."""
+
+    fd_threshold_mm: Positive | None = 0.5
+    dvars_threshold: Positive | None = None
+    min_retained_minutes: NotNegative = 4.0
+    min_degrees_of_freedom: Annotated[Count, Field(ge=3)] = 15
+    max_share_lost: Share = 0.1
+
+
+class QualitySettings(Settings):
+    """Which runs and ROIs are left out as a whole."""
+
+    max_mean_fd_mm: Positive | None = 0.5
+    min_coverage: Share = 0.5
+
+
+class GroupSettings(Settings):
+    """The groups: name used everywhere else -> value in the table; no levels means no groups."""
+
+    column: str = ""
+    levels: dict[Text, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_levels(self) -> Self:
+        if bool(self.column) != bool(self.levels):
+            raise ValueError(
+                f"{'levels' if self.column else 'column'}: missing; column and levels go together"
+            )
+        values = list(self.levels.values())
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(f"levels: two levels have the value {twice[0]!r}; values must differ")
+        return self
+
+
+class CovariateSettings(Settings):
+    """What is adjusted for: in claims with an edge, and in claims with scores only."""
+
+    edge: OneOrMore[Text] = ("age", "sex", "mean_fd")
+    score: OneOrMore[Text] = ()
+
+    @model_validator(mode="after")
+    def _check_once(self) -> Self:
+        for key, names in (("edge", self.edge), ("score", self.score)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{key}: {twice[0]!r} occurs twice")
+        return self
+
+
+class Sesoi(Settings):
+    """The smallest effect size of interest: Hedges g for contrasts, partial r for slopes."""
+
+    g: Positive = 0.5
+    partial_r: Probability = 0.3
+
+
+class InferenceSettings(Settings):
+    """Error rates, permutations and the smallest effects of interest."""
+
+    alpha: Probability = 0.05
+    n_permutations: Count = 10000
+    seed: Count = 20220401
+    sesoi: Sesoi = Sesoi()
