@@ -1,0 +1,226 @@
+"""One pass over the volumes of a run: the mean series of every region, and how far each can be trusted.
+
+A region's series is the weighted mean over its usable voxels: inside the mask, finite in every volume after
+the non-steady ones, and not constant over them. The mean is taken of stored numbers in float64 and scaled
+afterwards, which is exact and independent of the number of voxels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.signal.quality import VoxelMoments, compute_tsnr
+from rsconn.signal.smoothing import apply_kernels
+from rsconn.signal.weights import RoiWeights, keep_voxels
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What one run says about each region.
+
+    Attributes
+    ----------
+    timeseries : ndarray of shape (n_volumes, n_rois), float64
+        Weighted means in image units; NaN for a region without a usable voxel.
+    coverage : ndarray of shape (n_rois,), float64
+        Share of the region's weight, the part outside the field of view included, that is usable (0 to 1). It
+        is that of the unsmoothed region.
+    n_voxels : ndarray of shape (n_rois,), int
+        Usable voxels.
+    n_nonfinite : ndarray of shape (n_rois,), int
+        Voxels inside the mask that left the region because a value was NaN or infinite.
+    tsnr : ndarray of shape (n_rois,), float64
+        Weighted mean over usable voxels of the voxel's temporal signal-to-noise ratio, unsmoothed, after the
+        non-steady volumes.
+    """
+
+    timeseries: NDArray[np.float64]
+    coverage: NDArray[np.float64]
+    n_voxels: NDArray[np.intp]
+    n_nonfinite: NDArray[np.intp]
+    tsnr: NDArray[np.float64]
+
+
+def extract_timeseries(
+    open_volumes: Callable[[], Iterator[NDArray[Any]]],
+    weights: RoiWeights,
+    mask: NDArray[np.bool_],
+    *,
+    slope: float = 1.0,
+    intercept: float = 0.0,
+    n_nonsteady: int = 0,
+) -> Extraction:
+    """Extract the mean series of every region in one pass, or two if a voxel has to leave a region.
+
+    A second pass is made when a voxel is not finite, or when a constant one cannot be taken out of the sums
+    afterwards without loss (smoothed rows; floating-point constants other than 0). Constant voxels leave a
+    region but still blur into its neighbourhood, as the image is smoothed before the mask is applied; voxels
+    that are not finite count as 0 there, as in nilearn.
+
+    Parameters
+    ----------
+    open_volumes : callable
+        Returns a new iterator over flat volumes (n_voxels,) in file order; an array may be reused by the next
+        step.
+    weights : RoiWeights
+        Regions on the grid of the volumes.
+    mask : ndarray of shape (n_voxels,), bool
+        The run's brain mask.
+    slope, intercept : float
+        Image value = slope * stored value + intercept.
+    n_nonsteady : int
+        Leading volumes that do not count when a voxel is judged.
+    """
+    keep, finite = mask.copy(), np.ones(len(mask), dtype=bool)
+    while True:
+        sums = _RowSums(keep_voxels(weights, keep), finite, n_nonsteady)
+        for volume in open_volumes():
+            sums.add(volume)
+        leaving = sums.find_leaving_voxels()
+        if not len(leaving):
+            break
+        keep[leaving] = False
+        finite[sums.find_nonfinite_voxels()] = False
+    keep[sums.find_constant_voxels()] = False
+    return Extraction(
+        timeseries=sums.compute_means(keep, slope=slope, intercept=intercept),
+        coverage=_sum_by_row(weights, keep, weights.values) / weights.totals,
+        n_voxels=_sum_by_row(weights, keep).astype(np.intp),
+        n_nonfinite=_sum_by_row(weights, mask & ~finite).astype(np.intp),
+        tsnr=_average_tsnr(sums, weights, keep, slope=slope, intercept=intercept),
+    )
+
+
+def _sum_by_row(
+    weights: RoiWeights, keep: NDArray[np.bool_], values: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Sum `values` (default: count 1) of each row over the entries whose voxel is kept, shape (n_rois,)."""
+    kept = keep[weights.voxels].astype(np.float64)
+    terms = kept if values is None else kept * values
+    return _bin(weights, terms)
+
+
+def _bin(weights: RoiWeights, terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum one term per entry over each row, shape (n_rois,)."""
+    return np.bincount(weights.row_of_entry, terms, minlength=weights.n_rois).astype(np.float64)
+
+
+def _average_tsnr(
+    sums: _RowSums, weights: RoiWeights, keep: NDArray[np.bool_], *, slope: float, intercept: float
+) -> NDArray[np.float64]:
+    if sums.moments is None:
+        return np.full(weights.n_rois, np.nan)
+    tsnr = np.zeros(len(keep))
+    tsnr[sums.voxels] = compute_tsnr(sums.moments.mean, sums.moments.std, slope=slope, intercept=intercept)
+    usable = keep_voxels(weights, keep)
+    totals = _bin(usable, usable.values * tsnr[usable.voxels])
+    return _divide(totals, _sum_by_row(weights, keep, weights.values))
+
+
+def _divide(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide along the last axis; NaN where the denominator is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(denominator > 0, numerator / denominator, np.nan)
+
+
+class _RowSums:
+    """The sums of every row for every volume so far, and the moments of the voxels they need.
+
+    Parameters
+    ----------
+    region : RoiWeights
+        Unsmoothed rows, reduced to the voxels that may count.
+    finite : ndarray of shape (n_voxels,), bool
+        False for voxels known not to be finite, which smoothed rows must not touch.
+    n_nonsteady : int
+        Leading volumes that are kept apart.
+    """
+
+    def __init__(self, region: RoiWeights, finite: NDArray[np.bool_], n_nonsteady: int) -> None:
+        self._region, self._n_nonsteady = region, n_nonsteady
+        self._smoothed = bool(region.sigmas.any())
+        self._rows = keep_voxels(apply_kernels(region), finite)
+        # Rows that do not overlap are gathered in their own order; else every voxel is gathered once.
+        unique, positions = np.unique(self._rows.voxels, return_inverse=True)
+        overlap = len(unique) < len(positions)
+        self.voxels = unique if overlap else self._rows.voxels
+        self._positions: NDArray[np.intp] | None = positions if overlap else None
+        self._values = None if (self._rows.values == 1).all() else self._rows.values
+        self._filled = np.flatnonzero(np.diff(self._rows.starts))  # reduceat knows no empty rows
+        self._sums: list[NDArray[np.float64]] = []
+        self._early: list[NDArray[Any]] = []
+        self.moments: VoxelMoments | None = None
+
+    def add(self, volume: NDArray[Any]) -> None:
+        """Take one more volume (n_voxels,) into account."""
+        gathered = np.take(volume, self.voxels)
+        self._sums.append(self._reduce(gathered))
+        if len(self._sums) <= self._n_nonsteady:
+            self._early.append(gathered)
+        elif self.moments is None:
+            self.moments = VoxelMoments(gathered)
+        else:
+            self.moments.add(gathered)
+
+    def _reduce(self, gathered: NDArray[Any]) -> NDArray[np.float64]:
+        entries = gathered if self._positions is None else np.take(gathered, self._positions)
+        if self._values is not None:
+            entries = entries * self._values
+        sums = np.zeros(self._rows.n_rois)
+        starts = self._rows.starts[self._filled]
+        if len(starts):
+            sums[self._filled] = np.add.reduceat(entries, starts, dtype=np.float64)
+        return sums
+
+    def find_nonfinite_voxels(self) -> NDArray[np.intp]:
+        """Return the voxels of the rows that were not finite in some steady volume."""
+        if self.moments is None:
+            return self.voxels[:0]
+        return self.voxels[~self.moments.is_finite]
+
+    def find_constant_voxels(self) -> NDArray[np.intp]:
+        """Return the voxels of the rows without variance over the steady volumes."""
+        if self.moments is None:
+            return self.voxels
+        return self.voxels[self.moments.is_constant]
+
+    def find_leaving_voxels(self) -> NDArray[np.intp]:
+        """Return the voxels whose part in the sums cannot be undone afterwards."""
+        if self.moments is None:
+            return self.voxels[:0]
+        constant = self.moments.is_constant
+        if not self._smoothed:
+            # Integers and zeros are subtracted exactly; a large floating-point constant would leave rounding
+            # errors.
+            constant = constant & (not self.moments.is_integer) & (self.moments.first != 0)
+        constants = self.voxels[constant]
+        return np.concatenate(
+            [self.find_nonfinite_voxels(), constants[np.isin(constants, self._region.voxels)]]
+        )
+
+    def compute_means(
+        self, keep: NDArray[np.bool_], *, slope: float, intercept: float
+    ) -> NDArray[np.float64]:
+        """Return the rows' means over kept voxels in image units, shape (n_volumes, n_rois)."""
+        sums = np.array(self._sums).reshape(-1, self._rows.n_rois)
+        touched = self._rows
+        if not self._smoothed:
+            self._remove_dropped(sums, keep)
+            touched = keep_voxels(self._rows, keep)
+        weight = _sum_by_row(self._region, keep, self._region.values)
+        offset = intercept * _bin(touched, touched.values)
+        return _divide(slope * sums + offset, weight)
+
+    def _remove_dropped(self, sums: NDArray[np.float64], keep: NDArray[np.bool_]) -> None:
+        """Take constant voxels out of the sums, in place."""
+        kept = keep[self.voxels]
+        if kept.all() or self.moments is None:
+            return
+        sums[self._n_nonsteady :] -= self._reduce(np.where(kept, 0.0, self.moments.first))
+        for index, gathered in enumerate(self._early):
+            sums[index] = self._reduce(np.where(kept, gathered, 0))

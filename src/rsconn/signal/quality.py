@@ -1,0 +1,101 @@
+"""Moments of a run's voxels, gathered while its volumes stream by: constant, not finite, tSNR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FLUSH_EVERY = 32
+_EXACT_IN_FLOAT32 = {np.dtype(code) for code in ("u1", "i1", "u2", "i2", "f4")}
+
+
+class VoxelMoments:
+    """Mean and standard deviation of each voxel over volumes that are added one at a time.
+
+    Deviations from the first volume are accumulated, so a voxel is constant if and only if its sum of squares
+    is exactly 0, and a value that is not finite makes it not finite for good. Types that float32 holds
+    exactly are summed in float32 for at most 32 volumes before they join float64 sums.
+
+    Examples
+    --------
+    >>> moments = VoxelMoments(np.array([1.0, 5.0, 2.0]))
+    >>> moments.add(np.array([3.0, 5.0, np.nan]))
+    >>> moments.is_constant.tolist(), moments.is_finite.tolist()
+    ([False, True, False], [True, True, False])
+    >>> float(moments.mean[0]), float(moments.std[0])
+    (2.0, 1.0)
+    """
+
+    def __init__(self, first: NDArray[Any]) -> None:
+        narrow = first.dtype.newbyteorder("=") in _EXACT_IN_FLOAT32
+        self._first: NDArray[Any] = first.astype(np.float32 if narrow else np.float64)
+        self._deviation, self._recent_sum, self._recent_squares = (
+            np.zeros_like(self._first) for _ in range(3)
+        )
+        self._sum, self._squares = np.zeros(len(first)), np.zeros(len(first))
+        self.is_integer = first.dtype.kind in "iu"
+        self.n_volumes = 1
+
+    def add(self, volume: NDArray[Any]) -> None:
+        """Take one more volume (n_voxels,) into account."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.subtract(volume, self._first, out=self._deviation, casting="unsafe")
+            self._recent_sum += self._deviation
+            self._deviation *= self._deviation
+            self._recent_squares += self._deviation
+        self.n_volumes += 1
+        if self.n_volumes % _FLUSH_EVERY == 0:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._sum += self._recent_sum
+        self._squares += self._recent_squares
+        self._recent_sum[:] = 0
+        self._recent_squares[:] = 0
+
+    @property
+    def first(self) -> NDArray[np.float64]:
+        """Values of the first volume, shape (n_voxels,)."""
+        return self._first.astype(np.float64)
+
+    @property
+    def is_constant(self) -> NDArray[np.bool_]:
+        """True for voxels that are finite and equal in all volumes."""
+        self._flush()
+        return np.asarray((self._squares == 0) & np.isfinite(self._first))
+
+    @property
+    def is_finite(self) -> NDArray[np.bool_]:
+        """True for voxels whose value was finite in all volumes."""
+        self._flush()
+        return np.asarray(np.isfinite(self._squares) & np.isfinite(self._first))
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean over volumes, stored units."""
+        self._flush()
+        return self.first + self._sum / self.n_volumes
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """Standard deviation over volumes (divisor n), stored units."""
+        self._flush()
+        with np.errstate(invalid="ignore"):
+            variance = self._squares / self.n_volumes - (self._sum / self.n_volumes) ** 2
+            return np.sqrt(np.maximum(variance, 0))
+
+
+def compute_tsnr(
+    mean: NDArray[np.float64], std: NDArray[np.float64], *, slope: float, intercept: float
+) -> NDArray[np.float64]:
+    """Temporal signal-to-noise ratio: mean over standard deviation in image units, NaN where nothing varies.
+
+    Examples
+    --------
+    >>> compute_tsnr(np.array([10.0]), np.array([2.0]), slope=2.0, intercept=4.0)
+    array([6.])
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(std > 0, (slope * mean + intercept) / (abs(slope) * std), np.nan)

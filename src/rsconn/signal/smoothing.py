@@ -1,0 +1,85 @@
+"""Move a Gaussian smoothing from the image to the weights, where it is paid once and not per volume.
+
+The mean over a region R of the smoothed image S y is w'(S y) = (S'w)'y. S is the filter of
+`scipy.ndimage.gaussian_filter1d` along x, y and z with its defaults, as in nilearn: truncated at 4 standard
+deviations, and the image reflected at its edges (not padded with zeros). S' is its transpose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.signal.weights import RoiWeights, make_weights
+
+_TRUNCATE = 4.0
+
+
+def apply_kernels(weights: RoiWeights) -> RoiWeights:
+    """Return the rows S'w that turn the unsmoothed image into series of the smoothed one.
+
+    The sum of a row is unchanged, as S keeps constants. Rows without a kernel stay as they are.
+    """
+    if not weights.sigmas.any():
+        return weights
+    rows = [_smooth_row(weights, row) for row in range(weights.n_rois)]
+    return make_weights(weights.names, rows, weights.totals, weights.shape)
+
+
+def _smooth_row(weights: RoiWeights, row: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    entries = slice(weights.starts[row], weights.starts[row + 1])
+    voxels, values = weights.voxels[entries], weights.values[entries]
+    if not weights.sigmas[row].any() or not len(voxels):
+        return voxels, values
+    indices = np.stack(np.unravel_index(voxels, weights.shape, order="F"))
+    low, high = indices.min(axis=1), indices.max(axis=1) + 1
+    box = np.zeros(high - low)
+    box[tuple(indices - low[:, None])] = values
+    for axis, sigma in enumerate(weights.sigmas[row]):
+        box, low[axis] = _spread(box, axis, int(low[axis]), weights.shape[axis], float(sigma))
+    return _list_entries(box, low, weights.shape)
+
+
+def _spread(
+    box: NDArray[np.float64], axis: int, low: int, size: int, sigma: float
+) -> tuple[NDArray[np.float64], int]:
+    """Apply the transpose of the one-dimensional filter; return the grown box and its new lower corner."""
+    kernel = make_kernel(sigma)
+    radius = len(kernel) // 2
+    start, stop = max(0, low - radius), min(size, low + box.shape[axis] + radius)
+    # Column j of the matrix tells where voxel low + j spreads to: reflected at the edges, as the image is.
+    targets = low + np.arange(box.shape[axis])[None, :] + np.arange(-radius, radius + 1)[:, None]
+    matrix = np.zeros((stop - start, box.shape[axis]))
+    columns = np.broadcast_to(np.arange(box.shape[axis]), targets.shape)
+    np.add.at(matrix, (_reflect(targets, size) - start, columns), kernel[:, None])
+    return np.moveaxis(np.tensordot(matrix, box, axes=(1, axis)), 0, axis), start
+
+
+def make_kernel(sigma: float) -> NDArray[np.float64]:
+    """Return the Gaussian of `sigma` voxels, cut at 4 sigma, summing to 1; a lone 1 if sigma is 0.
+
+    Examples
+    --------
+    >>> make_kernel(0.4).round(3).tolist()
+    [0.0, 0.04, 0.919, 0.04, 0.0]
+    """
+    if sigma == 0:
+        return np.ones(1)
+    radius = int(_TRUNCATE * sigma + 0.5)
+    kernel = np.exp(-0.5 / sigma**2 * np.arange(-radius, radius + 1) ** 2)
+    return np.asarray(kernel / kernel.sum())
+
+
+def _reflect(positions: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    """Fold positions off the grid back onto it: (d c b a | a b c d | d c b a)."""
+    folded = positions % (2 * size)
+    return np.minimum(folded, 2 * size - 1 - folded)
+
+
+def _list_entries(
+    box: NDArray[np.float64], low: NDArray[np.intp], shape: tuple[int, int, int]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    flat = box.ravel(order="F")
+    found = np.flatnonzero(flat)
+    indices = np.stack(np.unravel_index(found, box.shape, order="F")) + low[:, None]
+    return np.ravel_multi_index(tuple(indices), shape, order="F"), flat[found]

@@ -1,0 +1,232 @@
+"""Regions as rows of one sparse matrix (n_rois, n_voxels) on an image's own grid.
+
+Whatever a region is (a sphere, a mask, an atlas label, a probabilistic map), its series is a weighted mean
+over voxels. Voxels are flat indices in file order, x fastest. Rows may overlap, and one region may have
+several variants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_SIGMAS_PER_FWHM = 1.0 / np.sqrt(8.0 * np.log(2.0))
+
+
+@dataclass(frozen=True)
+class RoiWeights:
+    """Sparse rows, one per region, in the manner of a CSR matrix.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One per row.
+    starts : ndarray of shape (n_rois + 1,), int
+        Row i holds the entries starts[i] to starts[i + 1].
+    voxels : ndarray of shape (n_entries,), int
+        Flat voxel indices in file order.
+    values : ndarray of shape (n_entries,), float64
+        Positive weights; a row need not sum to 1.
+    totals : ndarray of shape (n_rois,), float64
+        Weight of the whole region, the part outside the field of view included.
+    sigmas : ndarray of shape (n_rois, 3), float64
+        Width of the Gaussian (standard deviations, in voxels) with which the image is smoothed for this row;
+        zeros for none.
+    shape : tuple of int
+        Voxels of the grid along x, y, z.
+    """
+
+    names: tuple[str, ...]
+    starts: NDArray[np.intp]
+    voxels: NDArray[np.intp]
+    values: NDArray[np.float64]
+    totals: NDArray[np.float64]
+    sigmas: NDArray[np.float64]
+    shape: tuple[int, int, int]
+
+    @property
+    def n_rois(self) -> int:
+        """Number of rows."""
+        return len(self.names)
+
+    @property
+    def row_of_entry(self) -> NDArray[np.intp]:
+        """Row number of every entry, shape (n_entries,)."""
+        return np.repeat(np.arange(self.n_rois), np.diff(self.starts))
+
+
+def make_weights(
+    names: Sequence[str],
+    rows: Sequence[tuple[NDArray[np.intp], NDArray[np.float64]]],
+    totals: ArrayLike,
+    shape: tuple[int, int, int],
+) -> RoiWeights:
+    """Assemble unsmoothed rows from (voxels, values) pairs, one pair per name."""
+    starts = np.concatenate([[0], np.cumsum([len(voxels) for voxels, _ in rows])]).astype(np.intp)
+    return RoiWeights(
+        names=tuple(names),
+        starts=starts,
+        voxels=np.concatenate([voxels for voxels, _ in rows]).astype(np.intp),
+        values=np.concatenate([values for _, values in rows]).astype(np.float64),
+        totals=np.asarray(totals, np.float64),
+        sigmas=np.zeros((len(rows), 3)),
+        shape=shape,
+    )
+
+
+def make_sphere_weights(
+    names: Sequence[str],
+    centers_mm: ArrayLike,
+    radii_mm: ArrayLike,
+    affine: NDArray[np.float64],
+    shape: tuple[int, int, int],
+) -> RoiWeights:
+    """Make one row of equal weights per sphere: the voxels whose centre lies within the radius.
+
+    As in nilearn's `NiftiSpheresMasker`, two voxels belong to a sphere whatever its radius: the one nearest
+    to the centre, and the first (in C order) whose millimetre coordinates, cut to integers, equal the cut
+    centre. The second can lie outside a sphere of less than 3.5 mm only; where several voxels of a grid finer
+    than 2 mm qualify, nilearn takes the first inside the mask, this function the first of all.
+
+    Parameters
+    ----------
+    names : sequence of str
+        One per sphere.
+    centers_mm : array_like of shape (n_spheres, 3)
+        Centres in the space of the affine, mm.
+    radii_mm : array_like of shape (n_spheres,)
+        Radii, mm.
+    affine : ndarray of shape (4, 4)
+        Voxel indices to millimetres.
+    shape : tuple of int
+        Voxels along x, y, z.
+
+    Examples
+    --------
+    >>> weights = make_sphere_weights(["A"], [[2, 2, 2]], [1], np.eye(4), (5, 5, 5))
+    >>> weights.voxels.tolist()
+    [37, 57, 61, 62, 63, 67, 87]
+    """
+    rows, totals = [], []
+    for center, radius in zip(np.asarray(centers_mm, float), np.asarray(radii_mm, float), strict=True):
+        members = _find_sphere_members(center, float(radius), affine, shape)
+        inside = members[((members >= 0) & (members < shape)).all(axis=1)]
+        voxels = np.sort(np.ravel_multi_index(tuple(inside.T), shape, order="F"))
+        rows.append((voxels, np.ones(len(voxels))))
+        totals.append(len(members))
+    return make_weights(names, rows, totals, shape)
+
+
+def _find_sphere_members(
+    center: NDArray[np.float64], radius: float, affine: NDArray[np.float64], shape: tuple[int, int, int]
+) -> NDArray[np.intp]:
+    """Return voxel indices (n, 3) on the endless lattice, those outside the field of view included."""
+    inverse = np.linalg.inv(affine)
+    middle = inverse[:3, :3] @ center + inverse[:3, 3]
+    # An axis-aligned box around the ball in voxel space; 2 mm more to hold the voxel with equal cut
+    # coordinates.
+    reach = (radius + 2.0 * np.sqrt(3.0)) * np.linalg.norm(inverse[:3, :3], axis=1) + 1.0
+    low, high = np.floor(middle - reach).astype(int), np.ceil(middle + reach).astype(int)
+    box = np.stack(np.meshgrid(*map(np.arange, low, high + 1), indexing="ij"), axis=-1).reshape(-1, 3)
+    positions = box @ affine[:3, :3].T + affine[:3, 3]
+    distances = ((positions - center) ** 2).sum(axis=1)
+    member = (distances <= radius**2) | (box == np.round(middle)).all(axis=1)
+    namesakes = (positions.astype(int) == center.astype(int)).all(axis=1)
+    namesakes &= ((box >= 0) & (box < shape)).all(axis=1)
+    if namesakes.any():
+        member[np.argmax(namesakes)] = True
+    return np.asarray(box[member])
+
+
+def make_mask_weights(
+    names: Sequence[str], masks: Sequence[NDArray[np.bool_]], totals: ArrayLike | None = None
+) -> RoiWeights:
+    """Make one row of equal weights per bool array (x, y, z); `totals` may count voxels off the grid."""
+    rows = []
+    for mask in masks:
+        voxels = np.flatnonzero(mask.ravel(order="F"))
+        rows.append((voxels, np.ones(len(voxels))))
+    counts = [len(voxels) for voxels, _ in rows] if totals is None else totals
+    return make_weights(names, rows, counts, _get_shape(masks[0]))
+
+
+def make_label_weights(
+    names: Sequence[str], atlas: NDArray[np.float64], labels: Sequence[int], totals: ArrayLike | None = None
+) -> RoiWeights:
+    """Make one row of equal weights per label of an integer atlas (x, y, z).
+
+    Examples
+    --------
+    >>> atlas = np.array([[[1.0], [2.0]], [[1.0], [0.0]]])
+    >>> make_label_weights(["one", "two"], atlas, [1, 2]).voxels.tolist()
+    [0, 1, 2]
+    """
+    flat = atlas.ravel(order="F")
+    order = np.argsort(flat, kind="stable")
+    first = np.searchsorted(flat, labels, side="left", sorter=order)
+    last = np.searchsorted(flat, labels, side="right", sorter=order)
+    rows = [(order[a:b], np.ones(b - a)) for a, b in zip(first, last, strict=True)]
+    counts = [len(voxels) for voxels, _ in rows] if totals is None else totals
+    return make_weights(names, rows, counts, _get_shape(atlas))
+
+
+def make_map_weights(
+    names: Sequence[str], maps: Sequence[NDArray[np.float64]], totals: ArrayLike | None = None
+) -> RoiWeights:
+    """Make one row per map (x, y, z): its positive values are the weights of a weighted mean.
+
+    A weighted mean, not nilearn's least squares over all maps at once: a region's series then does not depend
+    on which other regions were asked for, coverage has a meaning, and a map of equal weights equals the mask.
+    For maps that do not overlap the two differ by a constant factor only, so every correlation is the same.
+    """
+    rows = []
+    for values in maps:
+        flat = values.ravel(order="F")
+        voxels = np.flatnonzero(flat > 0)
+        rows.append((voxels, flat[voxels]))
+    sums = [values.sum() for _, values in rows] if totals is None else totals
+    return make_weights(names, rows, sums, _get_shape(maps[0]))
+
+
+def _get_shape(array: NDArray[np.generic]) -> tuple[int, int, int]:
+    x, y, z = array.shape
+    return x, y, z
+
+
+def stack_weights(parts: Sequence[RoiWeights]) -> RoiWeights:
+    """Put rows of several makers under each other; all on one grid."""
+    if len({part.shape for part in parts}) != 1:
+        raise ValueError(f"rows of different grids: {[part.shape for part in parts]}")
+    lengths = np.concatenate([np.diff(part.starts) for part in parts])
+    return RoiWeights(
+        names=tuple(name for part in parts for name in part.names),
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
+        voxels=np.concatenate([part.voxels for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        totals=np.concatenate([part.totals for part in parts]),
+        sigmas=np.concatenate([part.sigmas for part in parts]),
+        shape=parts[0].shape,
+    )
+
+
+def smooth_weights(weights: RoiWeights, affine: NDArray[np.float64], fwhm_mm: float) -> RoiWeights:
+    """Ask for series of the smoothed image: a Gaussian of `fwhm_mm`, as nilearn's `smooth_img`, 0 for none.
+
+    Only the kernel is noted here. It is applied to a row after the row has lost its voxels outside the mask,
+    because nilearn smooths the whole image first and masks then (see `rsconn.signal.smoothing`).
+    """
+    voxel_sizes = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    sigmas = fwhm_mm * _SIGMAS_PER_FWHM / voxel_sizes
+    return replace(weights, sigmas=np.tile(sigmas, (weights.n_rois, 1)))
+
+
+def keep_voxels(weights: RoiWeights, keep: NDArray[np.bool_]) -> RoiWeights:
+    """Drop entries whose voxel is not kept; `keep` is flat (n_voxels,), `totals` stay as they are."""
+    kept = keep[weights.voxels]
+    counts = np.concatenate([[0], np.cumsum(kept)])
+    return replace(
+        weights, starts=counts[weights.starts], voxels=weights.voxels[kept], values=weights.values[kept]
+    )
