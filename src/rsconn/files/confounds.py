@@ -1,0 +1,133 @@
+"""fMRIPrep's table of confounds, whatever its generation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rsconn.errors import DatasetError, TableError
+from rsconn.files.sidecars import read_json_object
+from rsconn.files.tables import read_numbers
+
+# fMRIPrep 1.0 and 1.1 -> the names since 1.2.
+_OLD_NAMES = {
+    "CSF": "csf",
+    "WhiteMatter": "white_matter",
+    "GlobalSignal": "global_signal",
+    "stdDVARS": "std_dvars",
+    "non-stdDVARS": "dvars",
+    "vx-wisestdDVARS": "vx_wise_std_dvars",
+    "FramewiseDisplacement": "framewise_displacement",
+    "X": "trans_x",
+    "Y": "trans_y",
+    "Z": "trans_z",
+    "RotX": "rot_x",
+    "RotY": "rot_y",
+    "RotZ": "rot_z",
+}
+_OLD_NUMBERED = {
+    "aCompCor": "a_comp_cor_",
+    "tCompCor": "t_comp_cor_",
+    "Cosine": "cosine",
+    "NonSteadyStateOutlier": "non_steady_state_outlier",
+    "AROMAAggrComp": "aroma_motion_",
+}
+_NUMBERED = re.compile(r"^([A-Za-z]+?)(\d+)$")
+
+
+@dataclass(frozen=True)
+class Confounds:
+    """All columns of a confounds file.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Column names, in today's spelling.
+    values : float64 array (n_volumes, n_columns)
+        ``n/a`` is NaN.
+    metadata : dict
+        Column name to what the JSON says of it; empty without a JSON.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    metadata: dict[str, Mapping[str, Any]]
+
+    def get(self, name: str) -> np.ndarray | None:
+        """Return one column (n_volumes,), or None if the file lacks it."""
+        return self.values[:, self.names.index(name)] if name in self.names else None
+
+
+def read_confounds(tsv: Path, json: Path | None) -> Confounds:
+    """Read a confounds table and its sidecar.
+
+    Parameters
+    ----------
+    tsv : Path
+        ``*_desc-confounds_timeseries.tsv``, ``*_desc-confounds_regressors.tsv`` or ``*_confounds.tsv``.
+    json : Path or None
+        The sidecar, which tells aCompCor components of white matter from those of CSF.
+
+    Raises
+    ------
+    TableError
+        If the table has no header, a column twice, cells that are no numbers, or no row; or the sidecar is no
+        JSON.
+    """
+    try:
+        raw_names, values = read_numbers(tsv)
+    except (OSError, UnicodeDecodeError) as error:
+        raise TableError(f"{tsv}: not readable: {error}") from None
+    _check_header(tsv, raw_names)
+    names = tuple(rename_old_column(name) for name in raw_names)
+    _check_table(tsv, names, values)
+    return Confounds(names, values, _read_metadata(json))
+
+
+def rename_old_column(name: str) -> str:
+    """Return the name that fMRIPrep 1.2 and later give a column.
+
+    Examples
+    --------
+    >>> rename_old_column("FramewiseDisplacement"), rename_old_column("aCompCor03")
+    ('framewise_displacement', 'a_comp_cor_03')
+    """
+    numbered = _NUMBERED.match(name)
+    if numbered and numbered[1] in _OLD_NUMBERED:
+        return _OLD_NUMBERED[numbered[1]] + numbered[2]
+    return _OLD_NAMES.get(name, name)
+
+
+def _check_header(tsv: Path, names: tuple[str, ...]) -> None:
+    try:
+        float(names[0])
+    except ValueError:
+        return
+    raise TableError(
+        f"{tsv}: the first line is numbers ({names[0]} ...); a header with column names was needed"
+    )
+
+
+def _check_table(tsv: Path, names: tuple[str, ...], values: np.ndarray) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TableError(f"{tsv}: column {twice[0]!r} occurs twice; column names must differ")
+    if not len(values):
+        raise TableError(f"{tsv}: a header and no rows; one row per volume was needed")
+    if values.shape[1] != len(names):
+        raise TableError(f"{tsv}: rows have {values.shape[1]} cells, the header has {len(names)}")
+
+
+def _read_metadata(json: Path | None) -> dict[str, Mapping[str, Any]]:
+    if json is None:
+        return {}
+    try:
+        content = read_json_object(json)
+    except DatasetError as error:
+        raise TableError(str(error)) from None
+    return {rename_old_column(key): value for key, value in content.items() if isinstance(value, Mapping)}

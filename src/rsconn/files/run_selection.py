@@ -1,0 +1,186 @@
+"""Which of a dataset's files the filters ask for, and that each run is there once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rsconn.errors import DatasetError
+from rsconn.files.bids_tree import FoundFile
+from rsconn.naming import RUN_ENTITIES
+
+# A filter value that asks for files without the entity.
+ABSENT = "none"
+_NUMBERED = {"run", "echo"}
+_LONG_NAMES = {
+    "subject": "sub",
+    "participant_id": "sub",
+    "session": "ses",
+    "acquisition": "acq",
+    "reconstruction": "rec",
+    "direction": "dir",
+    "resolution": "res",
+    "density": "den",
+    "segmentation": "seg",
+    "description": "desc",
+}
+_SHOWN_VALUES = 8
+
+Filters = Mapping[str, Sequence[str]]
+
+
+def normalise_filters(filters: Filters) -> dict[str, tuple[str, ...]]:
+    """Return filters by short entity name, labels without their prefix.
+
+    Examples
+    --------
+    >>> normalise_filters({"subject": ["sub-01"], "run": [1]})
+    {'sub': ('01',), 'run': ('1',)}
+    """
+    short = {}
+    for key, values in filters.items():
+        entity = _LONG_NAMES.get(key, key)
+        short[entity] = tuple(str(value).removeprefix(f"{entity}-") for value in values)
+    return short
+
+
+def select_files(files: Sequence[FoundFile], filters: Filters, source: str) -> list[FoundFile]:
+    """Return the files that match every filter.
+
+    Parameters
+    ----------
+    files : sequence of FoundFile
+        All candidates.
+    filters : mapping of str to sequence of str
+        Short entity name to labels, any of which will do; ``none`` asks for files without the entity. Run and
+        echo are numbers: ``1`` finds ``run-01`` too.
+    source : str
+        Where the files come from, for messages.
+
+    Raises
+    ------
+    DatasetError
+        If nothing matches, a label matches nothing at all, or a matching name is not a BIDS name.
+    """
+    chosen = [file for file in files if all(_matches(file, key, labels) for key, labels in filters.items())]
+    if not chosen:
+        raise DatasetError(_describe_no_match(files, filters, source))
+    _check_every_label(files, filters, source)
+    _check_names(chosen)
+    return chosen
+
+
+def _matches(file: FoundFile, key: str, labels: Sequence[str]) -> bool:
+    label = file.entities.get(key)
+    if label is None:
+        return ABSENT in labels
+    return label in labels or (key in _NUMBERED and _number(label) in {_number(other) for other in labels})
+
+
+def _number(label: str) -> str:
+    return str(int(label)) if label.isdecimal() else label
+
+
+def _describe_no_match(files: Sequence[FoundFile], filters: Filters, source: str) -> str:
+    empty = [key for key, labels in filters.items() if not any(_matches(file, key, labels) for file in files)]
+    facts = [f"{key} {'/'.join(filters[key])} (found: {_list_labels(files, key)})" for key in empty]
+    if not facts:
+        asked = ", ".join(f"{key} {'/'.join(labels)}" for key, labels in filters.items())
+        return f"{source}: none of {len(files)} files has all of {asked} together (input.filters)"
+    return f"{source}: none of {len(files)} files has {'; nor '.join(facts)}; change input.filters"
+
+
+def _check_every_label(files: Sequence[FoundFile], filters: Filters, source: str) -> None:
+    # people without images are a matter of the participants table, so `sub` may name them
+    for key, labels in filters.items():
+        unmatched = [label for label in labels if not any(_matches(file, key, [label]) for file in files)]
+        if unmatched and key != "sub":
+            raise DatasetError(
+                f"{source}: no file has {key} {'/'.join(unmatched)} (found: {_list_labels(files, key)}); "
+                f"change input.filters.{key}"
+            )
+
+
+def _list_labels(files: Sequence[FoundFile], key: str) -> str:
+    labels = sorted({file.entities.get(key, ABSENT) for file in files})
+    more = f" and {len(labels) - _SHOWN_VALUES} more" if len(labels) > _SHOWN_VALUES else ""
+    return ", ".join(labels[:_SHOWN_VALUES]) + more
+
+
+def _check_names(files: Iterable[FoundFile]) -> None:
+    for file in files:
+        if file.strange:
+            raise DatasetError(
+                f"{file.path}: {file.strange[0]!r} is not a BIDS entity (key-label, letters and digits); "
+                "rename the file"
+            )
+        if "sub" not in file.entities:
+            raise DatasetError(f"{file.path}: the name has no sub-<label>; rename the file")
+        _check_folders(file)
+
+
+def _check_folders(file: FoundFile) -> None:
+    for key in ("sub", "ses"):
+        for part in file.path.parent.parts:
+            if part.startswith(f"{key}-") and part != f"{key}-{file.entities.get(key)}":
+                raise DatasetError(
+                    f"{file.path}: the name and the folder {part} disagree about {key}; "
+                    "move or rename the file"
+                )
+
+
+def drop_single_echoes(files: Sequence[FoundFile]) -> list[FoundFile]:
+    """Leave out single echoes of runs whose echoes were combined, and phase images.
+
+    fMRIPrep names the optimally combined image without ``echo``; with ``--me-output-echos`` the echoes lie
+    beside it.
+    """
+    combined = {identify_run(file) for file in files if "echo" not in file.entities}
+    return [
+        file
+        for file in files
+        if ("echo" not in file.entities or identify_run(file, but="echo") not in combined)
+        and file.entities.get("part", "mag") == "mag"
+    ]
+
+
+def identify_run(file: FoundFile, *, but: str | None = None) -> tuple[tuple[str, str], ...]:
+    """Return what tells acquisitions apart; ``run-1`` and ``run-01`` are one and the same."""
+    return tuple(
+        (key, _number(file.entities[key]) if key in _NUMBERED else file.entities[key])
+        for key in RUN_ENTITIES
+        if key in file.entities and key != but
+    )
+
+
+def check_each_once(files: Sequence[FoundFile]) -> None:
+    """Refuse a run that is there more than once.
+
+    Raises
+    ------
+    DatasetError
+        Naming both files and, where an entity tells them apart, the filter that would.
+    """
+    first_of: dict[tuple[tuple[str, str], ...], FoundFile] = {}
+    repeated: list[tuple[FoundFile, FoundFile]] = []
+    for file in files:
+        first = first_of.setdefault(identify_run(file), file)
+        if first is not file:
+            repeated.append((first, file))
+    if repeated:
+        first, second = repeated[0]
+        more = f" ({len(repeated)} such pairs)" if len(repeated) > 1 else ""
+        raise DatasetError(
+            f"{first.path} and {second.path} are the same run{more}; {_suggest_filter(first, second)}"
+        )
+
+
+def _suggest_filter(first: FoundFile, second: FoundFile) -> str:
+    keys = sorted(first.entities.keys() | second.entities.keys())
+    differing = [key for key in keys if first.entities.get(key) != second.entities.get(key)]
+    usable = [key for key in differing if key not in RUN_ENTITIES]
+    if usable:
+        pair = (first.entities.get(usable[0], ABSENT), second.entities.get(usable[0], ABSENT))
+        return f"choose one with input.filters: {{{usable[0]}: {pair[0]}}} or {pair[1]}"
+    if differing:
+        return f"they differ only in how {differing[0]} is written; remove or rename one"
+    return "remove one, or one of the datasets in input"

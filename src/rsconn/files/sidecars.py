@@ -1,0 +1,210 @@
+"""JSON beside the data: inheritance, repetition time, dataset description."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rsconn.errors import DatasetError, RunError
+from rsconn.files.bids_tree import FoundFile
+
+# Headers are wrong by these values in files of known writers (fMRIPrep 23.2.0 and multi-echo), whatever the
+# TR.
+_HEADER_FAULTS_S = (0.0, 1.0)
+_LARGEST_T_R_S = 30.0
+_T_R_TOLERANCE_S = 1e-3
+
+
+class Sidecars:
+    """JSON sidecars of one dataset, read when asked for and once each.
+
+    Parameters
+    ----------
+    dataset : Path
+        Root of the dataset; inheritance ends there.
+    files : iterable of FoundFile
+        The dataset's JSON files of one kind.
+    """
+
+    def __init__(self, dataset: Path, files: Iterable[FoundFile]) -> None:
+        self._dataset = dataset
+        self._by_folder: dict[str, list[FoundFile]] = {}
+        self._contents: dict[Path, dict[str, Any]] = {}
+        for file in files:
+            self._by_folder.setdefault(file.folder, []).append(file)
+
+    def read(self, file: FoundFile) -> dict[str, Any]:
+        """Return what BIDS inheritance says about a file.
+
+        A sidecar applies if it lies in the file's folder or above and all of its entities are the file's. The
+        nearer folder wins, and in one folder the sidecar with more entities.
+
+        Raises
+        ------
+        DatasetError
+            If a sidecar is not a JSON object.
+        """
+        merged: dict[str, Any] = {}
+        for folder in self._list_folders(Path(file.folder)):
+            applying = [
+                other
+                for other in self._by_folder.get(folder, [])
+                if other.entities.items() <= file.entities.items()
+            ]
+            for other in sorted(applying, key=lambda found: len(found.entities)):
+                merged.update(self._read_once(other.path))
+        return merged
+
+    def _list_folders(self, folder: Path) -> list[str]:
+        inside = [parent for parent in (folder, *folder.parents) if parent.is_relative_to(self._dataset)]
+        return [str(parent) for parent in reversed(inside)]
+
+    def _read_once(self, path: Path) -> dict[str, Any]:
+        if path not in self._contents:
+            self._contents[path] = read_json_object(path)
+        return self._contents[path]
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file that holds one object.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{path}: no such file, or a link whose content is absent (`datalad get` it)"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: not readable as JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise DatasetError(f"{path}: a JSON object was needed, found {type(content).__name__}")
+    return content
+
+
+def get_t_r(metadata: Mapping[str, Any]) -> float | None:
+    """Return the repetition time that a sidecar states, in seconds; None if it states none.
+
+    ``RepetitionTime``, or 1 / ``SamplingFrequency`` as some parcellated datasets have it.
+
+    Raises
+    ------
+    ValueError
+        If it is no plausible number of seconds.
+
+    Examples
+    --------
+    >>> get_t_r({"RepetitionTime": 2}), get_t_r({"SamplingFrequency": 0.5}), get_t_r({})
+    (2.0, 2.0, None)
+    """
+    for key in ("RepetitionTime", "SamplingFrequency"):
+        value = metadata.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+            raise ValueError(f"{key} is {value!r}; a positive number was needed")
+        t_r = float(value) if key == "RepetitionTime" else 1.0 / value
+        if t_r > _LARGEST_T_R_S:
+            raise ValueError(f"{key} is {value!r}, which makes a TR of {t_r:g} s; seconds were needed")
+        return t_r
+    return None
+
+
+def settle_t_r(
+    subject: str, *, sidecar_t_r: float | None, header_t_r: float | None, configured_t_r: float | None = None
+) -> tuple[float, str | None]:
+    """Decide on a run's repetition time.
+
+    The config wins, then the sidecar. A header of 0 or 1 s is a known writer's fault and only noted; any
+    other disagreement is an error. Without a sidecar's value the header's is taken and noted, unless it is 0
+    or 1 s.
+
+    Parameters
+    ----------
+    subject : str
+        Name of the run, for messages.
+    sidecar_t_r, header_t_r : float or None
+        Seconds; None or NaN where nothing is stated.
+    configured_t_r : float or None
+        ``input.t_r``.
+
+    Returns
+    -------
+    t_r : float
+        Seconds.
+    warning : str or None
+        What the ledger should keep.
+
+    Raises
+    ------
+    RunError
+        If the sources disagree, or none of them can be believed.
+
+    Examples
+    --------
+    >>> settle_t_r("sub-01", sidecar_t_r=2.0, header_t_r=2.0)
+    (2.0, None)
+    """
+    header = None if header_t_r is None or not math.isfinite(header_t_r) else header_t_r
+    if configured_t_r is not None:
+        return configured_t_r, _describe_overruled(subject, configured_t_r, sidecar_t_r, header)
+    if sidecar_t_r is None:
+        return _settle_by_header(subject, header)
+    if header is None or _agree(header, sidecar_t_r):
+        return sidecar_t_r, None
+    if header in _HEADER_FAULTS_S:
+        return (
+            sidecar_t_r,
+            f"{subject}: image header says TR {header:g} s, JSON says {sidecar_t_r:g} s; JSON used",
+        )
+    raise RunError(
+        f"{subject}: image header says TR {header:g} s, JSON says {sidecar_t_r:g} s; "
+        "set input.t_r to the right one"
+    )
+
+
+def _settle_by_header(subject: str, header: float | None) -> tuple[float, str | None]:
+    if header is None or header in _HEADER_FAULTS_S or not 0 < header <= _LARGEST_T_R_S:
+        shown = "nothing" if header is None else f"{header:g} s"
+        raise RunError(
+            f"{subject}: no RepetitionTime in any JSON sidecar, and the image header says {shown}; "
+            "set input.t_r"
+        )
+    return (
+        header,
+        f"{subject}: no RepetitionTime in any JSON sidecar; TR {header:g} s taken from the image header",
+    )
+
+
+def _describe_overruled(
+    subject: str, configured: float, sidecar: float | None, header: float | None
+) -> str | None:
+    stated = {"JSON": sidecar, "image header": header}
+    others = [
+        f"{where} says {t_r:g} s" for where, t_r in stated.items() if t_r and not _agree(t_r, configured)
+    ]
+    return f"{subject}: input.t_r {configured:g} s used; {', '.join(others)}" if others else None
+
+
+def _agree(first: float, second: float) -> bool:
+    # headers hold float32
+    return abs(first - second) <= _T_R_TOLERANCE_S
+
+
+def read_dataset_description(folder: Path) -> dict[str, Any]:
+    """Read ``dataset_description.json``; an empty dict if there is none.
+
+    Raises
+    ------
+    DatasetError
+        If the file is not a JSON object.
+    """
+    path = folder / "dataset_description.json"
+    return read_json_object(path) if path.is_file() else {}
