@@ -12,6 +12,7 @@ from scipy import optimize, special
 
 from rsconn.inference.estimators import Estimate, estimate_ols
 from rsconn.inference.model import Model, make_geometry, project_out
+from rsconn.inference.noncentral import compute_noncentral_cdf
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,13 @@ def find_noncentrality_limits(t: float, dof: float, level: float) -> tuple[float
     Steiger & Fouladi (1997), in Harlow et al., What if there were no significance tests?, 221-257.
     """
     tail = (1 - level) / 2
-    reach = 8 + abs(t) * (1 + 8 / np.sqrt(dof))
+    reach = 10 + abs(t) * (1 + 13 / np.sqrt(2 * dof))
 
     def find(probability: float) -> float:
         def excess(noncentrality: float) -> float:
-            return float(special.nctdtr(dof, noncentrality, t) - probability)
+            return compute_noncentral_cdf(t, dof, noncentrality) - probability
 
-        return float(optimize.brentq(excess, t - reach, t + reach, xtol=1e-13, rtol=1e-13))
+        return float(optimize.brentq(excess, -reach, reach, xtol=1e-13, rtol=1e-13))
 
     return find(1 - tail), find(tail)
 

@@ -1,0 +1,92 @@
+"""Orders and signs under which a null outcome is as likely as the observed one."""
+
+from __future__ import annotations
+
+from itertools import combinations, permutations, product
+from math import comb, factorial, prod
+
+import numpy as np
+
+from rsconn.inference.model import Floats, Integers, Model
+
+
+def draw_orders(n: int, blocks: Integers | None, count: int, rng: np.random.Generator) -> Integers:
+    """Draw random orders of n rows, within blocks where there are any; shape (count, n)."""
+    orders = np.tile(np.arange(n), (count, 1))
+    if blocks is None:
+        return rng.permuted(orders, axis=1, out=orders)
+    for block in np.unique(blocks):
+        rows = np.flatnonzero(blocks == block)
+        orders[:, rows] = rng.permuted(orders[:, rows], axis=1)
+    return orders
+
+
+def draw_signs(n: int, count: int, rng: np.random.Generator) -> Floats:
+    """Draw Rademacher signs, +1 or -1 with equal chance; shape (count, n)."""
+    return 2.0 * rng.integers(0, 2, size=(count, n)).astype(np.float64) - 1.0
+
+
+def count_orders(model: Model) -> int:
+    """Count the orders that differ for the tested column: splits into a and b, or permutations of a slope.
+
+    Examples
+    --------
+    >>> group = np.array([1.0, 1, 0, 0, 0])
+    >>> model = Model(np.arange(5.0), group, np.ones((5, 1)), "contrast", "welch", np.arange(5))
+    >>> count_orders(model)
+    10
+    """
+    return prod(_count_block(model, rows) for rows in split_blocks(model))
+
+
+def list_orders(model: Model) -> Integers:
+    """List every order counted by :func:`count_orders`; shape (count, n), the observed one first."""
+    parts = split_blocks(model)
+    choices = [_list_block(model, rows) for rows in parts]
+    orders = np.empty((prod(len(choice) for choice in choices), model.n), dtype=np.int64)
+    for order, chosen in zip(orders, product(*choices), strict=True):
+        for rows, source in zip(parts, chosen, strict=True):
+            order[rows] = source
+    return orders
+
+
+def list_signs(n: int) -> Floats:
+    """List every combination of n signs; shape (2^n, n), all +1 first.
+
+    Examples
+    --------
+    >>> list_signs(2)
+    array([[ 1.,  1.],
+           [ 1., -1.],
+           [-1.,  1.],
+           [-1., -1.]])
+    """
+    return np.array(list(product((1.0, -1.0), repeat=n)))
+
+
+def split_blocks(model: Model) -> list[Integers]:
+    """Return the rows of each exchangeability block; one block of all rows where none are named."""
+    if model.blocks is None:
+        return [np.arange(model.n)]
+    return [np.flatnonzero(model.blocks == block) for block in np.unique(model.blocks)]
+
+
+def _count_block(model: Model, rows: Integers) -> int:
+    if model.kind == "contrast":
+        return comb(rows.size, int(model.in_a[rows].sum()))
+    return factorial(rows.size)
+
+
+def _list_block(model: Model, rows: Integers) -> list[Integers]:
+    """Sources of the block's rows, one array per order."""
+    if model.kind != "contrast":
+        return [np.array(order) for order in permutations(rows)]
+    in_a = model.in_a[rows]
+    listed = []
+    # rows of a first, so that the first combination is the observed split
+    for chosen in combinations([*rows[in_a], *rows[~in_a]], int(in_a.sum())):
+        source = np.empty(rows.size, dtype=np.int64)
+        source[in_a] = chosen
+        source[~in_a] = [row for row in rows if row not in chosen]
+        listed.append(source)
+    return listed
