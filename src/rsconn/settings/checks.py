@@ -1,13 +1,127 @@
-"""Mistakes that only show when sections are compared."""
+"""Mistakes that only show when sections are compared, told before any job."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rsconn.settings.claim_checks import check_claims
+from rsconn.settings.fields import check_label, find_twice
+from rsconn.settings.locations import show_path
+from rsconn.settings.problems import suggest
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
 
+# Columns of the cohort table that rsconn fills itself.
+RESERVED_COLUMNS = ("participant_id", "session", "group", "sex", "age", "mean_fd", "included")
+
 
 def check_config(config: Config) -> list[str]:
     """Return one line per contradiction between sections; an empty list means none."""
-    return []
+    problems = [
+        *_check_sources(config),
+        *_check_space(config),
+        *_check_seeds(config),
+        *_check_scores(config),
+        *_check_groups(config),
+        *_check_folders(config),
+    ]
+    return [f"{show_path(config.path)}: {problem}" for problem in problems] + check_claims(config)
+
+
+def find_missing_files(config: Config) -> list[str]:
+    """Return one line per table, dataset or ROI image that the config names and that does not exist."""
+    named: list[tuple[str, Path]] = [
+        *(("input.derivatives", path) for path in config.input.derivatives),
+        *(("input.parcellated", path) for path in config.input.parcellated),
+        ("input.participants", config.input.participants),
+        *(("input.phenotype", path) for path in config.input.phenotype),
+    ]
+    missing = [
+        f"{show_path(config.path)}: {option}: {show_path(path)} does not exist"
+        for option, path in named
+        if not path.exists()
+    ]
+    return missing + [
+        f"{show_path(config.rois_path)}: ROI {name!r}: {show_path(path)} does not exist"
+        for name, path in _list_roi_files(config)
+        if not path.exists()
+    ]
+
+
+def _list_roi_files(config: Config) -> Iterable[tuple[str, Path]]:
+    for roi in config.rois.rois:
+        region = roi.atlas or roi.map
+        paths = (roi.mask, region.image if region else None, roi.atlas.labels_tsv if roi.atlas else None)
+        yield from ((roi.name, path) for path in paths if path is not None)
+
+
+def _check_sources(config: Config) -> Iterable[str]:
+    columns = [roi.name for roi in config.rois.rois if roi.kind == "column"]
+    images = [roi.name for roi in config.rois.rois if roi.kind != "column"]
+    if config.input.derivatives and columns:
+        yield f"rois: ROI {columns[0]!r} is a table's column; a sphere, mask, atlas or map needed"
+    if config.input.parcellated and images:
+        yield f"rois: ROI {images[0]!r} needs images; column: NAME needed with input.parcellated"
+    if config.input.parcellated and config.denoising.smoothing_fwhm_mm:
+        yield "denoising.smoothing_fwhm_mm: parcellated series cannot be smoothed; 0 needed"
+    if not config.edges and not config.seeds:
+        yield "rois: one ROI and no seeds leave nothing to compute; two ROIs or a seed needed"
+
+
+def _check_space(config: Config) -> Iterable[str]:
+    """The set names its space, and the images must be in it: the MNI templates differ by millimetres."""
+    space, accepted = config.rois.space, config.input.accept_space_mismatch
+    for found in config.input.filters.get("space", ()):
+        if space and config.input.derivatives and found != space and not accepted:
+            yield (
+                f"input.filters.space: {found!r} found, the ROIs are in {space!r} "
+                f"({show_path(config.rois_path)}); set input.accept_space_mismatch: true to accept it"
+            )
+
+
+def _check_seeds(config: Config) -> Iterable[str]:
+    if config.seeds and config.input.parcellated:
+        yield "seeds: seed maps need images; remove seeds, or give input.derivatives"
+    for name in config.seeds:
+        if name not in config.rois.names:
+            yield f"seeds: no ROI {name!r}; {suggest(name, config.rois.names, what='ROIs')}"
+            continue
+        try:
+            check_label(name)
+        except ValueError as error:
+            yield f"seeds: {error}"
+    yield from (f"seeds: {name!r} occurs twice" for name in find_twice(config.seeds))
+
+
+def _check_scores(config: Config) -> Iterable[str]:
+    edges = {edge.name for edge in config.edges}
+    for name in config.scores:
+        if name in RESERVED_COLUMNS:
+            yield f"scores: {name!r} is a column of the cohort table already; another name needed"
+        if name in edges:
+            yield f"scores: {name!r} is an edge already; another name needed"
+
+
+def _check_groups(config: Config) -> Iterable[str]:
+    if config.groups is None:
+        return
+    renamed = config.input.values.get(config.groups.column, {})
+    for level, value in config.groups.levels.items():
+        if value in renamed and value not in renamed.values():
+            yield (
+                f"groups.levels.{level}: {value!r} is called {renamed[value]!r} after input.values; "
+                "that name needed"
+            )
+
+
+def _check_folders(config: Config) -> Iterable[str]:
+    folders = (*config.input.derivatives, *config.input.parcellated)
+    yield from (f"input: {show_path(path)} is listed twice" for path in find_twice(folders))
+    yield from (
+        f"input.phenotype: {show_path(path)} is listed twice" for path in find_twice(config.input.phenotype)
+    )
+    if config.output_dir in folders:
+        yield f"output_dir: {show_path(config.output_dir)} is an input dataset; another folder needed"

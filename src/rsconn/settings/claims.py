@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from rsconn.errors import SettingsError, UserError
 from rsconn.provenance import hash_json
-from rsconn.settings.fields import OneOrMore, Positive, Probability, SafeName, Settings, Text
-from rsconn.settings.locations import find_base
+from rsconn.settings.fields import OneOrMore, Positive, Probability, SafeName, Settings, Text, find_twice
+from rsconn.settings.locations import find_base, show_path
 from rsconn.settings.problems import describe_value, list_problems, raise_problems, suggest, validate
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.settings.yaml_text import read_yaml
@@ -134,7 +134,7 @@ class Claim(Settings):
     @model_validator(mode="after")
     def _check_covariates(self) -> Self:
         names = self.covariates or ()
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = find_twice(names)
         if twice:
             raise ValueError(f"covariates: {twice[0]!r} occurs twice")
         used = [name for name in names if name in self.terms]
@@ -155,13 +155,14 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
     """
     content = read_yaml(path, option="claims")
     if not isinstance(content, list):
-        raise SettingsError(f"{path}: {describe_value(content)} found, a list of claims needed")
+        raise SettingsError(f"{show_path(path)}: {describe_value(content)} found, a list of claims needed")
     problems: list[str] = []
     claims: list[Claim] = []
     for number, item in enumerate(content, start=1):
         _read_one(item, number, path, claims, problems)
     problems += [
-        f"{path}: id: {identity!r} occurs twice; ids must differ" for identity in _find_twice(claims)
+        f"{show_path(path)}: id: {identity!r} occurs twice; ids must differ"
+        for identity in find_twice(claim.id for claim in claims)
     ]
     if problems:
         raise_problems(problems)
@@ -179,8 +180,3 @@ def _read_one(item: Any, number: int, path: Path, claims: list[Claim], problems:
         claims.append(validate(Claim, item, path, base=find_base(path), prefix=f"claim {named or number}"))
     except UserError as error:
         problems.extend(list_problems(error))
-
-
-def _find_twice(claims: Sequence[Claim]) -> list[str]:
-    ids = [claim.id for claim in claims]
-    return sorted({identity for identity in ids if ids.count(identity) > 1})

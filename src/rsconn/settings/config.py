@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,8 +13,8 @@ from rsconn.errors import SettingsError, UserError
 from rsconn.settings.checks import check_config
 from rsconn.settings.claims import Claim, read_claims
 from rsconn.settings.edges import Edge, list_all_edges, parse_edges
-from rsconn.settings.fields import Count, LocalPath, OneOrMore, SafeName, Settings, Text
-from rsconn.settings.locations import find_base, find_house
+from rsconn.settings.fields import Count, LocalPath, OneOrMore, SafeName, Settings, Text, resolve_path
+from rsconn.settings.locations import find_base, find_house, show_path
 from rsconn.settings.problems import describe_value, list_problems, raise_problems, validate
 from rsconn.settings.rois import RoiSet, read_roi_set
 from rsconn.settings.scores import ScoreSettings
@@ -29,7 +29,7 @@ from rsconn.settings.sections import (
     InputSettings,
     QualitySettings,
 )
-from rsconn.settings.strategies import Strategy, read_strategy
+from rsconn.settings.strategies import Strategy, change_strategy, read_strategy, read_strategy_file
 from rsconn.settings.yaml_text import read_yaml
 
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ class ConfigFile(Settings):
     denoising: DenoisingChoice = DenoisingChoice()
     censoring: CensoringSettings = CensoringSettings()
     quality: QualitySettings = QualitySettings()
-    groups: GroupSettings = GroupSettings()
+    groups: GroupSettings | None = None
     scores: dict[SafeName, ScoreSettings] = Field(default_factory=dict)
     covariates: CovariateSettings = CovariateSettings()
     claims: LocalPath | None = None
@@ -71,7 +71,7 @@ class Config(Settings):
     denoising: DenoisingSettings
     censoring: CensoringSettings
     quality: QualitySettings
-    groups: GroupSettings
+    groups: GroupSettings | None
     scores: dict[str, ScoreSettings]
     covariates: CovariateSettings
     claims: tuple[Claim, ...]
@@ -80,11 +80,18 @@ class Config(Settings):
     batch_size: int
 
 
-def read_config(path: Path) -> Config:
+def read_config(path: Path, *, launched: Path | None = None) -> Config:
     """Return the settings of a config file and of the files that it names.
 
     Relative paths are counted from the nearest folder at or above the file that holds a `Snakefile`, else
-    from the file's folder; `output_dir` from the working directory. Whether the data exist is not looked at.
+    from the file's folder. Whether the data exist is for `rsconn.settings.checks.find_missing_files` to say.
+
+    Parameters
+    ----------
+    path : Path
+        The config file.
+    launched : Path, optional
+        The folder that a relative `output_dir` is counted from; the working directory if None.
 
     Raises
     ------
@@ -95,11 +102,13 @@ def read_config(path: Path) -> Config:
     """
     content = read_yaml(path)
     if not isinstance(content, dict):
-        raise SettingsError(f"{path}: {describe_value(content)} found, keys such as input and rois needed")
-    return parse_config(content, path)
+        raise SettingsError(
+            f"{show_path(path)}: {describe_value(content)} found, keys such as input and rois needed"
+        )
+    return parse_config(content, path, launched=launched)
 
 
-def parse_config(content: dict[str, Any], path: Path) -> Config:
+def parse_config(content: dict[str, Any], path: Path, *, launched: Path | None = None) -> Config:
     """Return the settings that the content of a config file describes; `path` is where it stands.
 
     Raises
@@ -108,15 +117,30 @@ def parse_config(content: dict[str, Any], path: Path) -> Config:
         As `read_config`.
     """
     base = find_base(path)
-    file = validate(ConfigFile, content, path, base=base)
-    config = _resolve(file, path, base)
+    try:
+        file = validate(ConfigFile, content, path, base=base)
+    except UserError as error:
+        raise_problems(list_problems(error) + _find_problems_elsewhere(content, base))
+    config = _resolve(file, path, base, launched or Path.cwd())
     problems = check_config(config)
     if problems:
-        raise_problems([f"{path}: {problem}" for problem in problems])
+        raise_problems(problems)
     return config
 
 
-def _resolve(file: ConfigFile, path: Path, base: Path) -> Config:
+def _find_problems_elsewhere(content: dict[str, Any], base: Path) -> list[str]:
+    """Return the mistakes in the ROI and claims files of a config that is wrong itself."""
+    problems: list[str] = []
+    # a bare list of ROIs would ask for the space, which only the config has
+    read_rois = partial(read_roi_set, space="unknown")
+    for key, read in (("rois", read_rois), ("claims", read_claims)):
+        named = content.get(key)
+        if isinstance(named, str) and named:
+            _try(problems, partial(read, resolve_path(Path(named), base)))
+    return problems
+
+
+def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config:
     """Read the files that the config names; the mistakes of all of them are told at once."""
     problems: list[str] = []
     rois = _try(problems, lambda: read_roi_set(file.rois, space=_get_space(file.input)))
@@ -137,7 +161,7 @@ def _resolve(file: ConfigFile, path: Path, base: Path) -> Config:
     return Config(
         **unchanged,
         path=path.absolute(),
-        output_dir=Path(os.path.abspath(file.output_dir.expanduser())),  # noqa: PTH100 (keep links)
+        output_dir=resolve_path(file.output_dir, launched.absolute()),
         rois=rois,
         rois_path=file.rois,
         edges=edges,
@@ -148,6 +172,7 @@ def _resolve(file: ConfigFile, path: Path, base: Path) -> Config:
 
 
 _READ_IN = {"output_dir", "rois", "edges", "denoising", "claims"}
+_STRATEGY_KEYS = ("motion", "acompcor", "acompcor_variance", "wm_csf", "global_signal")
 
 
 def _try(problems: list[str], read: Callable[[], Result]) -> Result | None:
@@ -167,15 +192,16 @@ def _read_edges(names: tuple[str, ...], rois: RoiSet, path: Path) -> tuple[Edge,
     try:
         return parse_edges(names, rois.names) if names else list_all_edges(rois.names)
     except UserError as error:
-        raise_problems([f"{path}: {problem}" for problem in list_problems(error)])
+        raise_problems([f"{show_path(path)}: {problem}" for problem in list_problems(error)])
 
 
 def _read_strategy(choice: DenoisingChoice, path: Path, base: Path) -> Strategy:
-    folders = [base / "config" / "strategies", find_house() / "config" / "strategies"]
-    try:
-        strategy = read_strategy(choice.strategy, folders)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
-    keys = ("motion", "acompcor", "acompcor_variance", "wm_csf", "global_signal")
-    changes = {key: getattr(choice, key) for key in keys if getattr(choice, key) is not None}
-    return strategy.model_copy(update=changes)
+    if choice.strategy.endswith((".yaml", ".yml")):
+        strategy = read_strategy_file(resolve_path(Path(choice.strategy), base))
+    else:
+        folders = [base / "config" / "strategies", find_house() / "config" / "strategies"]
+        try:
+            strategy = read_strategy(choice.strategy, folders)
+        except SettingsError as error:
+            raise SettingsError(f"{show_path(path)}: {error}") from None
+    return change_strategy(strategy, {key: getattr(choice, key) for key in _STRATEGY_KEYS})

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from rsconn.errors import SettingsError
 from rsconn.naming import format_edge
+from rsconn.settings.fields import find_twice
 from rsconn.settings.problems import raise_problems, suggest
 
 
@@ -34,7 +35,7 @@ def list_all_edges(rois: Sequence[str]) -> tuple[Edge, ...]:
     """
     edges = tuple(Edge(first, second) for first, second in combinations(rois, 2))
     names = [edge.name for edge in edges]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = find_twice(names)
     if twice:
         raise SettingsError(
             f"edges: two pairs of ROIs would be called {twice[0]!r}; rename a ROI that has a hyphen"

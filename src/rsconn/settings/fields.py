@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Hashable)
 
 # Names end up in file names, table headers and HTML: no separators, spaces, shell or HTML metacharacters.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -50,6 +51,17 @@ class Settings(BaseModel):
 
 def _allows_none(annotation: Any) -> bool:
     return type(None) in getattr(annotation, "__args__", ())
+
+
+def find_twice(items: Iterable[Item]) -> list[Item]:
+    """Return the items that occur more than once, each once, in the order of their first place.
+
+    Examples
+    --------
+    >>> find_twice(["a", "b", "a"])
+    ['a']
+    """
+    return [item for item, n in Counter(items).items() if n > 1]
 
 
 def check_safe_name(text: str) -> str:

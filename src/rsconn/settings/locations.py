@@ -7,6 +7,14 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
+def show_path(path: Path) -> str:
+    """Return a path as messages show it: relative where it is below the working directory."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 def find_base(file: Path) -> Path:
     """Return the folder that the relative paths in a settings file are counted from.
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rsconn.errors import ProblemsError, SettingsError
+from rsconn.settings.locations import show_path
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -67,7 +68,7 @@ def validate(model: type[Model], content: Any, path: Path, *, base: Path, prefix
     try:
         return model.model_validate(content, context={"base": base})
     except ValidationError as error:
-        problems = [f"{path}: {line}" for line in _describe_all(error, model, prefix)]
+        problems = [f"{show_path(path)}: {line}" for line in _describe_all(error, model, prefix)]
         raise_problems(problems)
 
 

@@ -6,11 +6,21 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, computed_field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, computed_field, model_validator
 
 from rsconn.errors import SettingsError
-from rsconn.settings.fields import Count, Label, LocalPath, Number, Positive, SafeName, Settings, Text
-from rsconn.settings.locations import find_base
+from rsconn.settings.fields import (
+    Count,
+    Label,
+    LocalPath,
+    Number,
+    Positive,
+    SafeName,
+    Settings,
+    Text,
+    find_twice,
+)
+from rsconn.settings.locations import find_base, show_path
 from rsconn.settings.problems import describe_value, validate
 from rsconn.settings.yaml_text import read_yaml
 
@@ -33,19 +43,18 @@ class Sphere(Settings):
     radius_mm: Annotated[Positive, Field(le=100)] = 6.0
 
 
+def _read_label(label: Any) -> int | str:
+    if isinstance(label, bool) or not isinstance(label, (int, str)) or label == "":
+        raise ValueError(f"{describe_value(label)} found, a label's number or name needed")
+    return int(label) if isinstance(label, str) and re.fullmatch(r"\d+", label) else label
+
+
 class AtlasRegion(Settings):
     """One label of a label image: its value, or its name in `labels_tsv` (columns index, name)."""
 
     image: LocalPath
     labels_tsv: LocalPath | None = None
-    label: Any
-
-    @field_validator("label", mode="after")
-    @classmethod
-    def _read_label(cls, label: Any) -> int | str:
-        if isinstance(label, bool) or not isinstance(label, (int, str)) or label == "":
-            raise ValueError(f"{describe_value(label)} found, a label's number or name needed")
-        return int(label) if isinstance(label, str) and re.fullmatch(r"\d+", label) else label
+    label: Annotated[int | str, BeforeValidator(_read_label)]
 
     @model_validator(mode="after")
     def _check_name(self) -> Self:
@@ -109,7 +118,7 @@ class RoiSet(Settings):
 
     @model_validator(mode="after")
     def _check_set(self) -> Self:
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
+        twice = find_twice(self.names)
         if twice:
             raise ValueError(f"ROI {twice[0]!r} occurs twice; names must differ")
         images = [roi.name for roi in self.rois if roi.kind != "column"]
@@ -121,7 +130,7 @@ class RoiSet(Settings):
 
 
 def read_roi_set(path: Path, *, space: str | None = None) -> RoiSet:
-    """Return the ROI set of a file; a bare list is a set named after the file's stem.
+    """Return the ROI set of a file; a set without a name is called by the file's stem.
 
     Parameters
     ----------
@@ -138,12 +147,11 @@ def read_roi_set(path: Path, *, space: str | None = None) -> RoiSet:
         For several.
     """
     content = read_yaml(path, option="rois")
-    prefix = ""
+    label = "".join(re.findall(r"[A-Za-z0-9]", path.stem)) or "rois"
     if isinstance(content, list):
-        label = "".join(re.findall(r"[A-Za-z0-9]", path.stem)) or "rois"
-        content = {"name": label, "space": space, "rois": content}
+        content = {"space": space, "rois": content}
     elif not isinstance(content, dict):
         raise SettingsError(
-            f"{path}: {describe_value(content)} found, a list of ROIs or keys name, space, rois needed"
+            f"{show_path(path)}: {describe_value(content)} found, a list of ROIs or the key rois needed"
         )
-    return validate(RoiSet, content, path, base=find_base(path), prefix=prefix)
+    return validate(RoiSet, {"name": label} | content, path, base=find_base(path))

@@ -7,11 +7,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
+from rsconn.questionnaires import INSTRUMENTS
 from rsconn.settings.fields import Count, Number, Settings, Text
 from rsconn.settings.problems import suggest
 
-# Which instruments are known; rsconn.questionnaires holds their keys.
-SUBSCALES = {"IRI": ("FS", "PT", "EC", "PD"), "ERQ": ("CR", "ES")}
 _ITEM_PATTERN = re.compile(r"[^{}]*\{(:0?\d*d?)?\}[^{}]*")
 
 
@@ -39,7 +38,7 @@ class ScoreSettings(Settings):
     range : (float, float) or None
         Lowest and highest possible value of an item (of the column, without instrument).
     max_missing_items : int
-        So many items may be missing; the person's other items stand in for them.
+        So many items a person may have left out; the mean of the others stands in for them.
     """
 
     instrument: Literal["IRI", "ERQ"] | None = None
@@ -55,8 +54,11 @@ class ScoreSettings(Settings):
         if (self.instrument is None) != (self.subscale is None):
             missing = "instrument" if self.instrument is None else "subscale"
             raise ValueError(f"{missing}: missing; instrument and subscale go together")
-        if self.instrument is not None and self.subscale not in SUBSCALES[self.instrument]:
-            nearest = suggest(self.subscale, SUBSCALES[self.instrument], what="one of")
+        if self.instrument is None:
+            return self
+        subscales = INSTRUMENTS[self.instrument].subscales
+        if self.subscale not in subscales:
+            nearest = suggest(self.subscale, subscales, what="one of")
             raise ValueError(f"subscale: {self.subscale!r} is not of the {self.instrument}; {nearest}")
         return self
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from rsconn.settings.fields import (
     Count,
@@ -16,8 +16,16 @@ from rsconn.settings.fields import (
     Settings,
     Share,
     Text,
+    find_twice,
 )
-from rsconn.settings.strategies import Acompcor, GlobalTerms, MotionTerms, Strategy, TissueTerms
+from rsconn.settings.strategies import Acompcor, GlobalChoice, MotionTerms, Strategy, TissueTerms
+
+
+def _name_missing(value: Any) -> Any:
+    return "n/a" if value is None or value == "" else value
+
+
+CellValue = Annotated[str, BeforeValidator(_name_missing)]
 
 
 class InputSettings(Settings):
@@ -29,7 +37,7 @@ class InputSettings(Settings):
     participants: LocalPath
     phenotype: OneOrMore[LocalPath] = ()
     filters: dict[Text, OneOrMore[Text]] = Field(default_factory=dict)
-    values: dict[Text, dict[str, Text]] = Field(default_factory=dict)
+    values: dict[Text, dict[str, CellValue]] = Field(default_factory=dict)
     decimal: Literal[".", ","] = "."
     t_r: Positive | None = None
     accept_space_mismatch: bool = False
@@ -66,7 +74,7 @@ class DenoisingChoice(Settings):
     acompcor: Acompcor | None = None
     acompcor_variance: Probability | None = None
     wm_csf: TissueTerms | None = None
-    global_signal: GlobalTerms | None = None
+    global_signal: GlobalChoice | None = None
 
     @model_validator(mode="after")
     def _check_band(self) -> Self:
@@ -111,19 +119,14 @@ class QualitySettings(Settings):
 
 
 class GroupSettings(Settings):
-    """The groups: name used everywhere else -> value in the table; no levels means no groups."""
+    """The groups: name used everywhere else -> value in the table."""
 
-    column: str = ""
-    levels: dict[Text, Text] = Field(default_factory=dict)
+    column: Text
+    levels: Annotated[dict[Text, Text], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _check_levels(self) -> Self:
-        if bool(self.column) != bool(self.levels):
-            raise ValueError(
-                f"{'levels' if self.column else 'column'}: missing; column and levels go together"
-            )
-        values = list(self.levels.values())
-        twice = sorted({value for value in values if values.count(value) > 1})
+        twice = find_twice(self.levels.values())
         if twice:
             raise ValueError(f"levels: two levels have the value {twice[0]!r}; values must differ")
         return self
@@ -138,7 +141,7 @@ class CovariateSettings(Settings):
     @model_validator(mode="after")
     def _check_once(self) -> Self:
         for key, names in (("edge", self.edge), ("score", self.score)):
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = find_twice(names)
             if twice:
                 raise ValueError(f"{key}: {twice[0]!r} occurs twice")
         return self

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from rsconn.errors import SettingsError
 from rsconn.settings.fields import Count, Probability, SafeName, Settings
+from rsconn.settings.locations import show_path
 from rsconn.settings.problems import suggest, validate
 from rsconn.settings.yaml_text import read_yaml
+
+_GLOBAL_TERMS = (0, 1, 2, 4)
 
 
 def _read_count(value: Any) -> Any:
     """Return the text of a whole number as an int, which a choice of numbers needs."""
-    if isinstance(value, str) and value.strip().isdigit():
-        return int(value)
+    return int(value) if isinstance(value, str) and value.strip().isdigit() else value
+
+
+def _read_choice(value: Any) -> Any:
+    return {"true": True, "false": False}.get(str(value).strip().lower(), _read_count(value))
+
+
+def _check_choice(value: bool | int) -> bool | int:  # noqa: FBT001 (a value, not a switch)
+    if value not in _GLOBAL_TERMS:
+        raise ValueError(f"{value} found, true, false or one of {', '.join(map(str, _GLOBAL_TERMS))} needed")
     return value
-
-
-def _read_global_signal(value: Any) -> Any:
-    """Return the number of terms; true is one term, false none."""
-    text = str(value).strip().lower()
-    return {"true": 1, "false": 0}.get(text, _read_count(value))
 
 
 MotionTerms = Annotated[Literal[0, 6, 12, 24], BeforeValidator(_read_count)]
 TissueTerms = Annotated[Literal[0, 2, 4, 8], BeforeValidator(_read_count)]
-GlobalTerms = Annotated[Literal[0, 1, 2, 4], BeforeValidator(_read_global_signal)]
+GlobalChoice = Annotated[bool | int, BeforeValidator(_read_choice), AfterValidator(_check_choice)]
+GlobalTerms = Annotated[int, BeforeValidator(_read_choice), AfterValidator(_check_choice)]
 
 
 class Acompcor(Settings):
-    """The first components of each tissue, in the order of explained variance."""
+    """So many first components of each tissue, in the order of explained variance."""
 
     wm: Count = 5
     csf: Count = 5
@@ -53,11 +59,10 @@ class Strategy(Settings):
     wm_csf : {0, 2, 4, 8}
         Mean white matter and CSF signals; 4 adds their derivatives, 8 also the squares of both.
     global_signal : {0, 1, 2, 4}
-        Global signal terms, as above; true means 1, false 0.
+        Global signal terms, counted likewise; true means 1, false 0.
     """
 
     name: SafeName
-    description: str = ""
     motion: MotionTerms = 0
     acompcor: Acompcor | None = None
     acompcor_variance: Probability | None = None
@@ -71,7 +76,7 @@ class Strategy(Settings):
         return self
 
     def get_terms(self) -> dict[str, int | float | None]:
-        """Return the recipe as the keyword arguments of `rsconn.signal.regressors.select_confounds`."""
+        """Return the recipe as keyword arguments of `rsconn.signal.regressors.select_confounds`."""
         return {
             "motion": self.motion,
             "acompcor_wm": self.acompcor.wm if self.acompcor else 0,
@@ -81,34 +86,87 @@ class Strategy(Settings):
             "global_signal": self.global_signal,
         }
 
+    def describe(self) -> str:
+        """Return the recipe in words, for the report.
+
+        Examples
+        --------
+        >>> Strategy(name="acompcor", motion=6, acompcor=Acompcor()).describe()
+        '6 realignment parameters; aCompCor components of white matter (5) and CSF (5); no global signal'
+        """
+        parts = [f"{self.motion} realignment parameters" if self.motion else "no realignment parameters"]
+        if self.acompcor:
+            parts.append(
+                f"aCompCor components of white matter ({self.acompcor.wm}) and CSF ({self.acompcor.csf})"
+            )
+        if self.acompcor_variance:
+            share = f"{100 * self.acompcor_variance:g} %"
+            parts.append(f"the aCompCor components of white matter and of CSF that explain {share} of each")
+        if self.wm_csf:
+            parts.append(f"{self.wm_csf} terms of the mean white matter and CSF signals")
+        terms = f"{self.global_signal} term" + ("s" if self.global_signal > 1 else "")
+        parts.append(f"{terms} of the global signal" if self.global_signal else "no global signal")
+        return "; ".join(parts)
+
+
+def change_strategy(strategy: Strategy, changes: Mapping[str, Any]) -> Strategy:
+    """Return the strategy with some of its terms replaced; None leaves a term as it is.
+
+    ``global_signal: true`` keeps the strategy's own terms if it has any. Either way of choosing aCompCor
+    replaces the other.
+
+    Examples
+    --------
+    >>> change_strategy(Strategy(name="36P", global_signal=4), {"global_signal": True}).global_signal
+    4
+    """
+    given = {key: value for key, value in changes.items() if value is not None}
+    if given.get("global_signal") is True:
+        given["global_signal"] = strategy.global_signal or 1
+    elif given.get("global_signal") is False:
+        given["global_signal"] = 0
+    if "acompcor" in given:
+        given["acompcor_variance"] = None
+    elif "acompcor_variance" in given:
+        given["acompcor"] = None
+    return strategy.model_copy(update=given)
+
 
 def read_strategy(name: str, folders: Sequence[Path]) -> Strategy:
-    """Return the strategy of that name from the first folder that has it; a name in .yaml is a file.
+    """Return the strategy of that name from the first folder that has it.
 
     Raises
     ------
     SettingsError
         If no folder has it (the message names the nearest one), or its file is wrong.
     """
-    if name.endswith((".yaml", ".yml")):
-        return _read_file(folders[0] / name if folders else Path(name))
-    for folder in folders:
-        if (folder / f"{name}.yaml").is_file() and Path(name).name == name:
-            return _read_file(folder / f"{name}.yaml")
-    nearest = suggest(name, list_strategies(folders), what="there are")
-    raise SettingsError(f"denoising.strategy: no strategy {name!r}; {nearest}")
+    known = find_strategies(folders)
+    if name not in known:
+        nearest = suggest(name, known, what="there are")
+        raise SettingsError(f"denoising.strategy: no strategy {name!r}; {nearest}")
+    return read_strategy_file(known[name])
 
 
-def list_strategies(folders: Sequence[Path]) -> list[str]:
-    """Return the names of the strategies in the folders."""
-    return sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
+def find_strategies(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return strategy name to file; an earlier folder wins."""
+    files = [path for folder in reversed(folders) for path in folder.glob("*.yaml")]
+    return dict(sorted({path.stem: path for path in files}.items()))
 
 
-def _read_file(path: Path) -> Strategy:
+def read_strategy_file(path: Path) -> Strategy:
+    """Return the strategy of one file; its name is the file's stem.
+
+    Raises
+    ------
+    SettingsError, ProblemsError
+        If the file cannot be read or has a mistake.
+    """
     content = read_yaml(path, option="denoising.strategy")
     if isinstance(content, dict):
         content = {"name": path.stem} | content
     strategy = validate(Strategy, content, path, base=path.parent)
     if strategy.name != path.stem:
-        raise SettingsError(f"{path}: name: {strategy.name!r} found, the file's name {path.stem!r} needed")
+        raise SettingsError(
+            f"{show_path(path)}: name: {strategy.name!r} found, the file's name {path.stem!r} needed"
+        )
     return strategy

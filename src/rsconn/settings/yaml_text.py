@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from rsconn.errors import SettingsError
+from rsconn.settings.locations import show_path
 
 _KEPT_TAGS = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
 
@@ -61,17 +62,17 @@ def read_yaml(path: Path, *, option: str = "") -> Any:
     try:
         content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file{named}") from None
+        raise SettingsError(f"{show_path(path)}: no such file{named}") from None
     except OSError as error:
         raise SettingsError(
-            f"{path}: {error.strerror or error}; a readable YAML file was needed{named}"
+            f"{show_path(path)}: {error.strerror or error}; a readable YAML file was needed{named}"
         ) from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{path}: not UTF-8 text; save the file as UTF-8{named}") from None
+        raise SettingsError(f"{show_path(path)}: not UTF-8 text; save the file as UTF-8{named}") from None
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: {_describe_yaml_error(error)}{named}") from None
+        raise SettingsError(f"{show_path(path)}: {_describe_yaml_error(error)}{named}") from None
     if content is None:
-        raise SettingsError(f"{path}: the file is empty{named}")
+        raise SettingsError(f"{show_path(path)}: the file is empty{named}")
     return content
 
 
