@@ -14,7 +14,7 @@ from rsconn.naming import format_participant_id
 from rsconn.study.published_tables import PublishedTable, read_published_table
 
 if TYPE_CHECKING:
-    from rsconn.settings.config import GroupSettings, InputSettings
+    from rsconn.settings.sections import GroupSettings, InputSettings
 
 # Spellings of "no value" in any column, compared in lower case.
 MISSING_WORDS = frozenset({"", "n/a", "na", "n.a.", "#n/a", "nan", "<na>", "null"})

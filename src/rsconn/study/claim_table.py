@@ -1,0 +1,136 @@
+"""Rows of group/claims.tsv: every claim's numbers, verdict, flags and reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from rsconn.inference.estimators import compute_interval
+from rsconn.inference.power import find_min_detectable
+from rsconn.study.claim_tests import POWER, ClaimTest, Finding, describe_needed_n
+from rsconn.study.designs import Design
+from rsconn.study.verdicts import INCONCLUSIVE, NOT_TESTABLE, Decision, decide, get_rule
+
+CLAIM_COLUMNS = (
+    "id", "family", "text", "n", "n_per_group", "estimator", "estimate", "std_error", "dof",
+    "ci_low", "ci_high", "ci_family_low", "ci_family_high", "effect_size", "effect_ci_low", "effect_ci_high",
+    "p", "p_contradict", "p_permutation", "p_family", "p_contradict_family", "p_family_maxt",
+    "bayes_factor_10", "sesoi", "sesoi_estimate", "min_detectable", "verdict", "flags", "reason",
+)  # fmt: skip
+_TEXT_COLUMNS = frozenset({"n_per_group", "estimator", "flags", "reason"})
+
+
+@dataclass(frozen=True)
+class FamilyResult:
+    """What a claim owes to the other claims of its family, and to resampling.
+
+    Attributes
+    ----------
+    m : int
+        Testable claims in the family.
+    p_family, p_contradict_family : float
+        Holm over each set.
+    p_permutation, p_family_maxt : float
+        NaN for claims of no difference, and when no permutations were asked for.
+    exact : bool
+        Every permutation was enumerated, without nuisance covariates.
+    """
+
+    m: int
+    p_family: float = math.nan
+    p_contradict_family: float = math.nan
+    p_permutation: float = math.nan
+    p_family_maxt: float = math.nan
+    exact: bool = False
+
+
+def tabulate_claims(tests: Sequence[ClaimTest], results: Sequence[FamilyResult]) -> pd.DataFrame:
+    """Return one row per claim with `CLAIM_COLUMNS`; NaN or None where a claim has no such value."""
+    rows = [describe_claim_test(test, result) for test, result in zip(tests, results, strict=True)]
+    return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
+
+
+def describe_claim_test(test: ClaimTest, result: FamilyResult) -> dict[str, Any]:
+    """Return one claim's row: what it is, and if it is testable its numbers and verdict."""
+    row: dict[str, Any] = {name: None if name in _TEXT_COLUMNS else math.nan for name in CLAIM_COLUMNS}
+    row |= {
+        "id": test.claim.id,
+        "family": test.claim.family,
+        "text": test.claim.text,
+        "n": test.design.n,
+        "n_per_group": test.design.n_per_group,
+        "sesoi": test.sesoi,
+    }
+    if test.finding is None:
+        return row | _state(test, Decision(NOT_TESTABLE), [test.reason])
+    decision = decide(
+        test.claim.expect,
+        test.finding.estimate.estimate,
+        p_family=result.p_family,
+        p_contradict_family=result.p_contradict_family,
+        alpha=test.alpha,
+    )
+    alpha = test.alpha / result.m
+    reasons = []
+    if decision.verdict == INCONCLUSIVE:
+        reasons = [
+            describe_needed_n(test.finding.model, test.finding.plan, test.claim, test.sesoi, alpha=alpha)
+        ]
+    smallest = find_min_detectable(
+        test.finding.plan, alpha=alpha, rule=get_rule(test.claim.expect), power=POWER
+    )
+    marks = ["underpowered"] if not smallest <= test.sesoi else []
+    marks += ["exact permutation"] if result.exact else []
+    row |= _list_numbers(test.finding, alpha) | _list_p(test.finding, result) | {"min_detectable": smallest}
+    return row | _state(test, decision, reasons, marks)
+
+
+def _state(
+    test: ClaimTest, decision: Decision, reasons: Sequence[str], marks: Sequence[str] = ()
+) -> dict[str, Any]:
+    flags = [*decision.flags, *marks, *(["exploratory"] if test.claim.exploratory else [])]
+    return {
+        "verdict": decision.verdict,
+        "flags": ";".join(flags) or None,
+        "reason": "; ".join([*reasons, *explain_dropped(test.design)]) or None,
+    }
+
+
+def explain_dropped(design: Design) -> list[str]:
+    """Return one phrase per default covariate that was left out."""
+    return [f"covariate {name} left out: it {why}" for name, why in design.dropped]
+
+
+def _list_numbers(finding: Finding, alpha: float) -> dict[str, Any]:
+    estimate, effect = finding.estimate, finding.effect
+    low, high = compute_interval(estimate, 0.95)
+    family_low, family_high = compute_interval(estimate, 1 - alpha)
+    return {
+        "estimator": estimate.estimator,
+        "estimate": estimate.estimate,
+        "std_error": estimate.std_error,
+        "dof": estimate.dof,
+        "ci_low": low,
+        "ci_high": high,
+        "ci_family_low": family_low,
+        "ci_family_high": family_high,
+        "effect_size": effect.value,
+        "effect_ci_low": effect.low,
+        "effect_ci_high": effect.high,
+        "sesoi_estimate": finding.bound,
+    }
+
+
+def _list_p(finding: Finding, result: FamilyResult) -> dict[str, float]:
+    return {
+        "p": finding.p,
+        "p_contradict": finding.p_contradict,
+        "p_permutation": result.p_permutation,
+        "p_family": result.p_family,
+        "p_contradict_family": result.p_contradict_family,
+        "p_family_maxt": result.p_family_maxt,
+    }

@@ -1,0 +1,123 @@
+"""The one way from a cohort table to verdicts: the workflow, power and calibration all come through here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from rsconn.inference.families import adjust_holm
+from rsconn.inference.permutation import PermutationTest, permute, sign_flip_maxt
+from rsconn.study.claim_table import FamilyResult, tabulate_claims
+from rsconn.study.claim_tests import ClaimTest, run_claim_test
+from rsconn.study.columns import make_columns
+from rsconn.study.designs import Design, build_model, read_terms
+from rsconn.study.verdicts import get_rule
+
+if TYPE_CHECKING:
+    from rsconn.settings.config import Config
+    from rsconn.settings.sections import InferenceSettings
+
+FLOW_COLUMNS = ("claim", "step", "rule", "n", "n_excluded")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a cohort says of every claim.
+
+    Attributes
+    ----------
+    claims : DataFrame
+        One row per claim, in the order of the claims (`rsconn.study.claim_table.CLAIM_COLUMNS`).
+    flow : DataFrame
+        Per claim, how many people were left after each condition; the numbers add up.
+    designs : dict of str to Design
+        Claim id to its model and people.
+    """
+
+    claims: pd.DataFrame
+    flow: pd.DataFrame
+    designs: Mapping[str, Design] = field(repr=False)
+
+
+def evaluate_claims(cohort: pd.DataFrame, config: Config) -> Evaluation:
+    """Test every claim on a cohort.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        One row per person (and session): participant_id, group, scores, edges and whatever claims name.
+    config : Config
+        Claims, covariates, groups, edges, inference and circularity.
+
+    Returns
+    -------
+    Evaluation
+        The same cohort and config give the same bytes; the order of the cohort's rows does not matter.
+
+    Raises
+    ------
+    TableError
+        If a claim names a column that the cohort lacks, or needs numbers where it has words.
+    """
+    keys = [name for name in ("participant_id", "session") if name in cohort]
+    columns, terms = make_columns(cohort.sort_values(keys, kind="stable")), read_terms(config)
+    designs = {claim.id: build_model(claim, columns, terms) for claim in config.claims}
+    tests = [run_claim_test(claim, designs[claim.id], config.inference) for claim in config.claims]
+    results = _judge_families(tests, config.inference)
+    return Evaluation(tabulate_claims(tests, results), _list_flow(designs), designs)
+
+
+def _judge_families(tests: Sequence[ClaimTest], inference: InferenceSettings) -> list[FamilyResult]:
+    """Correct both sets of p over each family's testable claims, and resample what can be."""
+    families = list(dict.fromkeys(test.family for test in tests))
+    permuted, maxt = _resample(tests, inference)
+    results: dict[str, FamilyResult] = {}
+    for family in families:
+        members = [test for test in tests if test.family == family]
+        findings = [test.finding for test in members]
+        supporting = adjust_holm([finding.p if finding else math.nan for finding in findings])
+        contradicting = adjust_holm([finding.p_contradict if finding else math.nan for finding in findings])
+        m = sum(finding is not None for finding in findings)
+        for test, p, p_contradict in zip(members, supporting, contradicting, strict=True):
+            name = test.claim.id
+            own = permuted.get(name)
+            results[name] = FamilyResult(
+                m,
+                float(p),
+                float(p_contradict),
+                own.p if own else math.nan,
+                maxt.get(name, math.nan),
+                own.exact if own else False,
+            )
+    return [results[test.claim.id] for test in tests]
+
+
+def _resample(
+    tests: Sequence[ClaimTest], inference: InferenceSettings
+) -> tuple[dict[str, PermutationTest], dict[str, float]]:
+    """Permute each testable claim of a difference, and flip signs over each family; by claim id."""
+    found = [
+        (test, test.finding.model)
+        for test in tests
+        if test.finding is not None and get_rule(test.claim.expect) != "equivalence"
+    ]
+    if not found or inference.n_permutations == 0:
+        return {}, {}
+    ids, models = [test.claim.id for test, _ in found], [model for _, model in found]
+    settings = {"n_permutations": inference.n_permutations, "seed": inference.seed}
+    permuted = permute(models, **settings)
+    maxt = sign_flip_maxt(models, [test.family for test, _ in found], **settings)
+    return dict(zip(ids, permuted, strict=True)), dict(zip(ids, map(float, maxt), strict=True))
+
+
+def _list_flow(designs: Mapping[str, Design]) -> pd.DataFrame:
+    rows = [
+        (claim, number, step.rule, step.n, step.n_excluded)
+        for claim, design in designs.items()
+        for number, step in enumerate(design.flow, start=1)
+    ]
+    return pd.DataFrame(rows, columns=list(FLOW_COLUMNS))

@@ -1,0 +1,352 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rsconn.errors import TableError
+from rsconn.settings.claims import Claim
+from rsconn.study.columns import encode, make_columns, match_value
+from rsconn.study.designs import Terms, build_model, read_terms
+
+TERMS = Terms(frozenset({"A-B"}), ("age", "sex", "mean_fd"), ())
+
+
+def make_claim(**changes):
+    content = {
+        "id": "X",
+        "family": "f",
+        "text": "t",
+        "outcome": "PT",
+        "contrast": {"column": "group", "a": "T", "b": "C"},
+        "expect": "greater",
+    }
+    content |= changes
+    return Claim(**{key: value for key, value in content.items() if value is not None})
+
+
+def make_cohort(n=24, seed=0):
+    rng = np.random.default_rng(seed)
+    half = n // 2
+    return pd.DataFrame({
+        "participant_id": [f"sub-{number:02d}" for number in range(n)],
+        "session": [None] * n,
+        "group": ["T"] * half + ["C"] * half,
+        "sex": ["F", "M"] * half,
+        "age": rng.normal(50, 8, n),
+        "mean_fd": rng.uniform(0.05, 0.3, n),
+        "PT": rng.normal(18, 4, n),
+        "FS": rng.normal(18, 4, n),
+        "A-B": rng.normal(0.3, 0.2, n),
+    })  # fmt: skip
+
+
+def build(claim, cohort, terms=TERMS, **options):
+    return build_model(claim, make_columns(cohort), terms, **options)
+
+
+def test_a_score_claim_takes_everyone_with_the_score():
+    cohort = make_cohort()
+    cohort.loc[[0, 20], "PT"] = np.nan
+    cohort.loc[5:, "A-B"] = np.nan
+    design = build(make_claim(), cohort)
+    assert design.model.estimator == "welch"
+    assert design.n_per_group == "a=11;b=11"
+    assert "sub-00" not in design.people
+    np.testing.assert_array_equal(design.model.outcome, cohort["PT"].dropna())
+
+
+def test_an_edge_claim_takes_people_with_the_edge_and_its_covariates():
+    cohort = make_cohort()
+    cohort.loc[[1, 2], "A-B"] = np.nan
+    cohort.loc[[3], "age"] = np.nan
+    design = build(make_claim(outcome="A-B"), cohort)
+    assert design.model.estimator == "ols_hc3"
+    assert design.covariates == ("age", "sex", "mean_fd")
+    assert design.n == 21
+    assert design.model.n_parameters == 5
+    np.testing.assert_array_equal(
+        design.model.nuisance[:, 2], (cohort["sex"] == "M")[cohort.index.isin(design.rows)]
+    )
+
+
+def test_an_edge_as_predictor_takes_the_edge_covariates():
+    design = build(
+        make_claim(outcome="FS", contrast=None, predictor="A-B", expect="associated"), make_cohort()
+    )
+    assert design.model.kind == "slope"
+    assert design.covariates == ("age", "sex", "mean_fd")
+    assert design.n_per_group is None
+
+
+def test_an_edge_claim_without_covariates_is_still_least_squares():
+    assert build(make_claim(outcome="A-B", covariates=()), make_cohort()).model.estimator == "ols_hc3"
+
+
+def test_a_score_slope_is_least_squares_with_a_constant_only():
+    design = build(make_claim(contrast=None, predictor="FS", expect="positive"), make_cohort())
+    assert design.model.estimator == "ols_hc3"
+    assert design.model.nuisance.shape[1] == 1
+
+
+def test_a_claims_own_list_replaces_the_default():
+    design = build(make_claim(outcome="A-B", covariates=["age"]), make_cohort())
+    assert design.covariates == ("age",)
+
+
+def test_nobody_is_lost_for_a_covariate_that_is_not_used():
+    cohort = make_cohort()
+    cohort["sex"] = "F"
+    cohort.loc[:5, "sex"] = None
+    design = build(make_claim(outcome="A-B"), cohort)
+    assert design.dropped == (("sex", "is constant in the sample"),)
+    assert design.n == 24
+
+
+def test_a_default_that_is_missing_for_everyone_is_left_out():
+    cohort = make_cohort()
+    cohort["mean_fd"] = np.nan
+    design = build(make_claim(outcome="A-B"), cohort)
+    assert design.dropped == (("mean_fd", "is missing for everyone"),)
+    assert design.n == 24
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "why"),
+    [
+        ({"contrast": {"column": "sex", "a": "F", "b": "M"}}, "sex", "is what the claim is about"),
+        ({"sample": "sex == 'F'"}, "sex", "is constant in the sample"),
+        (
+            {
+                "contrast": {
+                    "a": {"where": "group == 'T' and sex == 'F'"},
+                    "b": {"where": "group == 'C' and sex == 'M'"},
+                }
+            },
+            "sex",
+            "is aliased with what is tested",
+        ),
+    ],
+)
+def test_defaults_that_cannot_stand_are_dropped_and_named(changes, name, why):
+    design = build(make_claim(outcome="A-B", **changes), make_cohort())
+    assert design.dropped == ((name, why),)
+    assert design.model is not None
+    assert design.covariates == ("age", "mean_fd")
+
+
+def test_a_default_aliased_with_another_is_dropped():
+    cohort = make_cohort()
+    cohort["months"] = cohort["age"] * 12
+    terms = Terms(frozenset({"A-B"}), ("age", "months"), ())
+    assert build(make_claim(outcome="A-B"), cohort, terms).dropped == (
+        ("months", "is aliased with the other covariates"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"covariates": ["group"]}, "covariate group is what the claim is about"),
+        ({"covariates": ["sex"], "sample": "sex == 'F'"}, "covariate sex is constant in the sample"),
+        ({"covariates": ["site"]}, "covariate site is aliased with what is tested"),
+        ({"covariates": ["empty"]}, "covariate empty is missing for everyone"),
+    ],
+)
+def test_a_listed_covariate_that_cannot_stand_makes_the_claim_not_testable(changes, reason):
+    cohort = make_cohort()
+    cohort["site"] = np.where(cohort["group"] == "T", "x", "y")
+    cohort["empty"] = np.nan
+    design = build(make_claim(outcome="A-B", **changes), cohort)
+    assert design.model is None
+    assert design.reason == reason
+
+
+def test_three_sites_that_sum_to_the_group_are_aliased():
+    cohort = make_cohort()
+    cohort["site"] = ["x"] * 6 + ["y"] * 6 + ["z"] * 12
+    terms = Terms(frozenset({"A-B"}), ("site", "age"), ())
+    design = build(make_claim(outcome="A-B"), cohort, terms)
+    assert design.dropped == (("site", "is aliased with what is tested"),)
+    assert design.covariates == ("age",)
+
+
+def test_leverage_one_is_not_testable():
+    cohort = make_cohort()
+    cohort["site"] = ["lone"] + ["x", "y"] * 11 + ["x"]
+    design = build(make_claim(outcome="A-B", covariates=["site"]), cohort)
+    assert design.model is None
+    assert "leverage 1" in design.reason
+
+
+def test_too_few_people_is_a_reason_and_drops_nothing():
+    design = build(make_claim(outcome="A-B"), make_cohort().iloc[[0, 1, 13, 14]])
+    assert design.reason == "n = 4 is too small for 5 parameters"
+    assert design.dropped == ()
+
+
+def test_nobody_in_the_sample():
+    design = build(make_claim(sample="group == 'nobody'"), make_cohort())
+    assert design.model is None
+    assert design.n == 0
+    assert design.n_per_group == "a=0;b=0"
+
+
+def test_one_person_per_side_is_not_testable():
+    assert "at least 2 people" in build(make_claim(), make_cohort().iloc[[0, 1, 2, 12]]).reason
+
+
+def test_two_cells_as_sides():
+    claim = make_claim(
+        contrast={
+            "a": {"where": "group == 'T' and sex == 'M'"},
+            "b": {"where": "group == 'C' and sex == 'F'"},
+        }
+    )
+    cohort = make_cohort()
+    design = build(claim, cohort)
+    sides = cohort.set_index("participant_id").loc[list(design.people), ["group", "sex"]]
+    np.testing.assert_array_equal(design.model.tested, (sides["group"] == "T").astype(float))
+    assert set(map(tuple, sides.to_numpy())) == {("T", "M"), ("C", "F")}
+
+
+def test_overlapping_sides_are_refused():
+    claim = make_claim(contrast={"a": {"where": "sex == 'M'"}, "b": {"where": "group == 'C'"}})
+    assert build(claim, make_cohort()).reason == "somebody is on both sides of the contrast"
+
+
+def test_the_flow_adds_up():
+    cohort = make_cohort()
+    cohort.loc[[1, 2], "A-B"] = np.nan
+    cohort.loc[[3], "age"] = np.nan
+    flow = build(make_claim(outcome="A-B"), cohort).flow
+    assert [(step.rule, step.n, step.n_excluded) for step in flow] == [
+        ("sample", 24, 0),
+        ("no A-B", 22, 2),
+        ("no age, sex, mean_fd", 21, 1),
+    ]
+
+
+@pytest.mark.parametrize("data", ["this", "Neuroscience 2022"])
+def test_circularity(data):
+    config = SimpleNamespace(
+        rois=SimpleNamespace(circular=SimpleNamespace(contrast="group", data=data)),
+        edges=(SimpleNamespace(name="A-B"),),
+        covariates=SimpleNamespace(edge=(), score=()),
+        groups=SimpleNamespace(column="diagnosis"),
+    )
+    terms, cohort = read_terms(config), make_cohort()
+    edge, score = build(make_claim(outcome="A-B"), cohort, terms), build(make_claim(), cohort, terms)
+    slope = build(make_claim(outcome="A-B", contrast=None, predictor="PT", expect="positive"), cohort, terms)
+    cells = {"a": {"where": "group == 'T'"}, "b": {"where": "group == 'C'"}}
+    hidden = build(make_claim(outcome="A-B", contrast=cells), cohort, terms)
+    other = build(make_claim(outcome="A-B", contrast={"column": "sex", "a": "F", "b": "M"}), cohort, terms)
+    assert all(design.model is not None for design in (score, slope, other))
+    for design in (edge, hidden):
+        if data == "this":
+            assert design.model is None
+            assert design.reason.startswith(
+                "circular: the ROIs were defined by a contrast of group in these data"
+            )
+        else:
+            assert design.model is not None
+
+
+def make_sessions():
+    one, two = make_cohort(8, 1), make_cohort(8, 2)
+    both = pd.concat([one.assign(session="1"), two.assign(session="2")], ignore_index=True)
+    both["group"] = ["T"] * 4 + ["C"] * 4 + ["T"] * 4 + ["C"] * 4
+    both["age"] = list(one["age"]) * 2
+    return both
+
+
+PAIRED = {"contrast": {"column": "session", "a": "2", "b": "1"}, "paired": True}
+
+
+def test_paired_differences():
+    cohort = make_sessions().sample(frac=1, random_state=0, ignore_index=True)
+    cohort.loc[cohort["participant_id"].eq("sub-03") & cohort["session"].eq("1"), "PT"] = np.nan
+    design = build(make_claim(**PAIRED), cohort)
+    wide = cohort.pivot_table(index="participant_id", columns="session", values="PT", observed=True).dropna()
+    np.testing.assert_allclose(design.model.outcome, wide["2"] - wide["1"])
+    assert design.model.kind == "paired"
+    assert design.model.nuisance.shape == (7, 0)
+    assert design.model.raw_sd == pytest.approx(np.sqrt((wide["1"].var() + wide["2"].var()) / 2))
+    assert design.people == tuple(wide.index)
+
+
+def test_paired_covariates_enter_as_differences():
+    cohort = make_sessions()
+    design = build(make_claim(outcome="A-B", **PAIRED), cohort)
+    assert design.dropped == (
+        ("age", "does not change within a person"),
+        ("sex", "does not change within a person"),
+    )
+    fd = cohort["mean_fd"].to_numpy()
+    np.testing.assert_allclose(design.model.nuisance[:, 0], fd[8:] - fd[:8])
+
+
+def test_a_person_without_a_pair_is_counted_out():
+    design = build(make_claim(**PAIRED), make_sessions().iloc[1:])
+    assert [(step.rule, step.n) for step in design.flow[:2]] == [("sample", 8), ("only one of the two", 7)]
+
+
+def test_several_sessions_are_not_independent_people():
+    design = build(make_claim(), make_sessions())
+    assert design.model is None
+    assert design.reason.startswith("8 people (sub-00, ...) have several sessions")
+    assert build(make_claim(sample="session == '1'"), make_sessions()).n == 8
+
+
+def test_a_score_repeated_over_sessions_counts_once():
+    cohort = make_sessions()
+    cohort["PT"] = list(cohort["PT"][:8]) * 2
+    design = build(make_claim(), cohort)
+    assert design.model is not None
+    assert design.n == 8
+
+
+def test_people_keep_their_code_across_claims():
+    cohort = make_cohort()
+    cohort.loc[[0], "PT"] = np.nan
+    first, second = build(make_claim(), cohort), build(make_claim(outcome="FS"), cohort)
+    codes = dict(zip(second.people, second.model.people, strict=True))
+    assert [codes[person] for person in first.people] == first.model.people.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"outcome": "absent"}, "no column 'absent', which claim X names"),
+        ({"outcome": "sex"}, r"column 'sex' holds words \('F'\)"),
+        ({"covariates": ["absent"]}, "no column 'absent', a covariate of claim X"),
+        (
+            {"contrast": {"column": "absent", "a": "1", "b": "2"}},
+            "no column 'absent', which a contrast names",
+        ),
+    ],
+)
+def test_absent_columns(changes, message):
+    with pytest.raises(TableError, match=message):
+        build(make_claim(**changes), make_cohort())
+
+
+def test_replaced_covariates_are_never_listed():
+    claim = make_claim(outcome="A-B", covariates=["group", "age"])
+    design = build(claim, make_cohort(), covariates=("group", "age"))
+    assert design.dropped == (("group", "is what the claim is about"),)
+    assert design.model is not None
+
+
+def test_further_restriction():
+    mask = np.arange(24) % 3 > 0
+    assert build(make_claim(), make_cohort(), people=mask).n == 16
+
+
+def test_columns():
+    columns = make_columns(pd.DataFrame({"flag": [True, False], "site": [1, 2], "word": ["a", None]}))
+    assert columns["flag"].tolist() == ["true", "false"]
+    assert match_value(columns["site"], "1").tolist() == [True, False]
+    assert match_value(columns["site"], "x").tolist() == [False, False]
+    assert match_value(columns["word"], "a").tolist() == [True, False]
+    assert encode(np.array(["a", "a"], dtype=object)).shape == (2, 0)
