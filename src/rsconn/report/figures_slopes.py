@@ -1,0 +1,74 @@
+"""Score against connectivity: every person a point, each group's line and band, and the line over everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from rsconn.report.style import (
+    FAINT_INK,
+    draw_grid,
+    make_figure,
+    pick_group_colours,
+    pick_group_markers,
+    plot_nothing,
+    use_style,
+)
+
+
+def plot_score_by_connectivity(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
+    """Return one panel per pair of score and edge that a claim relates."""
+    panels = list(dict.fromkeys(table["panel"]))
+    if not panels:
+        return plot_nothing("No claim relates a score to an edge.", simulated=simulated)
+    n_columns = min(2, len(panels))
+    n_rows = ceil(len(panels) / n_columns)
+    with use_style():
+        figure = make_figure(4.4 * n_columns + 0.2, 3.3 * n_rows + 0.4, simulated=simulated)
+        grid = figure.subplots(n_rows, n_columns, squeeze=False)
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            _draw_panel(axes, table[table["panel"] == panel])
+        for axes in list(grid.flat)[len(panels) :]:
+            axes.remove()
+        handles, labels = grid.flat[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=3)
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: pd.DataFrame) -> None:
+    groups = list(dict.fromkeys(panel.loc[panel["kind"] == "person", "group"]))
+    colours, markers = pick_group_colours(groups), pick_group_markers(groups)
+    draw_grid(axes, "both")
+    for group, rows in panel.groupby("group", sort=False):
+        if group in groups:
+            _draw_group(axes, str(group), rows, colours, markers)
+        else:
+            line = rows[rows["kind"] == "line"]
+            axes.plot(
+                line["x"], line["y"], color=FAINT_INK, linestyle=(0, (5, 3)), linewidth=1.3, label=group
+            )
+    first = panel.iloc[0]
+    axes.set_title(f"{first['score']} and {first['edge']}  ({first['claims']})")
+    axes.set_xlabel(f"{first['edge']} connectivity (Fisher z)")
+    axes.set_ylabel(f"{first['score']} score")
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+
+
+def _draw_group(
+    axes: Axes, group: str, rows: pd.DataFrame, colours: Mapping[str, str], markers: Mapping[str, str]
+) -> None:
+    people, line = rows[rows["kind"] == "person"], rows[rows["kind"] == "line"]
+    axes.fill_between(
+        line["x"].astype(float), line["ci_low"].astype(float), line["ci_high"].astype(float),
+        color=colours[group], alpha=0.16, linewidth=0,
+    )  # fmt: skip
+    axes.plot(line["x"], line["y"], color=colours[group], linewidth=1.8)
+    axes.plot(
+        people["x"], people["y"], linestyle="none", marker=markers[group], markersize=5, markerfacecolor=colours[group],
+        markeredgecolor="white", markeredgewidth=0.5, label=f"{group} (line with 95 % band)",
+    )  # fmt: skip

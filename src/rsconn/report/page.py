@@ -1,0 +1,168 @@
+"""One self-contained HTML page from a results folder; it prints what is there and computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from rsconn.files.writing import write_text
+from rsconn.report.cards import Card, build_cards, make_anchor
+from rsconn.report.markdown import render_markdown
+from rsconn.report.page_tables import PageTable, build_page_tables
+from rsconn.report.results import Results, read_results
+from rsconn.report.style import VERDICT_SYMBOLS
+
+VERDICT_MEANINGS = {
+    "supported": "the data show what was claimed",
+    "contradicted": "the data show otherwise",
+    "inconclusive": "these data cannot tell",
+    "not testable": "no test could answer",
+}
+FIGURE_TEXTS = {
+    "claims_forest": (
+        "Every claim against its smallest effect of interest",
+        "Effects are signed so that the claimed direction is to the right. A claim of no difference asks for an "
+        "interval inside its grey zone. The intervals are descriptive (95 %, equal variances assumed); the p values "
+        "decide.",
+    ),
+    "scores_by_group": (
+        "Scores by group",
+        "Every person is a point; the shape is the distribution, the bar the mean with its 95 % interval.",
+    ),
+    "scores_by_group_sex": ("Scores by group and sex", "As above, for women and men apart."),
+    "connectivity_by_group": (
+        "Connectivity by group",
+        "Fisher z of each person's edge; not adjusted for covariates, while the claims are.",
+    ),
+    "score_by_connectivity": (
+        "Scores against connectivity",
+        "Lines are plain least squares without covariates. Where the dashed line (group ignored) and the groups' own "
+        "lines differ in sign, the difference between the groups makes the slope (Simpson's paradox).",
+    ),
+    "roi_positions": (
+        "Where the regions are",
+        "Circles have the true size of the spheres; lines are the edges tested.",
+    ),
+    "motion_coverage": (
+        "Motion, retained data, coverage and signal",
+        "Every run is a point; dashed lines are the limits of the config.",
+    ),
+    "exclusion_flow": (
+        "From the table to the analysis",
+        "People kept at each stage, and who left by which rule.",
+    ),
+}
+
+
+def write_page(folder: Path) -> Path:
+    """Write report.html into a results folder and return its path."""
+    path = folder / "report.html"
+    write_text(path, render_page(build_context(read_results(folder))))
+    return path
+
+
+def build_context(results: Results) -> dict[str, Any]:
+    """Return the values that the template prints.
+
+    Parameters
+    ----------
+    results : Results
+        From `read_results`.
+    """
+    cards = build_cards(results)
+    return {
+        "simulated": results.simulated,
+        "cards": _group_cards(cards),
+        "counts": results.figures["verdict_counts"],
+        "count_rows": _locate_families(results),
+        "verdicts": [(name, VERDICT_SYMBOLS[name], VERDICT_MEANINGS[name]) for name in VERDICT_MEANINGS],
+        "symbols": VERDICT_SYMBOLS,
+        "figures": _list_figures(results),
+        "tables": build_page_tables(results),
+        "sensitivity": results.group.get("sensitivity"),
+        "sensitivity_columns": SENSITIVITY_COLUMNS,
+        "alpha": _print_alpha(results),
+        "methods": render_markdown(results.methods),
+        "citations": results.citations,
+        "provenance": list(flatten(results.provenance)),
+    }
+
+
+SENSITIVITY_COLUMNS = (
+    ("n", "count"), ("estimate", "3"), ("ci_low", "3"), ("ci_high", "3"), ("p", "p"), ("effect_size", "2"),
+)  # fmt: skip
+
+
+def render_page(context: Mapping[str, Any]) -> str:
+    """Return the page; every text is escaped unless it was made as Markup here."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rsconn", "report/templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["anchor"] = make_anchor
+    style = Markup(environment.loader.get_source(environment, "page.css")[0])  # type: ignore[union-attr]  # noqa: S704
+    return environment.get_template("page.html.j2").render(style=style, **context)
+
+
+def flatten(content: Any, name: str = "") -> list[tuple[str, str]]:
+    """Return nested JSON as (dotted name, text) pairs, in order.
+
+    Examples
+    --------
+    >>> flatten({"a": {"b": 1}, "c": ["x", "y"]})
+    [('a.b', '1'), ('c', 'x, y')]
+    """
+    if isinstance(content, Mapping):
+        return [
+            pair for key, value in content.items() for pair in flatten(value, f"{name}.{key}".lstrip("."))
+        ]
+    if isinstance(content, list) and any(isinstance(item, (dict, list)) for item in content):
+        return [pair for index, value in enumerate(content, 1) for pair in flatten(value, f"{name}.{index}")]
+    text = ", ".join(str(item) for item in content) if isinstance(content, list) else content
+    return [(name, "n/a" if text is None else str(text))]
+
+
+def _group_cards(cards: list[Card]) -> dict[str, list[Card]]:
+    families: dict[str, list[Card]] = {}
+    for card in cards:
+        families.setdefault(card.family, []).append(card)
+    return families
+
+
+def _locate_families(results: Results) -> dict[str, int]:
+    families = results.figures["verdict_counts"].table["family"]
+    return {str(family): int(row) for row, family in families.items()}
+
+
+def _list_figures(results: Results) -> dict[str, dict[str, str]]:
+    """Return the figures that show something: their names, captions and pictures."""
+    shown = [
+        name for name in results.pictures if name in results.figures and len(results.figures[name].table)
+    ]
+    return {
+        name: {
+            "title": FIGURE_TEXTS[name][0],
+            "caption": FIGURE_TEXTS[name][1],
+            "picture": results.pictures[name],
+        }
+        for name in shown
+    }
+
+
+def _print_alpha(results: Results) -> Markup:
+    alpha = results.study.get("alpha")
+    if alpha is None:
+        return Markup("the error rate chosen")
+    return Markup('<data value="{}" data-source="group/claims.json" data-column="alpha">{}</data>').format(
+        alpha, alpha
+    )
+
+
+__all__ = ["PageTable", "build_context", "flatten", "render_page", "write_page"]

@@ -1,0 +1,131 @@
+"""Numbers as people read them, and the page's numbers tied to the table cell they come from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+MINUS = "−"
+NOT_GIVEN = "n/a"
+
+
+def format_number(value: float, decimals: int) -> str:
+    """Format with a fixed number of decimals and a real minus sign; ``n/a`` if not finite.
+
+    Examples
+    --------
+    >>> format_number(-0.504, 2), format_number(-0.001, 2), format_number(float("nan"), 2)
+    ('−0.50', '0.00', 'n/a')
+    """
+    if not math.isfinite(value):
+        return NOT_GIVEN
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def format_p(value: float) -> str:
+    """Format a p value with three decimals, below that as ``< 0.001``.
+
+    Examples
+    --------
+    >>> format_p(0.0312), format_p(0.00002), format_p(1.0)
+    ('0.031', '< 0.001', '1.000')
+    """
+    if not math.isfinite(value):
+        return NOT_GIVEN
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def format_significant(value: float, digits: int = 3) -> str:
+    """Format with significant digits and no exponent where that reads well.
+
+    Examples
+    --------
+    >>> format_significant(0.012345), format_significant(1234.5), format_significant(5.0), format_significant(-12.3456)
+    ('0.0123', '1234', '5', '−12.3')
+    """
+    if not math.isfinite(value):
+        return NOT_GIVEN
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    if decimals > 6:
+        return f"{value:.{digits - 1}e}".replace("-", MINUS)
+    text = f"{value:.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", MINUS)
+
+
+def format_count(value: float) -> str:
+    """Format a whole number; ``n/a`` if missing."""
+    return f"{int(value)}" if math.isfinite(value) else NOT_GIVEN
+
+
+FORMATS = {
+    "count": format_count,
+    "p": format_p,
+    "2": lambda value: format_number(value, 2),
+    "1": lambda value: format_number(value, 1),
+    "3": format_significant,
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A result table whose cells the page prints.
+
+    Attributes
+    ----------
+    name : str
+        Path inside the results folder, such as ``group/claims.tsv``.
+    table : DataFrame
+        As read, so that the row label is the row's place in the file.
+    """
+
+    name: str
+    table: pd.DataFrame
+
+    def print_number(self, row: int, column: str, style: str = "3") -> Markup:
+        """Return one number in HTML, with the file, row and column where it stands.
+
+        Parameters
+        ----------
+        row : int
+            Place in the table, 0 first.
+        column : str
+            Column name.
+        style : str
+            A key of `FORMATS`: ``count``, ``p``, ``1`` or ``2`` decimals, ``3`` significant digits.
+        """
+        value = self._read(row, column)
+        if not math.isfinite(value):
+            return Markup('<span class="missing">n/a</span>')
+        return Markup(
+            '<data value="{}" data-source="{}" data-row="{}" data-column="{}" data-style="{}">{}</data>'
+        ).format(f"{value:.17g}", self.name, row, column, style, FORMATS[style](value))
+
+    def print_text(self, row: int, column: str) -> Markup:
+        """Return one text cell in HTML; it may hold numbers, so it names its cell too."""
+        value = self.table.at[row, column]
+        if not isinstance(value, str):
+            return Markup("")
+        return Markup('<span data-source="{}" data-row="{}" data-column="{}">{}</span>').format(
+            self.name, row, column, value
+        )
+
+    def is_given(self, row: int, column: str) -> bool:
+        """Say whether a cell exists and holds something."""
+        return column in self.table and pd.notna(self.table.at[row, column])
+
+    def _read(self, row: int, column: str) -> float:
+        value: Any = self.table.at[row, column] if column in self.table else math.nan
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            return math.nan

@@ -1,0 +1,142 @@
+"""Result tables and settings in, one tidy table per figure out; `report.figures` draws only these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rsconn.files.tables import MISSING
+from rsconn.study.figure_claims import count_verdicts, index_claims, tabulate_forest, tabulate_pictures
+from rsconn.study.figure_flow import tabulate_flow
+from rsconn.study.figure_groups import tabulate_connectivity, tabulate_scores
+from rsconn.study.figure_quality import summarise_cohort, tabulate_quality, tabulate_rois
+from rsconn.study.figure_slopes import find_pairs, tabulate_slopes
+
+# Each has a plot in report.figures; a figure that does not apply to a study has an empty table and says so.
+FIGURE_NAMES = (
+    "claims_forest",
+    "scores_by_group",
+    "scores_by_group_sex",
+    "connectivity_by_group",
+    "score_by_connectivity",
+    "roi_positions",
+    "motion_coverage",
+    "exclusion_flow",
+)
+# Tables that the page prints or draws piece by piece.
+SUMMARY_NAMES = ("verdict_counts", "cohort_summary", "claim_pictures")
+EVERYBODY = "everybody"
+# Columns that stay text even where every cell looks like a number, such as a group called 1.
+TEXT_COLUMNS = (
+    "participant_id", "session", "run", "group", "level", "sex", "panel", "side", "label", "claim", "claims",
+    "id", "family", "rule", "stage", "decision", "reason", "roi", "other", "edge", "score", "variable", "unit",
+    "flags", "analysis", "note", "expect", "kind", "axis_label", "source", "verdict", "text", "estimator",
+    "instrument", "subscale", "n_per_group", "threshold_label",
+)  # fmt: skip
+
+
+def build_figure_tables(
+    tables: Mapping[str, pd.DataFrame],
+    settings: Mapping[str, Any],
+    *,
+    designs: Mapping[str, Any] | None = None,
+    roi_positions: Sequence[Mapping[str, Any]] | None = None,
+) -> dict[str, pd.DataFrame]:
+    """Return the table of every name in `FIGURE_NAMES` and `SUMMARY_NAMES`.
+
+    Parameters
+    ----------
+    tables : mapping
+        File stems of group/ to their tables: cohort, claims, flow, quality, coverage, scores.
+    settings : mapping
+        Plain values of the config (``Config.model_dump(mode="json")``): groups, scores, edges, rois, claims,
+        censoring, quality, covariates.
+    designs : mapping or None
+        Claim id to its `study.designs.Design`; None leaves people out of the claims' own pictures.
+    roi_positions : sequence of mappings or None
+        name, source, kind, center_mm and radius_mm of each ROI where they had to be measured on an image
+        (masks, atlas regions, maps); None takes the spheres of the settings.
+    """
+    claims = [dict(claim) for claim in settings["claims"]]
+    groups, cohort = _read_groups(settings, tables["cohort"])
+    edges = _read_edges(settings.get("edges") or ())
+    edge_names = [f"{first}-{second}" for first, second in edges]
+    scores = list(settings.get("scores") or {})
+    definitions = index_claims(claims)
+    labels = {edge: f"{edge} connectivity (Fisher z)" for edge in edge_names} | {
+        name: f"{name} score" for name in scores
+    }
+    membership = dict(zip(cohort["participant_id"], cohort["group"], strict=True))
+    positions = roi_positions or [_locate_roi(roi) for roi in settings["rois"]["rois"]]
+    return {
+        "claims_forest": tabulate_forest(tables["claims"], definitions),
+        "scores_by_group": tabulate_scores(cohort, tables["scores"], groups),
+        "scores_by_group_sex": _tabulate_scores_by_sex(cohort, tables["scores"], groups, settings),
+        "connectivity_by_group": tabulate_connectivity(cohort, edge_names, groups),
+        "score_by_connectivity": tabulate_slopes(cohort, find_pairs(claims, edge_names, scores), groups),
+        "roi_positions": tabulate_rois(positions, edges),
+        "motion_coverage": tabulate_quality(
+            tables["quality"], tables["coverage"], membership, groups, _read_thresholds(settings)
+        ),
+        "exclusion_flow": tabulate_flow(tables["flow"], groups),
+        "verdict_counts": count_verdicts(tables["claims"]),
+        "cohort_summary": summarise_cohort(cohort, _list_variables(settings, scores, edge_names), groups),
+        "claim_pictures": tabulate_pictures(tables["claims"], definitions, designs or {}, labels),
+    }
+
+
+def read_result_table(path: Path) -> pd.DataFrame:
+    """Read one of the result tables: numbers as numbers, names as text, ``n/a`` as missing."""
+    header = pd.read_csv(path, sep="\t", nrows=0).columns
+    text = {name: str for name in header if name in TEXT_COLUMNS}
+    return pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False, dtype=text)
+
+
+def _read_groups(settings: Mapping[str, Any], cohort: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    """Return the groups in order and the cohort; without groups everybody is one group."""
+    levels = (settings.get("groups") or {}).get("levels") or {}
+    if levels:
+        return list(levels), cohort
+    return [EVERYBODY], cohort.assign(group=EVERYBODY)
+
+
+def _read_edges(edges: Sequence[Any]) -> list[tuple[str, str]]:
+    return [
+        (edge["first"], edge["second"]) if isinstance(edge, Mapping) else (edge[0], edge[1]) for edge in edges
+    ]
+
+
+def _read_thresholds(settings: Mapping[str, Any]) -> dict[str, float | None]:
+    merged = {**(settings.get("censoring") or {}), **(settings.get("quality") or {})}
+    names = ("max_mean_fd_mm", "min_retained_minutes", "min_degrees_of_freedom", "min_coverage")
+    return {name: merged.get(name) for name in names}
+
+
+def _locate_roi(roi: Mapping[str, Any]) -> dict[str, Any]:
+    sphere = roi.get("sphere") or {}
+    return {
+        "name": roi["name"],
+        "source": roi.get("source"),
+        "kind": roi.get("kind") or ("sphere" if sphere else None),
+        "center_mm": sphere.get("center_mm"),
+        "radius_mm": sphere.get("radius_mm"),
+    }
+
+
+def _tabulate_scores_by_sex(
+    cohort: pd.DataFrame, scores: pd.DataFrame, groups: Sequence[str], settings: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return the table by sex; empty if there is no such column, one sex only, or sex is the group itself."""
+    column = (settings.get("groups") or {}).get("column")
+    usable = column != "sex" and "sex" in cohort and cohort["sex"].dropna().nunique() > 1
+    return tabulate_scores(cohort, scores if usable else scores.iloc[:0], groups, level_column="sex")
+
+
+def _list_variables(settings: Mapping[str, Any], scores: Sequence[str], edges: Sequence[str]) -> list[str]:
+    covariates = settings.get("covariates") or {}
+    named = [*(covariates.get("edge") or ()), *(covariates.get("score") or ())]
+    skipped = {"group", (settings.get("groups") or {}).get("column")}
+    return [name for name in ("sex", "age", *named, *scores, "mean_fd", *edges) if name not in skipped]
