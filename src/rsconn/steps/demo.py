@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rsconn.errors import DatasetError
-from rsconn.steps.plan import find_house
+from rsconn.settings.locations import find_house
 from rsconn.steps.run import run_workflow
 
 # The simulated images take about a quarter of this; the rest is room for results.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import numpy as np
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
 from rsconn.files.confounds import read_confounds
-from rsconn.files.images import ImageHeader, read_header, read_image, stream_volumes
+from rsconn.files.images import ImageHeader, read_header, read_mask, stream_volumes
 from rsconn.files.regions import build_weights
+from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import Extraction, extract_timeseries
@@ -31,10 +33,130 @@ def extract(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[s
     runs : sequence of dict
         The batch (`rsconn.files.bids.Run.to_dict`).
     settings : mapping
-        ``set_name``, ``space``, ``rois``, ``smoothing_fwhm_mm``, ``t_r``.
+        ``set_name``, ``space``, ``accept_space_mismatch``, ``rois``, ``smoothing_fwhm_mm``, ``t_r``.
     """
 
     def process(run: Run, _: dict[str, Any]) -> dict[str, Any]:
         return _extract_run(run, settings)
 
     write_records(record, process_records(start_records(runs), "extract", process))
+
+
+def _extract_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
+    check_files(run)
+    check_space(run, settings["space"], accept=settings["accept_space_mismatch"])
+    assert run.bold is not None  # noqa: S101 - check_files saw to it
+    assert run.mask is not None  # noqa: S101
+    header = read_header(run.bold)
+    t_r, warning = settle_t_r(
+        run.name, sidecar_t_r=run.t_r, header_t_r=header.t_r, configured_t_r=settings["t_r"]
+    )
+    n_nonsteady = count_run_nonsteady(run, header.n_volumes)
+    extraction = extract_timeseries(
+        lambda: stream_volumes(header),
+        build_weights(settings["rois"], header, settings["smoothing_fwhm_mm"]),
+        read_mask(run.mask, header),
+        slope=header.slope,
+        intercept=header.intercept,
+        n_nonsteady=n_nonsteady,
+    )
+    path = _write_extraction(run, extraction, header, settings, t_r)
+    return {
+        "timeseries": str(path),
+        "n_volumes": header.n_volumes,
+        "n_nonsteady": n_nonsteady,
+        "t_r": t_r,
+        "warnings": [warning] if warning else [],
+        "coverage": [
+            {"roi": roi, "coverage": coverage, "n_voxels": n_voxels, "n_nonfinite": n_nonfinite, "tsnr": tsnr}
+            for roi, coverage, n_voxels, n_nonfinite, tsnr in zip(
+                [roi["name"] for roi in settings["rois"]],
+                extraction.coverage.tolist(),
+                extraction.n_voxels.tolist(),
+                extraction.n_nonfinite.tolist(),
+                [None if math.isnan(value) else value for value in extraction.tsnr.tolist()],
+                strict=True,
+            )
+        ],
+    }
+
+
+def check_files(run: Run) -> None:
+    """Raise a RunError if the run lacks its image, mask or confounds."""
+    if run.problems:
+        raise RunError(f"{run.name}: {'; '.join(run.problems)}")
+
+
+def check_space(run: Run, space: str | None, *, accept: bool) -> None:
+    """Raise a RunError if the ROI set names another template space than the image."""
+    found = run.entities.get("space")
+    if space and found and space != found and not accept:
+        raise RunError(
+            f"{run.name}: image in space {found}, ROIs in {space}; they differ by millimetres: choose images with "
+            f"input.filters: {{space: {space}}}, other ROIs, or input.accept_space_mismatch: true"
+        )
+
+
+def count_run_nonsteady(run: Run, n_volumes: int) -> int:
+    """Count the non-steady volumes that the confounds flag, whose rows must equal the image's volumes.
+
+    Raises
+    ------
+    RunError
+        If the confounds have another number of rows than the image has volumes, or no steady volume is left.
+    """
+    if run.confounds is None:
+        return 0
+    confounds = read_confounds(run.confounds, None)
+    if len(confounds.values) != n_volumes:
+        raise RunError(
+            f"{run.name}: {run.confounds.name} has {len(confounds.values)} rows, the image {n_volumes} volumes; "
+            "they must be equal"
+        )
+    n_nonsteady = count_nonsteady(confounds.names, confounds.values)
+    if n_nonsteady >= n_volumes:
+        raise RunError(f"{run.name}: all {n_volumes} volumes are flagged as non-steady state")
+    return n_nonsteady
+
+
+def _write_extraction(
+    run: Run, extraction: Extraction, header: ImageHeader, settings: Mapping[str, Any], t_r: float
+) -> Path:
+    names = [roi["name"] for roi in settings["rois"]]
+    described = {
+        "Atlas": settings["set_name"],
+        "Description": "Weighted mean over the usable voxels of each ROI, not denoised.",
+        "ROIs": {roi["name"]: roi["source"] for roi in settings["rois"]},
+        "RepetitionTime": t_r,
+        "SmoothingFWHM": settings["smoothing_fwhm_mm"],
+        "Sources": [str(path) for path in (run.bold, run.mask) if path],
+        "Space": run.entities.get("space") or "n/a",
+        "Units": "image units",
+        "VoxelSize": np.linalg.norm(header.affine[:3, :3], axis=0).tolist(),
+    }
+    timeseries = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], stat="mean")
+    write_tsv(timeseries, dict(zip(names, extraction.timeseries.T, strict=True)))
+    write_json(timeseries.with_suffix(".json"), described)
+    coverage = name_output(run, "bold", ".tsv", seg=settings["set_name"], stat="coverage")
+    write_tsv(
+        coverage,
+        {
+            "roi": names,
+            "coverage": extraction.coverage,
+            "n_voxels": extraction.n_voxels,
+            "tsnr": extraction.tsnr,
+        },
+    )
+    write_json(coverage.with_suffix(".json"), COVERAGE_COLUMNS)
+    return timeseries
+
+
+COVERAGE_COLUMNS = {
+    "roi": {"Description": "Name of the ROI."},
+    "coverage": {
+        "Description": "Share of the ROI's weight inside the brain mask, with finite and varying signal.",
+        "Range": [0, 1],
+    },
+    "n_voxels": {"Description": "Voxels that the mean is over."},
+    "tsnr": {"Description": "Mean over voxels of temporal mean / temporal SD."},
+}

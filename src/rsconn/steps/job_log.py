@@ -20,7 +20,11 @@ def write_job_log(path: str) -> Iterator[None]:
     """
     log = Path(path)
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
+    with (
+        log.open("w", encoding="utf-8", buffering=1) as stream,
+        redirect_stdout(stream),
+        redirect_stderr(stream),
+    ):
         try:
             yield
         except UserError as error:

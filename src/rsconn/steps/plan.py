@@ -1,7 +1,8 @@
-"""What there is to do, worked out once from the config: runs, batches, and the values each rule depends on."""
+"""What there is to do, worked out once from the config: runs, batches, the values each rule depends on."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from rsconn.errors import SettingsError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.provenance import compute_code_digest
 from rsconn.settings.config import Config, read_config
+from rsconn.settings.locations import find_house
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
@@ -102,6 +104,7 @@ class Plan:
         return {
             "set_name": config.rois.name,
             "space": config.rois.space,
+            "accept_space_mismatch": config.input.accept_space_mismatch,
             "rois": [roi.model_dump(mode="json") for roi in config.rois.rois],
             "smoothing_fwhm_mm": config.denoising.smoothing_fwhm_mm,
             "t_r": config.input.t_r,
@@ -116,7 +119,10 @@ class Plan:
             "columns": {roi.name: roi.column for roi in config.rois.rois if roi.column},
             "denoised": config.input.denoised if self.parcellated else False,
             "t_r": config.input.t_r,
-            "denoising": config.denoising.model_dump(mode="json"),
+            "denoising": {
+                **config.denoising.model_dump(mode="json"),
+                "terms": config.denoising.strategy.get_terms(),
+            },
             "censoring": config.censoring.model_dump(mode="json"),
         }
 
@@ -140,7 +146,7 @@ class Plan:
             "input": config.input.model_dump(mode="json"),
             "sessions": config.sessions,
             "edges": [edge.name for edge in config.edges],
-            "groups": config.groups.model_dump(mode="json") if config.groups else None,
+            "groups": config.groups.model_dump(mode="json"),
             "scores": {name: score.model_dump(mode="json") for name, score in config.scores.items()},
             "covariates": config.covariates.model_dump(mode="json"),
             "censoring": config.censoring.model_dump(mode="json"),
@@ -154,7 +160,7 @@ class Plan:
         return {
             "claims": [claim.model_dump(mode="json") for claim in config.claims],
             "covariates": config.covariates.model_dump(mode="json"),
-            "groups": config.groups.model_dump(mode="json") if config.groups else None,
+            "groups": config.groups.model_dump(mode="json"),
             "inference": config.inference.model_dump(mode="json"),
             "circular": config.rois.circular.model_dump(mode="json") if config.rois.circular else None,
         }
@@ -180,7 +186,7 @@ def make_plan(config_files: Sequence[Path]) -> Plan:
     Raises
     ------
     SettingsError
-        If more than one config is named: two are never merged, because what a study did must stand in one file.
+        If more than one config is named: two are never merged, because what was done must stand in one file.
     UserError
         If the config or the dataset cannot be used.
     """
@@ -189,7 +195,8 @@ def make_plan(config_files: Sequence[Path]) -> Plan:
         raise SettingsError(f"--configfile: {len(config_files)} files named ({names}); one was needed")
     launched = Path(os.environ.setdefault(LAUNCH_FOLDER, str(Path.cwd())))
     path = Path(config_files[0]) if config_files else find_house() / "config" / "config.yaml"
-    config = read_config(launched / path, launched=launched)
+    with contextlib.chdir(launched):  # output_dir is relative to where the user stood
+        config = read_config(launched / path)
     return Plan(config, find_config_runs(config))
 
 
@@ -211,10 +218,3 @@ def list_roi_files(config: Config) -> list[Path]:
         if roi.map:
             files[roi.map.image] = None
     return list(files)
-
-
-def find_house() -> Path:
-    """Return the folder that holds Snakefile, workflow/ and config/: the checkout, or inside the wheel."""
-    package = Path(__file__).resolve().parents[1]
-    installed = package / "house"
-    return installed if installed.is_dir() else package.parents[1]

@@ -1,7 +1,7 @@
 """What a batch job says of each of its runs: done with these facts, or failed for this reason.
 
-A record is the file that Snakemake sees. It is written last and whole, so a batch that was killed is run again,
-and a run that fails becomes an entry with its reason instead of stopping the others.
+A record is the file that Snakemake sees. It is written last and whole, so a batch that was killed is run
+again, and a run that fails becomes an entry with its reason instead of stopping the others.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rsconn.errors import ProblemsError, SettingsError
+from rsconn.settings.locations import find_house
 from rsconn.steps.check import check_config
 from rsconn.steps.job_log import find_user_errors
-from rsconn.steps.plan import LAUNCH_FOLDER, find_house
+from rsconn.steps.plan import LAUNCH_FOLDER
 
 
 def run_workflow(
@@ -81,5 +82,5 @@ def _find_profile(house: Path, profile: str) -> Path:
             return folder.resolve()
     known = sorted(folder.name for folder in (house / "workflow" / "profiles").iterdir())
     raise SettingsError(
-        f"--profile {profile}: no such profile; one of {', '.join(known)} or a folder with a config.yaml was needed"
+        f"--profile {profile}: no such profile; {', '.join(known)} or a folder with a config.yaml needed"
     )
