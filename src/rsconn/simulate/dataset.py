@@ -1,0 +1,290 @@
+"""Write a whole simulated study: participants, fMRIPrep-shaped images, and the truth beside them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+import rsconn
+from rsconn.files.tables import MISSING, write_tsv
+from rsconn.files.writing import write_json, write_text
+from rsconn.naming import format_name
+from rsconn.simulate.anatomy import Anatomy, make_anatomy
+from rsconn.simulate.claims_truth import describe_claims
+from rsconn.simulate.confound_table import ConfoundTable, compute_confounds
+from rsconn.simulate.nifti import write_bold, write_mask
+from rsconn.simulate.people import People, simulate_people
+from rsconn.simulate.problems import Problem, assign_problems, spoil_answers, spoil_run
+from rsconn.simulate.runs import T_R, RunPlan, draw_run_plan, simulate_run
+from rsconn.simulate.scales import simulate_items
+from rsconn.simulate.truth import ROI_CENTERS_MM, StudyPlan, plan_study
+
+SEED = 20220401
+SLOPE = 50.0  # image units per stored step: half the thermal SD, so rounding adds 2 % to its variance
+COARSE_MM = 6.0  # from here on images are test data: small files count more than fine steps
+SPACE = "MNI152NLin2009cAsym"
+NOTICE = "SIMULATED by rsconn: no person was scanned or asked; every value was drawn at random."
+
+
+@dataclass(frozen=True)
+class Study:
+    """A drawn study before anything is written.
+
+    Attributes
+    ----------
+    plan : StudyPlan
+    people : People
+    runs : dict of str to RunPlan
+        For each scanned person.
+    problems : dict of str to Problem
+        For each person with something wrong.
+    seed : int
+    """
+
+    plan: StudyPlan
+    people: People
+    runs: dict[str, RunPlan]
+    problems: dict[str, Problem]
+    seed: int
+
+
+def simulate_study(
+    folder: Path,
+    *,
+    seed: int = SEED,
+    null: bool = False,
+    effect: float = 1.0,
+    voxel_mm: float = 3.0,
+    n_volumes: int = 240,
+    n_scored: tuple[int, int] = (52, 92),
+    n_scanned: tuple[int, int] = (18, 18),
+    problems: bool = True,
+    n_jobs: int = 2,
+) -> Path:
+    """Write a simulated dataset with known truth; the demo analyses it.
+
+    ``participants.tsv`` has raw answers to every item; ``derivatives/fmriprep`` has the images, masks and
+    confounds of the scanned people; ``truth.json`` has what was planted, and the analysis never reads it. Equal
+    arguments give equal files, whatever `n_jobs`.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be; files of the same names are replaced.
+    seed : int
+    null : bool
+        True plants no difference and no association at all (equivalence is then true everywhere).
+    effect : float
+        Multiplies every planted difference and association.
+    voxel_mm : float
+        3 gives the 65 x 77 x 65 grid; 8 to 12 give tiny images for tests.
+    n_volumes : int
+        At a repetition time of 2 s.
+    n_scored, n_scanned : (int, int)
+        Therapists and controls with scores; with images.
+    problems : bool
+        True gives some people what real studies have: motion, a short run, drop-out, missing answers.
+    n_jobs : int
+        Threads; people are independent.
+
+    Returns
+    -------
+    Path
+        `folder`.
+    """
+    study = draw_study(
+        seed=seed,
+        effect=0.0 if null else effect,
+        n_volumes=n_volumes,
+        n_scored=n_scored,
+        n_scanned=n_scanned,
+        problems=problems,
+    )
+    anatomy = make_anatomy(voxel_mm, rng=np.random.default_rng([seed, 3]))
+    _write_tables(folder, study)
+    derivatives = folder / "derivatives" / "fmriprep"
+    _write_descriptions(folder, derivatives)
+
+    def write(participant_id: str) -> None:
+        _write_person(derivatives, participant_id, study, anatomy, voxel_mm)
+
+    with threadpool_limits(1), ThreadPoolExecutor(n_jobs) as pool:
+        list(pool.map(write, study.runs))
+    write_json(folder / "truth.json", describe_truth(study))
+    return folder
+
+
+def simulate_tiny_study(
+    folder: Path, *, seed: int = SEED, null: bool = False, problems: bool = False, n_jobs: int = 2
+) -> Path:
+    """Write a study of 20 people, 12 of them scanned, with 12 mm voxels and 60 volumes: 1 MB, for tests."""
+    return simulate_study(
+        folder,
+        seed=seed,
+        null=null,
+        voxel_mm=12.0,
+        n_volumes=60,
+        n_scored=(10, 10),
+        n_scanned=(6, 6),
+        problems=problems,
+        n_jobs=n_jobs,
+    )
+
+
+def draw_study(
+    *,
+    seed: int = SEED,
+    effect: float = 1.0,
+    n_volumes: int = 240,
+    n_scored: tuple[int, int] = (52, 92),
+    n_scanned: tuple[int, int] = (18, 18),
+    problems: bool = True,
+) -> Study:
+    """Draw people and what their runs will be like; see `simulate_study` for the parameters."""
+    plan = plan_study(effect)
+    people = simulate_people(
+        plan, n_scored=n_scored, n_scanned=n_scanned, rng=np.random.default_rng([seed, 0])
+    )
+    found = assign_problems(people) if problems else {}
+    rng = np.random.default_rng([seed, 1])
+    runs = {}
+    for index in np.flatnonzero(people.scanned):
+        name = people.participant_id[index]
+        coupling = {edge: float(values[index]) for edge, values in people.edges.items()}
+        runs[name] = spoil_run(draw_run_plan(coupling, n_volumes, rng=rng), found.get(name))
+    return Study(plan, people, runs, found, seed)
+
+
+def make_participants(study: Study) -> dict[str, list[Any]]:
+    """Return participants.tsv as columns: id, group, sex, age and the raw answers, None where missing."""
+    people = study.people
+    rng = np.random.default_rng([study.seed, 4])
+    answers: dict[str, list[Any]] = {}
+    for score in study.plan.scores:
+        drawn = simulate_items(people.sums[score.name], score, rng=rng)
+        answers |= {item: column.tolist() for item, column in zip(score.items, drawn.T, strict=True)}
+    columns: dict[str, list[Any]] = {
+        "participant_id": list(people.participant_id),
+        "group": people.group.tolist(),
+        "sex": people.sex.tolist(),
+        "age": people.age.tolist(),
+    }
+    columns |= {item: answers[item] for item in sorted(answers, key=_sort_iri_first)}
+    return spoil_answers(columns, study.problems)
+
+
+def describe_truth(study: Study) -> dict[str, Any]:
+    """Return everything that was planted, as JSON values."""
+    people = study.people
+    n_scored = tuple(int((people.group == group).sum()) for group in ("therapist", "control"))
+    return {
+        "notice": NOTICE,
+        "simulated": True,
+        "version": rsconn.__version__,
+        "seed": study.seed,
+        "effect": study.plan.effect,
+        "null": study.plan.effect == 0,
+        "claims": describe_claims(study.plan, (n_scored[0], n_scored[1])),
+        "edges": {
+            edge.name: {
+                "rois": [edge.first, edge.second],
+                "true_mean_z": {group: edge.get_group_mean(group) for group in ("therapist", "control")},
+                "true_sd_z": edge.sd,
+                "expected_observed_g": edge.observed_g,
+                "expected_reliability": edge.reliability,
+            }
+            for edge in study.plan.edges
+        },
+        "roi_centers_mm": {name: list(center) for name, center in ROI_CENTERS_MM.items()},
+        "problems": {name: problem.describe() for name, problem in study.problems.items()},
+        "people": _describe_people(study),
+    }
+
+
+def _describe_people(study: Study) -> dict[str, Any]:
+    people = study.people
+    described = {}
+    for index, name in enumerate(people.participant_id):
+        entry: dict[str, Any] = {"sums": {score: int(sums[index]) for score, sums in people.sums.items()}}
+        if name in study.runs:
+            entry["true_z"] = dict(study.runs[name].coupling)
+            entry["n_volumes"] = study.runs[name].n_volumes
+        described[name] = entry
+    return described
+
+
+def _sort_iri_first(item: str) -> tuple[bool, str]:
+    return item.startswith("erq"), item
+
+
+def _write_tables(folder: Path, study: Study) -> None:
+    write_tsv(folder / "participants.tsv", make_participants(study))
+    levels = {
+        "group": {"therapist": "simulated psychotherapist", "control": "simulated non-psychotherapist"},
+        "sex": {"F": "female", "M": "male"},
+    }
+    sidecar: dict[str, Any] = {
+        name: {"Description": NOTICE, "Levels": level} for name, level in levels.items()
+    }
+    sidecar["age"] = {"Description": NOTICE, "Units": "years"}
+    for score in study.plan.scores:
+        low, high = score.answer_range
+        for item in score.items:
+            turned = ", to be reversed when scored" if item in score.reversed_items else ""
+            text = f"{score.instrument} item, {score.name} scale, raw answer {low}-{high}{turned}. {NOTICE}"
+            sidecar[item] = {"Description": text}
+    write_json(folder / "participants.json", sidecar)
+
+
+def _write_descriptions(folder: Path, derivatives: Path) -> None:
+    made_by = {"Name": "rsconn simulate", "Version": rsconn.__version__, "Description": NOTICE}
+    common = {"BIDSVersion": "1.9.0", "GeneratedBy": [made_by], "License": "CC0"}
+    write_json(
+        folder / "dataset_description.json",
+        {**common, "Name": "SIMULATED study (rsconn)", "DatasetType": "raw"},
+    )
+    write_json(
+        derivatives / "dataset_description.json",
+        {**common, "Name": "SIMULATED fMRIPrep-shaped derivatives (rsconn)", "DatasetType": "derivative"},
+    )
+    write_text(
+        folder / "README", f"{NOTICE}\n\ntruth.json says what was planted; the analysis never reads it.\n"
+    )
+
+
+def _write_person(
+    derivatives: Path, participant_id: str, study: Study, anatomy: Anatomy, voxel_mm: float
+) -> None:
+    number = study.people.participant_id.index(participant_id)
+    rng = np.random.default_rng([study.seed, 2, number])
+    plan = study.runs[participant_id]
+    run = simulate_run(plan, anatomy, study.plan.edges, rng=rng)
+    confounds = compute_confounds(run, anatomy, n_components=min(10, plan.n_volumes // 12))
+    folder = derivatives / participant_id / "func"
+    entities = {"sub": participant_id.removeprefix("sub-"), "task": "rest"}
+    in_space = {**entities, "space": SPACE, "res": f"{voxel_mm:g}".replace(".", "p")}
+    bold = format_name({**in_space, "desc": "preproc"}, "bold", "")
+    mask = format_name({**in_space, "desc": "brain"}, "mask", "")
+    small = voxel_mm >= COARSE_MM
+    write_bold(
+        folder / f"{bold}.nii.gz", run.image, anatomy, t_r=T_R, slope=SLOPE * (4 if small else 1), small=small
+    )
+    write_mask(folder / f"{mask}.nii.gz", run.mask, anatomy)
+    sidecar = {"RepetitionTime": T_R, "SkullStripped": False, "TaskName": "rest", "Simulated": True}
+    write_json(folder / f"{bold}.json", sidecar)
+    write_json(folder / f"{mask}.json", {"RawSources": [], "Type": "Brain", "Simulated": True})
+    _write_confounds(folder / format_name({**entities, "desc": "confounds"}, "timeseries", ""), confounds)
+
+
+def _write_confounds(stem: Path, confounds: ConfoundTable) -> None:
+    cells = {
+        name: [MISSING if np.isnan(value) else f"{value:.7g}" for value in values.tolist()]
+        for name, values in confounds.columns.items()
+    }
+    write_tsv(stem.with_name(f"{stem.name}.tsv"), cells)
+    write_json(stem.with_name(f"{stem.name}.json"), dict(confounds.metadata))

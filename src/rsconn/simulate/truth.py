@@ -1,0 +1,167 @@
+"""What the simulated study plants: one table of constants, and what each claim's truth then is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+GROUPS = ("therapist", "control")
+SEXES = ("F", "M")
+SCORES = ("FS", "PT", "EC", "PD", "ES", "CR")
+
+
+@dataclass(frozen=True)
+class ScorePlan:
+    """One questionnaire scale.
+
+    Attributes
+    ----------
+    name, instrument : str
+    items : tuple of str
+        Columns of participants.tsv, in the order of the sheet.
+    reversed_items : frozenset of str
+    answer_range : (int, int)
+        Lowest and highest answer to one item.
+    mean, sd : float
+        Of the sum, for controls, before the sexes are told apart.
+    group_g, sex_g : float
+        Standardised differences: therapists - controls, and women - men among controls.
+        Therapists have no sex difference.
+    loadings : mapping of str to float
+        Correlation with each edge's true z within a group and sex.
+    """
+
+    name: str
+    instrument: str
+    items: tuple[str, ...]
+    reversed_items: frozenset[str]
+    answer_range: tuple[int, int]
+    mean: float
+    sd: float
+    group_g: float
+    sex_g: float
+    loadings: Mapping[str, float]
+
+    @property
+    def sum_range(self) -> tuple[float, float]:
+        """Smallest and largest possible sum."""
+        return len(self.items) * self.answer_range[0], len(self.items) * self.answer_range[1]
+
+
+@dataclass(frozen=True)
+class EdgePlan:
+    """One edge: what couples two ROIs, in Fisher z of the true series.
+
+    Attributes
+    ----------
+    name, first, second : str
+        The edge and its two ROIs.
+    mean, difference : float
+        True z at the middle between the groups; therapists - controls.
+    sd : float
+        True SD between people of a group.
+    attenuation, offset, error_sd : float
+        Measured z after the primary denoising is about offset + attenuation x true z, with this error SD.
+        Found by simulation (tests/unit/simulate/measure_edges.py); the images do not use them.
+    """
+
+    name: str
+    first: str
+    second: str
+    mean: float
+    difference: float
+    sd: float
+    attenuation: float
+    offset: float
+    error_sd: float
+
+    @property
+    def reliability(self) -> float:
+        """Share of the measured variance within a group that is true."""
+        true = (self.attenuation * self.sd) ** 2
+        return true / (true + self.error_sd**2)
+
+    @property
+    def observed_g(self) -> float:
+        """Standardised difference of the groups expected of the measured z."""
+        return self.attenuation * self.difference / math.hypot(self.attenuation * self.sd, self.error_sd)
+
+    def get_group_mean(self, group: str) -> float:
+        """Return the true mean z of a group."""
+        return self.mean + (0.5 if group == "therapist" else -0.5) * self.difference
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """Everything planted: scores and edges, at full effect, scaled, or null."""
+
+    effect: float
+    scores: tuple[ScorePlan, ...]
+    edges: tuple[EdgePlan, ...]
+
+
+# Published MNI centres (STUDY.md section 4). The planted coupling is a smooth blob round each.
+ROI_CENTERS_MM: Mapping[str, tuple[float, float, float]] = {
+    "LAI": (-36.0, 18.0, 2.0),
+    "dmPFC": (0.0, 51.0, 32.0),
+    "rACC": (9.0, 39.0, 20.0),
+    "oPFC": (-12.0, 36.0, -21.0),
+}
+
+# The keys are written out here again, beside rsconn.questionnaires, on purpose: the demo checks that scoring
+# by the one gives back the sums that were planted by the other.
+_IRI_KEYS: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "FS": ((1, 5, 7, 12, 16, 23, 26), (7, 12)),
+    "PT": ((3, 8, 11, 15, 21, 25, 28), (3, 15)),
+    "EC": ((2, 4, 9, 14, 18, 20, 22), (4, 14, 18)),
+    "PD": ((6, 10, 13, 17, 19, 24, 27), (13, 19)),
+}
+_ERQ_KEYS: Mapping[str, tuple[int, ...]] = {"ES": (2, 4, 6, 9), "CR": (1, 3, 5, 7, 8, 10)}
+
+# mean, sd: rounded from the norms that data/ gives; group_g, sex_g and the loadings are the plan.
+_SCORES: Mapping[str, tuple[float, float, float, float, tuple[float, float]]] = {
+    #      mean   sd   group_g sex_g  loadings on LAI-dmPFC, rACC-oPFC
+    "FS": (17.0, 5.2, 0.8, 0.0, (-0.62, 0.0)),
+    "PT": (16.7, 4.5, 0.8, 0.0, (-0.62, -0.62)),
+    "EC": (19.3, 4.3, 0.0, 0.8, (0.0, 0.0)),
+    "PD": (12.3, 4.5, -1.3, 0.0, (0.0, 0.0)),
+    "ES": (15.5, 5.0, -0.8, -0.7, (0.0, -0.25)),
+    "CR": (29.8, 5.8, 0.0, 0.0, (0.0, 0.0)),
+}
+
+_EDGES = (
+    EdgePlan("LAI-dmPFC", "LAI", "dmPFC", 0.50, 0.475, 0.25, attenuation=0.78, offset=0.02, error_sd=0.178),
+    EdgePlan("rACC-oPFC", "rACC", "oPFC", 0.50, -0.475, 0.25, attenuation=0.755, offset=0.0, error_sd=0.171),
+)
+
+
+def plan_study(effect: float = 1.0) -> StudyPlan:
+    """Return the plan with every difference and association multiplied by `effect`; 0 is the null study."""
+    scores = tuple(_scale_score(_make_score(name), effect) for name in SCORES)
+    edges = tuple(replace(edge, difference=effect * edge.difference) for edge in _EDGES)
+    return StudyPlan(effect, scores, edges)
+
+
+def _make_score(name: str) -> ScorePlan:
+    instrument = "IRI" if name in _IRI_KEYS else "ERQ"
+    numbers, turned = _IRI_KEYS[name] if instrument == "IRI" else (_ERQ_KEYS[name], ())
+    prefix = instrument.lower()
+    mean, sd, group_g, sex_g, loadings = _SCORES[name]
+    return ScorePlan(
+        name,
+        instrument,
+        tuple(f"{prefix}_{number:02d}" for number in numbers),
+        frozenset(f"{prefix}_{number:02d}" for number in turned),
+        (0, 4) if instrument == "IRI" else (1, 7),
+        mean,
+        sd,
+        group_g,
+        sex_g,
+        dict(zip((edge.name for edge in _EDGES), loadings, strict=True)),
+    )
+
+
+def _scale_score(plan: ScorePlan, effect: float) -> ScorePlan:
+    loadings = {edge: effect * value for edge, value in plan.loadings.items()}
+    return replace(plan, group_g=effect * plan.group_g, sex_g=effect * plan.sex_g, loadings=loadings)
