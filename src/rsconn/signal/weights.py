@@ -212,6 +212,20 @@ def stack_weights(parts: Sequence[RoiWeights]) -> RoiWeights:
     )
 
 
+def take_row(weights: RoiWeights, row: int) -> RoiWeights:
+    """Return one row as weights of its own."""
+    entries = slice(weights.starts[row], weights.starts[row + 1])
+    return RoiWeights(
+        names=weights.names[row : row + 1],
+        starts=np.array([0, entries.stop - entries.start]),
+        voxels=weights.voxels[entries],
+        values=weights.values[entries],
+        totals=weights.totals[row : row + 1],
+        sigmas=weights.sigmas[row : row + 1],
+        shape=weights.shape,
+    )
+
+
 def smooth_weights(weights: RoiWeights, affine: NDArray[np.float64], fwhm_mm: float) -> RoiWeights:
     """Ask for series of the smoothed image: a Gaussian of `fwhm_mm`, as nilearn's `smooth_img`, 0 for none.
 

@@ -1,0 +1,235 @@
+"""Turn the regions of an ROI set into sparse weights on a run's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.errors import RunError, SettingsError
+from rsconn.files.images import ImageHeader, read_header, stream_volumes
+from rsconn.files.tables import read_tsv
+from rsconn.signal.resampling import list_outside, resample_linear, resample_nearest
+from rsconn.signal.weights import (
+    RoiWeights,
+    make_label_weights,
+    make_map_weights,
+    make_mask_weights,
+    make_sphere_weights,
+    smooth_weights,
+    stack_weights,
+    take_row,
+)
+
+if TYPE_CHECKING:
+    from rsconn.settings.rois import Roi
+
+_KINDS = ("sphere", "mask", "atlas", "map")
+
+
+def build_weights(
+    rois: Sequence[Roi | Mapping[str, Any]], header: ImageHeader, smoothing_fwhm_mm: float = 0.0
+) -> RoiWeights:
+    """Return one row of weights per region, in the order given, on the grid of `header`.
+
+    Masks, atlases and maps on another grid are resampled once (see `rsconn.signal.resampling`); each image is
+    read once. Regions come as settings objects or as their plain dictionaries, which is how jobs receive
+    them.
+
+    Raises
+    ------
+    SettingsError
+        An image or a label table cannot be used, a label or map is not in it, or a region has no weight at
+        all.
+    """
+    regions = [roi if isinstance(roi, Mapping) else roi.model_dump() for roi in rois]
+    parts, order = [], []
+    for members in _group_by_image(regions):
+        parts.append(_BUILDERS[_get_kind(regions[members[0]])]([regions[i] for i in members], header))
+        order.extend(members)
+    weights = _reorder(stack_weights(parts), np.argsort(order))
+    return smooth_weights(weights, header.affine, smoothing_fwhm_mm) if smoothing_fwhm_mm else weights
+
+
+def _get_kind(region: Mapping[str, Any]) -> str:
+    kind = next((kind for kind in _KINDS if region.get(kind) is not None), None)
+    if kind is None:
+        raise SettingsError(f"ROI {region['name']!r}: no sphere, mask, atlas or map, one is needed")
+    return kind
+
+
+def _group_by_image(regions: Sequence[Mapping[str, Any]]) -> Iterable[list[int]]:
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, region in enumerate(regions):
+        kind = _get_kind(region)
+        image = region[kind]["image"] if kind in ("atlas", "map") else ""
+        groups.setdefault((kind, str(image)), []).append(index)
+    return groups.values()
+
+
+def _reorder(weights: RoiWeights, order: NDArray[np.intp]) -> RoiWeights:
+    if (order == np.arange(len(order))).all():
+        return weights
+    return stack_weights([take_row(weights, int(row)) for row in order])
+
+
+def _build_spheres(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:
+    spheres = [region["sphere"] for region in regions]
+    return make_sphere_weights(
+        [region["name"] for region in regions],
+        [sphere["center_mm"] for sphere in spheres],
+        [sphere["radius_mm"] for sphere in spheres],
+        header.affine,
+        header.shape,
+    )
+
+
+def _build_masks(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:
+    masks, totals = [], []
+    for region in regions:
+        data, affine = _read_single(region["name"], region["mask"])
+        if len(np.unique(data)) > 2:
+            raise SettingsError(
+                f"ROI {region['name']!r}: {region['mask']} holds more than two values, a mask is 0 and 1; "
+                "use atlas: for labels, map: for probabilities"
+            )
+        on_grid, outside = _bring(region, region["mask"], (data != 0).astype(np.float64), affine, header)
+        masks.append(on_grid != 0)
+        totals.append(on_grid.sum() + outside)
+    return make_mask_weights([region["name"] for region in regions], masks, totals)
+
+
+def _build_labels(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:
+    names = [region["name"] for region in regions]
+    image = regions[0]["atlas"]["image"]
+    data, affine = _read_single(names[0], image)
+    present = _list_labels(names[0], image, data)
+    labels = [_find_label(region["name"], region["atlas"], present) for region in regions]
+    if _is_on_grid(data, affine, header):
+        return make_label_weights(names, data, labels)
+    on_grid = resample_nearest(data, affine, header.affine, header.shape)
+    outside, ratio = list_outside(data, affine, header.affine, header.shape)
+    weights = make_label_weights(names, on_grid, labels)
+    lost = np.array([(outside == label).sum() * ratio for label in labels])
+    return replace(weights, totals=weights.totals + lost)
+
+
+def _list_labels(name: str, image: str | Path, data: NDArray[np.float64]) -> NDArray[np.intp]:
+    whole = data.astype(np.intp)
+    if (whole != data).any() or whole.min() < 0 or whole.max() > 1_000_000:
+        raise SettingsError(f"ROI {name!r}: {image} is no atlas, its values are not labels (0, 1, 2, ...)")
+    return np.flatnonzero(np.bincount(whole.ravel()))
+
+
+def _find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) -> int:
+    label = atlas["label"]
+    number = label if isinstance(label, int) else _look_up(name, Path(atlas["labels_tsv"]), label)
+    if number == 0 or number not in present:
+        found = present[present > 0]
+        raise SettingsError(
+            f"ROI {name!r}: label {label} is not in {atlas['image']}, which has {len(found)} labels from "
+            f"{found.min(initial=0)} to {found.max(initial=0)}"
+        )
+    return number
+
+
+def _look_up(name: str, table: Path, label: str) -> int:
+    columns = read_tsv(table)
+    if "index" not in columns:
+        raise SettingsError(f"ROI {name!r}: {table} has no column 'index', the label's number is needed")
+    texts = [cells for column, cells in columns.items() if column != "index"]
+    found = {columns["index"][row] for cells in texts for row, cell in enumerate(cells) if cell == label}
+    if len(found) == 1 and (number := found.pop()).isdigit():
+        return int(number)
+    known = get_close_matches(label, [cell for cells in texts for cell in cells], n=3)
+    hint = f"{len(found)} rows match" if found else f"no such label, nearest {', '.join(known) or 'none'}"
+    raise SettingsError(f"ROI {name!r}: label {label!r} in {table}: {hint}; one row with a number is needed")
+
+
+def _build_maps(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:
+    image = regions[0]["map"]["image"]
+    volumes = _read_volumes(regions[0]["name"], image, {region["map"]["index"] for region in regions})
+    maps, totals = [], []
+    for region in regions:
+        data, affine = volumes[region["map"]["index"]]
+        values = _threshold(region, data)
+        on_grid, outside = _bring(region, image, values, affine, header)
+        maps.append(on_grid)
+        totals.append(on_grid.sum() + outside)
+    return make_map_weights([region["name"] for region in regions], maps, totals)
+
+
+def _threshold(region: Mapping[str, Any], data: NDArray[np.float64]) -> NDArray[np.float64]:
+    threshold = region["map"].get("threshold")
+    if threshold is None and (data < 0).any():
+        raise SettingsError(
+            f"ROI {region['name']!r}: map {region['map']['index']} of {region['map']['image']} has negative "
+            "weights, which a mean cannot have; set map.threshold (0 keeps the positive part)"
+        )
+    return np.where(data >= max(threshold or 0.0, 0.0), data, 0.0)
+
+
+def _read_single(name: str, path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read an image of one volume, and its affine."""
+    volumes = _read_volumes(name, path, None)
+    if len(volumes) != 1:
+        raise SettingsError(
+            f"ROI {name!r}: {path} has {len(volumes)} volumes, one is needed; for several use map:"
+        )
+    return volumes[0]
+
+
+def _read_volumes(
+    name: str, path: str | Path, indices: set[int] | None
+) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Read the wanted volumes of an image (None: all), each with its affine. NaN becomes 0."""
+    try:
+        header = read_header(Path(path))
+        if indices and max(indices) >= header.n_volumes:
+            raise SettingsError(
+                f"ROI {name!r}: {path} has {header.n_volumes} volumes from 0 on, none is map.index {max(indices)}"
+            )
+        return {
+            index: (_scale(volume, header), header.affine)
+            for index, volume in enumerate(stream_volumes(header))
+            if indices is None or index in indices
+        }
+    except RunError as problem:
+        raise SettingsError(f"ROI {name!r}: {problem}") from None
+
+
+def _scale(volume: NDArray[Any], header: ImageHeader) -> NDArray[np.float64]:
+    values = np.nan_to_num(volume.astype(np.float64) * header.slope + header.intercept)
+    return values.reshape(header.shape, order="F")
+
+
+def _is_on_grid(data: NDArray[np.float64], affine: NDArray[np.float64], header: ImageHeader) -> bool:
+    return data.shape == header.shape and bool(np.allclose(affine, header.affine, rtol=0, atol=1e-4))
+
+
+def _bring(
+    region: Mapping[str, Any],
+    image: str | Path,
+    values: NDArray[np.float64],
+    affine: NDArray[np.float64],
+    header: ImageHeader,
+) -> tuple[NDArray[np.float64], float]:
+    """Return a region's weights on the run's grid, and the weight that lies outside of it."""
+    if not values.any():
+        raise SettingsError(f"ROI {region['name']!r}: {image} leaves no voxel with a weight")
+    if _is_on_grid(values, affine, header):
+        return values, 0.0
+    resample = resample_linear if region.get("map") else resample_nearest
+    outside, ratio = list_outside(values, affine, header.affine, header.shape)
+    return resample(values, affine, header.affine, header.shape), float(outside.sum() * ratio)
+
+
+_BUILDERS: Mapping[str, Callable[[Sequence[Mapping[str, Any]], ImageHeader], RoiWeights]] = MappingProxyType(
+    {"sphere": _build_spheres, "mask": _build_masks, "atlas": _build_labels, "map": _build_maps}
+)
