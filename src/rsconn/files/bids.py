@@ -147,11 +147,8 @@ class _Tree:
     def find_companion(self, file: FoundFile, kind: str, ignored: frozenset[str]) -> FoundFile | None:
         """Return the file of another kind that has the same entities, some of them ignored."""
         key = _strip(file.entities, ignored)
-        same = [
-            other
-            for other in self._by_place.get((file.folder, kind), [])
-            if _strip(other.entities, ignored) == key
-        ]
+        beside = self._by_place.get((file.folder, kind), [])
+        same = [other for other in beside if _strip(other.entities, ignored) == key]
         # fMRIPrep 1.x names a multi-echo run's confounds after its first echo
         echo = file.entities.get("echo")
         same.sort(
@@ -184,7 +181,7 @@ def _describe_empty(dataset: Path, kind: str) -> str:
 
 def _make_image_run(image: FoundFile, tree: _Tree) -> Run:
     problems: list[str] = []
-    mask = tree.find_companion(image, "mask", _NOT_OF_MASK)
+    mask = _find_mask(image, tree)
     confounds = tree.find_companion(image, "confounds", _NOT_OF_CONFOUNDS)
     described = tree.find_companion(confounds, "confounds_json", frozenset()) if confounds else None
     if mask is None:
@@ -217,6 +214,16 @@ def _make_series_run(series: FoundFile, tree: _Tree) -> Run:
         t_r=_read_t_r(series, tree.series_sidecars, problems),
         problems=tuple(problems),
     )
+
+
+def _find_mask(image: FoundFile, tree: _Tree) -> FoundFile | None:
+    mask = tree.find_companion(image, "mask", _NOT_OF_MASK)
+    if mask is not None:
+        return mask
+    # ICA-AROMA's image is named without the `res` of its mask; that the grids agree is checked when both are read
+    mask = tree.find_companion(image, "mask", _NOT_OF_MASK | {"res"})
+    one_has_res = mask is not None and ("res" in mask.entities) != ("res" in image.entities)
+    return mask if one_has_res else None
 
 
 def _describe(file: FoundFile) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rsconn.errors import DatasetError
 from rsconn.files.bids_tree import FoundFile
-from rsconn.naming import RUN_ENTITIES
+from rsconn.naming import RUN_ENTITIES, format_run
 
 # A filter value that asks for files without the entity.
 ABSENT = "none"
@@ -131,16 +131,38 @@ def _check_folders(file: FoundFile) -> None:
 def drop_single_echoes(files: Sequence[FoundFile]) -> list[FoundFile]:
     """Leave out single echoes of runs whose echoes were combined, and phase images.
 
+    Raises
+    ------
+    DatasetError
+        If a run has several echoes and no combined image.
+
+    Notes
+    -----
     fMRIPrep names the optimally combined image without ``echo``; with ``--me-output-echos`` the echoes lie
     beside it.
     """
     combined = {identify_run(file) for file in files if "echo" not in file.entities}
-    return [
+    kept = [
         file
         for file in files
         if ("echo" not in file.entities or identify_run(file, but="echo") not in combined)
         and file.entities.get("part", "mag") == "mag"
     ]
+    _check_single_echo(kept)
+    return kept
+
+
+def _check_single_echo(files: Sequence[FoundFile]) -> None:
+    echoes: dict[tuple[tuple[str, str], ...], set[str]] = {}
+    for file in files:
+        if "echo" in file.entities:
+            echoes.setdefault(identify_run(file, but="echo"), set()).add(file.entities["echo"])
+    for run, labels in echoes.items():
+        if len(labels) > 1:
+            raise DatasetError(
+                f"{len(labels)} echoes of {format_run(dict(run))} and no combined image; "
+                f"choose one with input.filters: {{echo: {min(labels)}}}"
+            )
 
 
 def identify_run(file: FoundFile, *, but: str | None = None) -> tuple[tuple[str, str], ...]:

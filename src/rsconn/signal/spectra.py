@@ -6,8 +6,9 @@ import numpy as np
 
 from rsconn.signal.projection import Band, find_band_bins, make_cosines
 
-# Share of the band that smoothing averages over.
-_SMOOTHING_SHARE = 0.25
+# Share of the band that smoothing averages over. Raw powers of coupled series rise and fall together and
+# would pass for a shared spectrum (2 / n_averaged too much at r = 1); wide averages flatten steep spectra.
+_SMOOTHING_SHARE = 0.15
 
 
 def compute_power(cleaned: np.ndarray, sample_mask: np.ndarray, t_r: float, band: Band) -> np.ndarray:
@@ -27,7 +28,7 @@ def compute_power(cleaned: np.ndarray, sample_mask: np.ndarray, t_r: float, band
     Returns
     -------
     float64 array (n_bins, n_rois)
-        Squared coefficients, averaged over a quarter of the band.
+        Squared coefficients, averaged over 15 % of the band.
     """
     n_volumes = len(sample_mask)
     bins = np.flatnonzero(find_band_bins(n_volumes, t_r, band)) + 1
