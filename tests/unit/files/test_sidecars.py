@@ -1,0 +1,71 @@
+"""Which repetition time is believed, and what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from rsconn.errors import DatasetError, RunError
+from rsconn.files.sidecars import get_t_r, read_dataset_description, settle_t_r
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "header", "configured", "t_r", "warning"),
+    [
+        (2.0, 2.0, None, 2.0, None),
+        (0.8, 0.800000011920929, None, 0.8, None),  # a header holds float32
+        (2.0, NAN, None, 2.0, None),
+        (2.0, None, None, 2.0, None),
+        (2.0, 0.0, None, 2.0, "sub-01: image header says TR 0 s, JSON says 2 s; JSON used"),
+        (2.0, 1.0, None, 2.0, "sub-01: image header says TR 1 s, JSON says 2 s; JSON used"),
+        (1.0, 1.0, None, 1.0, None),
+        (None, 2.0, None, 2.0, "no RepetitionTime in any JSON sidecar; TR 2 s taken from the image header"),
+        (2.0, 2.0, 2.0, 2.0, None),
+        (2.0, 3.0, 2.0, 2.0, "input.t_r 2 s used; image header says 3 s"),
+        (3.0, 1.0, 2.0, 2.0, "input.t_r 2 s used; JSON says 3 s, image header says 1 s"),
+        (None, NAN, 2.0, 2.0, None),
+        (None, 0.0, 2.0, 2.0, None),
+    ],
+)
+def test_the_repetition_time_that_is_believed(sidecar, header, configured, t_r, warning):
+    settled, said = settle_t_r("sub-01", sidecar_t_r=sidecar, header_t_r=header, configured_t_r=configured)
+    assert settled == t_r
+    assert said is None if warning is None else warning in said
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "header", "message"),
+    [
+        (2.0, 3.0, "sub-01: image header says TR 3 s, JSON says 2 s; set input.t_r to the right one"),
+        (2.0, 1500.0, "image header says TR 1500 s, JSON says 2 s"),
+        (2.0, 2.1, r"image header says TR 2.1 s, JSON says 2 s"),
+        (None, 0.0, "no RepetitionTime in any JSON sidecar, and the image header says 0 s; set input.t_r"),
+        (None, 1.0, "the image header says 1 s"),
+        (None, NAN, "the image header says nothing"),
+        (None, None, "the image header says nothing"),
+        (None, 1500.0, "the image header says 1500 s"),
+        (None, -2.0, "the image header says -2 s"),
+    ],
+)
+def test_what_cannot_be_settled_is_refused(sidecar, header, message):
+    with pytest.raises(RunError, match=message):
+        settle_t_r("sub-01", sidecar_t_r=sidecar, header_t_r=header)
+
+
+@pytest.mark.parametrize("value", [0, -2, "2", True, NAN, [2], 2000])
+def test_impossible_values_are_refused(value):
+    with pytest.raises(ValueError, match="RepetitionTime is"):
+        get_t_r({"RepetitionTime": value})
+
+
+def test_a_null_counts_as_absent():
+    assert get_t_r({"RepetitionTime": None, "SamplingFrequency": 2}) == 0.5
+
+
+def test_dataset_description(tmp_path, shared_data):
+    assert "rapidtide" in read_dataset_description(shared_data / "rapidtide")["Name"]
+    assert read_dataset_description(tmp_path) == {}
+    (tmp_path / "dataset_description.json").write_text("[]")
+    with pytest.raises(DatasetError, match="object was needed, found list"):
+        read_dataset_description(tmp_path)
