@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from rsconn.settings.locations import show_path
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _NEEDED = {
     "float_parsing": "a number",
     "float_type": "a number",
@@ -110,8 +112,8 @@ def describe_value(value: object) -> str:
 
     Examples
     --------
-    >>> describe_value({"a": 1}), describe_value("x"), describe_value(None)
-    ('keys a', "'x'", 'nothing')
+    >>> describe_value({"a": 1}), describe_value("x"), describe_value("-1"), describe_value(None)
+    ('keys a', "'x'", '-1', 'nothing')
     """
     if value is None:
         return "nothing"
@@ -119,6 +121,8 @@ def describe_value(value: object) -> str:
         return "keys " + ", ".join(map(str, list(value)[:5])) if value else "no keys"
     if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return value
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -134,7 +138,8 @@ def _describe(problem: Any, model: type[BaseModel], prefix: str) -> str:
     if kind == "extra_forbidden":
         return f"{where}: unknown key; {suggest(location[-1], _find_keys(model, location[:-1]))}"
     if kind == "missing":
-        return f"{where}: missing; this key is required"
+        what = "one value more is needed" if isinstance(location[-1], int) else "this key is required"
+        return f"{where}: missing; {what}"
     if kind == "value_error":
         message = str(context["error"])
         return f"{where}: {message}" if where else message
@@ -142,9 +147,10 @@ def _describe(problem: Any, model: type[BaseModel], prefix: str) -> str:
         valid = _find_choices(context["expected"])
         return f"{where}: {describe_value(found)} found; {suggest(found, valid, what='one of')}"
     needed = _NEEDED.get(kind)
-    if needed is None:
-        return f"{where}: {describe_value(found)} found; {problem['msg']}"
-    return f"{where}: {describe_value(found)} found, {needed.format(**context)} needed"
+    line = f"{describe_value(found)} found" + (
+        f"; {problem['msg']}" if needed is None else f", {needed.format(**context)} needed"
+    )
+    return f"{where}: {line}" if where else line
 
 
 def _format_location(location: tuple[int | str, ...], prefix: str) -> str:

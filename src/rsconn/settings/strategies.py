@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from rsconn.errors import SettingsError
 from rsconn.settings.fields import Count, Probability, SafeName, Settings
 from rsconn.settings.locations import show_path
-from rsconn.settings.problems import suggest, validate
+from rsconn.settings.problems import describe_value, suggest, validate
 from rsconn.settings.yaml_text import read_yaml
 
 _GLOBAL_TERMS = (0, 1, 2, 4)
@@ -22,20 +22,18 @@ def _read_count(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.strip().isdigit() else value
 
 
-def _read_choice(value: Any) -> Any:
-    return {"true": True, "false": False}.get(str(value).strip().lower(), _read_count(value))
-
-
-def _check_choice(value: bool | int) -> bool | int:  # noqa: FBT001 (a value, not a switch)
-    if value not in _GLOBAL_TERMS:
-        raise ValueError(f"{value} found, true, false or one of {', '.join(map(str, _GLOBAL_TERMS))} needed")
-    return value
+def _read_choice(value: Any) -> bool | int:
+    choice = {"true": True, "false": False}.get(str(value).strip().lower(), _read_count(value))
+    if not isinstance(choice, int) or choice not in _GLOBAL_TERMS:
+        terms = ", ".join(map(str, _GLOBAL_TERMS))
+        raise ValueError(f"{describe_value(value)} found, true, false or one of {terms} needed")
+    return choice
 
 
 MotionTerms = Annotated[Literal[0, 6, 12, 24], BeforeValidator(_read_count)]
 TissueTerms = Annotated[Literal[0, 2, 4, 8], BeforeValidator(_read_count)]
-GlobalChoice = Annotated[bool | int, BeforeValidator(_read_choice), AfterValidator(_check_choice)]
-GlobalTerms = Annotated[int, BeforeValidator(_read_choice), AfterValidator(_check_choice)]
+GlobalChoice = Annotated[bool | int, BeforeValidator(_read_choice)]
+GlobalTerms = Annotated[int, BeforeValidator(_read_choice)]
 
 
 class Acompcor(Settings):
