@@ -134,7 +134,7 @@ def _find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) 
         found = present[present > 0]
         raise SettingsError(
             f"ROI {name!r}: label {label} is not in {atlas['image']}, which has {len(found)} labels from "
-            f"{found.min(initial=0)} to {found.max(initial=0)}"
+            f"{min(found, default=0)} to {max(found, default=0)}"
         )
     return number
 
