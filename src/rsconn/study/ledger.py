@@ -1,0 +1,278 @@
+"""The exclusion ledger: every rule that was applied to a person or a run, with its value, threshold and decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from rsconn.settings.sections import CensoringSettings, QualitySettings
+
+Stage = Literal["index", "extract", "denoise", "connect", "cohort", "claim"]
+Ruling = Literal["excluded", "kept", "flagged"]
+
+STAGES: tuple[Stage, ...] = ("index", "extract", "denoise", "connect", "cohort", "claim")
+NO_RUN = "no run found"
+NO_GROUP = "no group"
+FLOW_STAGES = ("in the tables", "with images", "with a usable run", "with a usable edge")
+FLOW_COLUMNS = ("stage", "group", "n", "n_excluded", "rule")
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One rule applied to one person or run.
+
+    Attributes
+    ----------
+    participant_id : str
+    session, run : str or None
+        None where the rule is about the person.
+    rule : str
+        Config key of the threshold, such as ``censoring.min_retained_minutes``, or a few words.
+    value, threshold : float or None
+        What was found and what was needed, in `unit`.
+    stage, decision
+        Where it was decided, and how.
+    reason : str or None
+        One line for people; None where the rule was met.
+    """
+
+    participant_id: str
+    session: str | None
+    run: str | None
+    rule: str
+    value: float | None
+    threshold: float | None
+    unit: str | None
+    stage: Stage
+    decision: Ruling
+    reason: str | None
+
+
+LEDGER_COLUMNS = tuple(field.name for field in fields(LedgerRow))
+
+
+def tabulate_ledger(rows: Iterable[LedgerRow]) -> pd.DataFrame:
+    """Return the ledger as a table, sorted by person, session, run, stage and rule."""
+    ordered = sorted(
+        rows,
+        key=lambda row: (
+            row.participant_id,
+            row.session or "",
+            row.run or "",
+            STAGES.index(row.stage),
+            row.rule,
+        ),
+    )
+    return pd.DataFrame([astuple(row) for row in ordered], columns=list(LEDGER_COLUMNS))
+
+
+def judge_run(
+    facts: Mapping[str, Any], censoring: CensoringSettings, quality: QualitySettings
+) -> tuple[LedgerRow, ...]:
+    """Apply the thresholds of a run; the run is lost if any row says excluded.
+
+    Parameters
+    ----------
+    facts : mapping
+        One row of group/quality.tsv: participant_id, session, run, n_volumes, n_retained, minutes_retained, dof,
+        mean_fd. A value of None or NaN is unknown (denoised input has no dof) and not judged.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace as Settings
+    >>> facts = {"participant_id": "sub-01", "session": None, "run": "sub-01_task-rest", "n_volumes": 120,
+    ...          "n_retained": 41, "minutes_retained": 1.37, "dof": 20, "mean_fd": 0.2}
+    >>> rows = judge_run(facts, Settings(min_retained_minutes=4, min_degrees_of_freedom=15),
+    ...                  Settings(max_mean_fd_mm=0.5))
+    >>> [row.decision for row in rows]
+    ['excluded', 'kept', 'kept']
+    >>> print(rows[0].reason)
+    sub-01_task-rest: 41 of 120 volumes retained (1.4 min), 4 min needed (censoring.min_retained_minutes)
+    """
+    name, minutes, dof, mean_fd = (facts[key] for key in ("run", "minutes_retained", "dof", "mean_fd"))
+    kept = f"{name}: {_count(facts, 'n_retained')} of {_count(facts, 'n_volumes')} volumes retained"
+    rows = []
+    if _is_known(minutes):
+        least = censoring.min_retained_minutes
+        reason = f"{kept} ({minutes:.1f} min), {least:g} min needed (censoring.min_retained_minutes)"
+        rows.append(
+            _rule(facts, "censoring.min_retained_minutes", minutes, least, "min", minutes >= least, reason)
+        )
+    if _is_known(dof):
+        needed = censoring.min_degrees_of_freedom
+        reason = (
+            f"{kept}, {dof:g} degrees of freedom left, {needed} needed (censoring.min_degrees_of_freedom)"
+        )
+        rows.append(
+            _rule(facts, "censoring.min_degrees_of_freedom", dof, needed, None, dof >= needed, reason)
+        )
+    if _is_known(mean_fd) and quality.max_mean_fd_mm is not None:
+        most = quality.max_mean_fd_mm
+        reason = f"{name}: mean framewise displacement {mean_fd:.2f} mm, {most:g} mm allowed (quality.max_mean_fd_mm)"
+        rows.append(_rule(facts, "quality.max_mean_fd_mm", mean_fd, most, "mm", mean_fd <= most, reason))
+    return tuple(rows)
+
+
+def judge_coverage(
+    facts: Mapping[str, Any], coverage: Mapping[str, float], least: float
+) -> tuple[LedgerRow, ...]:
+    """Apply quality.min_coverage to every ROI of a run; a ROI that fails is n/a there, the run stays.
+
+    Parameters
+    ----------
+    facts : mapping
+        participant_id, session and run.
+    coverage : mapping of str to float
+        ROI to the share of its weight inside the brain mask with signal; NaN is unknown.
+    least : float
+        quality.min_coverage.
+
+    Returns
+    -------
+    tuple of LedgerRow
+        Of failing ROIs only.
+    """
+    rows = []
+    for roi, share in coverage.items():
+        if _is_known(share) and share < least:
+            reason = (
+                f"{facts['run']}: {share:.0%} of {roi} has signal, {least:.0%} needed (quality.min_coverage)"
+            )
+            row = _rule(facts, "quality.min_coverage", share, least, None, False, reason)  # noqa: FBT003
+            rows.append(row)
+    return tuple(rows)
+
+
+def report_failed_run(facts: Mapping[str, Any], stage: Stage, reason: str) -> LedgerRow:
+    """Return the row of a run that could not be processed."""
+    run = facts["run"]
+    return LedgerRow(
+        facts["participant_id"],
+        facts["session"],
+        run,
+        f"failed at {stage}",
+        None,
+        None,
+        None,
+        stage,
+        "excluded",
+        reason,
+    )
+
+
+def compare_people(in_tables: Collection[str], with_runs: Collection[str]) -> list[LedgerRow]:
+    """Return a row for everyone who is in the tables without a run, or has a run without being in a table.
+
+    Where ids differ by leading zeros only, the reason says so.
+    """
+    rows = []
+    for person in sorted(set(in_tables) - set(with_runs)):
+        twin = _find_twin(person, set(with_runs) - set(in_tables))
+        hint = f"; the dataset has {twin}" if twin else ""
+        rows.append(_absent(person, NO_RUN, f"{person}: in the tables, no run found{hint}"))
+    for person in sorted(set(with_runs) - set(in_tables)):
+        twin = _find_twin(person, set(in_tables) - set(with_runs))
+        hint = f"; the tables have {twin}" if twin else ""
+        rows.append(_absent(person, "not in the tables", f"{person}: has a run, no row in the tables{hint}"))
+    return rows
+
+
+def count_flow(cohort: pd.DataFrame, ledger: pd.DataFrame, with_usable_run: Collection[str]) -> pd.DataFrame:
+    """Count, group by group, how many people were left after each stage and which rule took the others.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        participant_id, group, included; a person with several sessions counts once.
+    ledger : DataFrame
+        As `tabulate_ledger` returns it; a person's earliest exclusion names the rule.
+    with_usable_run : collection of str
+        participant_id of everyone with a run that met the rules.
+
+    Returns
+    -------
+    DataFrame
+        stage, group, n (left after the stage), n_excluded, rule. Several rules of a stage and group have a row
+        each; n plus the n_excluded of its rows is the n of the stage before.
+    """
+    people = cohort.groupby("participant_id", sort=True).agg(
+        group=("group", "first"), included=("included", "any")
+    )
+    lost_by = _find_first_rules(ledger)
+    rows: list[tuple[str, str, int, int, str | None]] = []
+    for group, members in people.groupby(people["group"].astype(object).fillna(NO_GROUP), sort=True):
+        left = list(members.index)
+        rows.append((FLOW_STAGES[0], str(group), len(left), 0, None))
+        with_edge = set(members.index[members["included"]])
+        conditions = (
+            {person for person in left if lost_by.get(person) != NO_RUN},
+            with_edge | set(with_usable_run),
+            with_edge,
+        )
+        for stage, condition in zip(FLOW_STAGES[1:], conditions, strict=True):
+            after = [person for person in left if person in condition]
+            rows += _count_rules(stage, str(group), left, after, lost_by)
+            left = after
+    return pd.DataFrame(rows, columns=list(FLOW_COLUMNS))
+
+
+def _count_rules(
+    stage: str, group: str, before: Sequence[str], after: Sequence[str], lost_by: Mapping[str, str]
+) -> list[tuple[str, str, int, int, str | None]]:
+    lost = [lost_by.get(person, "no usable edge") for person in before if person not in set(after)]
+    if not lost:
+        return [(stage, group, len(after), 0, None)]
+    return [(stage, group, len(after), lost.count(rule), rule) for rule in sorted(set(lost))]
+
+
+def _find_first_rules(ledger: pd.DataFrame) -> dict[str, str]:
+    """Return each person's earliest exclusion."""
+    excluded = ledger[ledger["decision"] == "excluded"]
+    order = excluded["stage"].map(STAGES.index).astype(int)
+    first = excluded.assign(order=order).sort_values(["order", "rule"], kind="stable")
+    return dict(first.groupby("participant_id", sort=True)["rule"].first())
+
+
+def _rule(
+    facts: Mapping[str, Any],
+    rule: str,
+    value: float,
+    threshold: float,
+    unit: str | None,
+    met: bool,  # noqa: FBT001 - a private helper
+    reason: str,
+) -> LedgerRow:
+    return LedgerRow(
+        facts["participant_id"],
+        facts["session"],
+        facts["run"],
+        rule,
+        float(value),
+        float(threshold),
+        unit,
+        "connect",
+        "kept" if met else "excluded",
+        None if met else reason,
+    )
+
+
+def _absent(person: str, rule: str, reason: str) -> LedgerRow:
+    return LedgerRow(person, None, None, rule, None, None, None, "index", "excluded", reason)
+
+
+def _find_twin(person: str, others: Collection[str]) -> str | None:
+    label = person.removeprefix("sub-").lstrip("0")
+    return next((other for other in sorted(others) if other.removeprefix("sub-").lstrip("0") == label), None)
+
+
+def _is_known(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and math.isnan(value)) and value is not pd.NA
+
+
+def _count(facts: Mapping[str, Any], name: str) -> str:
+    return f"{facts[name]:g}" if _is_known(facts[name]) else "n/a"
