@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rsconn.simulate.dataset import simulate_study
+from rsconn.simulate.dataset import simulate_tiny_study
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -16,7 +16,7 @@ def main() -> int:
     """Simulate, write a config that points there, lint."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        simulate_study(folder / "demo", tiny=True)
+        simulate_tiny_study(folder / "demo")
         config = (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
         config = config.replace("data/demo", str(folder / "demo")).replace(
             "config/studies", str(ROOT / "config" / "studies")

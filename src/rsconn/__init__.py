@@ -1,3 +1,3 @@
-"""rsconn: does this resting-state dataset support what a study said, claim by claim?"""
+"""Test, claim by claim, what a resting-state connectivity study said, on your data."""
 
 __version__ = "0.1.0"

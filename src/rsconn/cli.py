@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         0 if all went well, 2 for a user's mistake (one line on standard error), 1 for a bug (traceback).
     """
+    # one thread per process, before numpy is imported: workers use the cores, and sums keep their order
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
     parser = _make_parser()
     words = list(sys.argv[1:] if arguments is None else arguments)
     # what follows a bare `--` belongs to Snakemake
@@ -47,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last one to see it; shown whole
         import traceback
 
         traceback.print_exc()
@@ -104,9 +108,7 @@ def _add_simulate(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 def _simulate(options: argparse.Namespace) -> int:
     from rsconn.steps.demo import simulate
 
-    simulate(
-        options.folder, seed=options.seed, null=options.null, effect=options.effect, cores=options.cores
-    )
+    simulate(options.folder, seed=options.seed, null=options.null, effect=options.effect, cores=options.cores)
     return 0
 
 
@@ -154,9 +156,7 @@ def _add_score(commands: type_of_commands) -> None:  # type: ignore[type-arg]
     parser.add_argument(
         "--items", required=True, metavar="PATTERN", help="how item columns are named, such as 'iri_{:02d}'"
     )
-    parser.add_argument(
-        "--reversed", action="store_true", help="reversed items are stored already reversed"
-    )
+    parser.add_argument("--reversed", action="store_true", help="reversed items are stored already reversed")
     parser.add_argument(
         "--range", nargs=2, type=float, default=None, metavar=("LOW", "HIGH"), help="answers as stored"
     )

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A mistake that the user can mend: one line that names the file, what was found and needed, and the option.
+    """A mistake that the user can mend: one line with the file, what was found and needed, and the option.
 
     The command line prints it without a traceback and exits with code 2.
     """

@@ -63,7 +63,7 @@ def _connect_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]
 def _compute_power(
     cleaned: np.ndarray, facts: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> np.ndarray | None:
-    sample_mask = np.array(facts["sample_mask"], dtype=bool)
+    sample_mask = np.array([kept == "1" for kept in facts["sample_mask"]])
     high_pass_hz, low_pass_hz = settings["band_hz"]
     return compute_power(cleaned, sample_mask, facts["quality"]["t_r"], (high_pass_hz, low_pass_hz))
 

@@ -213,7 +213,7 @@ def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
         "mean_fd_source": "confounds" if mean_fd is not None else None,
     }
     write_json(name_output(run, "desc-quality", ".json"), {**quality, "denoised": True})
-    return {"denoised": str(path), "sample_mask": [1] * len(series), "quality": quality}
+    return {"denoised": str(path), "sample_mask": "1" * len(series), "quality": quality}
 
 
 def _measure_given_motion(run: Run) -> tuple[float | None, float | None]:
@@ -271,6 +271,6 @@ def _write_denoised(
     write_json(name_output(run, "desc-quality", ".json"), {**quality, "denoised": False})
     return {
         "denoised": str(path),
-        "sample_mask": model.sample_mask.astype(int).tolist(),
+        "sample_mask": "".join("1" if kept else "0" for kept in model.sample_mask),
         "quality": quality,
     }

@@ -146,7 +146,7 @@ class Plan:
             "input": config.input.model_dump(mode="json"),
             "sessions": config.sessions,
             "edges": [edge.name for edge in config.edges],
-            "groups": config.groups.model_dump(mode="json"),
+            "groups": config.groups.model_dump(mode="json") if config.groups else None,
             "scores": {name: score.model_dump(mode="json") for name, score in config.scores.items()},
             "covariates": config.covariates.model_dump(mode="json"),
             "censoring": config.censoring.model_dump(mode="json"),
@@ -160,7 +160,7 @@ class Plan:
         return {
             "claims": [claim.model_dump(mode="json") for claim in config.claims],
             "covariates": config.covariates.model_dump(mode="json"),
-            "groups": config.groups.model_dump(mode="json"),
+            "groups": config.groups.model_dump(mode="json") if config.groups else None,
             "inference": config.inference.model_dump(mode="json"),
             "circular": config.rois.circular.model_dump(mode="json") if config.rois.circular else None,
         }

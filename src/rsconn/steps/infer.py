@@ -1,0 +1,82 @@
+"""Infer: every claim's estimate, interval, p values and verdict, from the cohort table."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rsconn.files.sidecars import read_dataset_description
+from rsconn.files.tables import write_tsv
+from rsconn.files.writing import write_json
+from rsconn.settings.claims import hash_claims
+from rsconn.settings.config import Config, read_config
+from rsconn.steps.columns import CLAIM_COLUMNS, SENSITIVITY_COLUMNS
+from rsconn.study.cohort import read_cohort
+from rsconn.study.evaluation import evaluate_claims
+from rsconn.study.sensitivity import evaluate_sensitivity
+
+
+def infer(cohort: Path, *, config: Path) -> None:
+    """Test every claim of a config and write claims.tsv, claims.json and sensitivity.tsv beside the cohort.
+
+    Parameters
+    ----------
+    cohort : Path
+        ``group/cohort.tsv``.
+    config : Path
+        The config file.
+    """
+    settings = read_config(config)
+    people = read_cohort(cohort)
+    evaluation = evaluate_claims(people, settings)
+    sensitivity = evaluate_sensitivity(people, settings)
+    folder = cohort.parent
+    _write_table(folder / "claims.tsv", evaluation.claims)
+    _write_table(folder / "sensitivity.tsv", sensitivity)
+    write_json(folder / "sensitivity.json", SENSITIVITY_COLUMNS)
+    write_json(folder / "claims.json", _describe_claims(evaluation.claims, settings))
+
+
+def find_simulated(config: Config) -> bool:
+    """Say whether any input dataset states that it is simulated.
+
+    The dataset says so itself, in its ``dataset_description.json`` (`rsconn simulate` writes it), so that no
+    option of the analysis can make simulated people look real.
+    """
+    folders = (*config.input.derivatives, *config.input.parcellated)
+    makers = [
+        maker for folder in folders for maker in read_dataset_description(folder).get("GeneratedBy", [])
+    ]
+    return any(maker.get("Name") == "rsconn simulate" for maker in makers)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    write_tsv(path, {str(name): table[name].tolist() for name in table.columns})
+
+
+def _describe_claims(table: pd.DataFrame, settings: Config) -> dict[str, Any]:
+    definitions = {claim.id: claim.model_dump(mode="json") for claim in settings.claims}
+    rows = [
+        {
+            **definitions[row["id"]],
+            **{name: _to_json(value) for name, value in row.items()},
+            "definition": definitions[row["id"]],
+        }
+        for row in table.to_dict(orient="records")
+    ]
+    return {
+        "simulated": find_simulated(settings),
+        "alpha": settings.inference.alpha,
+        "claims_sha256": hash_claims(settings.claims),
+        "columns": CLAIM_COLUMNS,
+        "claims": rows,
+    }
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value.item() if hasattr(value, "item") else value
