@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from rsconn.errors import DatasetError
-from rsconn.files.bids_tree import FoundFile, list_files
+from rsconn.files.bids_dataset import Dataset, find_confounds, find_confounds_json, find_mask, find_motion
+from rsconn.files.bids_tree import FoundFile
 from rsconn.files.run_selection import (
     Filters,
     check_each_once,
@@ -16,16 +17,10 @@ from rsconn.files.run_selection import (
     normalise_filters,
     select_files,
 )
-from rsconn.files.sidecars import Sidecars, get_t_r
+from rsconn.files.sidecars import get_t_r
 from rsconn.naming import format_run
 
 _PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
-# What a companion's name may lack or have otherwise. A mask lies on its image's own grid; confounds are per
-# run.
-_NOT_OF_MASK = frozenset({"desc", "echo", "part"})
-_NOT_OF_CONFOUNDS = _NOT_OF_MASK | {
-    "space", "cohort", "res", "den", "seg", "atlas", "stat", "hemi", "denoise", "meas",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,8 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
     Parameters
     ----------
     derivatives : sequence of Path
-        One or more fMRIPrep-shaped datasets, joined.
+        One or more fMRIPrep-shaped datasets, joined. Masks and confounds are looked for beside the image
+        first, then in the other datasets (fMRIPost-AROMA and tedana write images without them).
     filters : mapping of str to sequence of str
         Entity to labels. ``desc`` is ``preproc`` unless given; ``none`` asks for files without the entity.
 
@@ -98,14 +94,12 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
         If nothing matches (with what there is instead), or a run is there more than once.
     """
     wanted = {"desc": ("preproc",), **normalise_filters(filters)}
-    trees = [_Tree(Path(folder)) for folder in derivatives]
-    images = _select(trees, "image", wanted)
+    datasets = [Dataset(Path(folder)) for folder in derivatives]
+    images = _select(datasets, "image", wanted)
     if "echo" not in wanted:
         images = drop_single_echoes(images)
     check_each_once(images)
-    chosen = {id(file) for file in images}
-    runs = [_make_image_run(file, tree) for tree in trees for file in tree.get("image") if id(file) in chosen]
-    return _sort(runs)
+    return _sort(_make_image_run(image, near) for image, near in _pair_with_datasets(images, datasets))
 
 
 def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
@@ -115,115 +109,79 @@ def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Ru
     are found too (``desc-confounds``, or XCP-D's ``motion.tsv``); that they are absent is no problem for
     denoised series.
     """
-    trees = [_Tree(Path(folder)) for folder in folders]
-    series = _select(trees, "timeseries", normalise_filters(filters))
+    datasets = [Dataset(Path(folder)) for folder in folders]
+    series = _select(datasets, "timeseries", normalise_filters(filters))
     check_each_once(series)
-    chosen = {id(file) for file in series}
-    runs = [
-        _make_series_run(file, tree)
-        for tree in trees
-        for file in tree.get("timeseries")
-        if id(file) in chosen
-    ]
-    return _sort(runs)
+    return _sort(_make_series_run(file, near) for file, near in _pair_with_datasets(series, datasets))
 
 
-class _Tree:
-    """A dataset's files by kind, and by folder where companions are looked for."""
-
-    def __init__(self, dataset: Path) -> None:
-        self.dataset = dataset
-        self._by_kind: dict[str, list[FoundFile]] = {}
-        self._by_place: dict[tuple[str, str], list[FoundFile]] = {}
-        for file in list_files(dataset):
-            self._by_kind.setdefault(file.kind, []).append(file)
-            self._by_place.setdefault((file.folder, file.kind), []).append(file)
-        self.image_sidecars = Sidecars(dataset, self.get("image_json"))
-        self.series_sidecars = Sidecars(dataset, self.get("timeseries_json"))
-
-    def get(self, kind: str) -> list[FoundFile]:
-        return self._by_kind.get(kind, [])
-
-    def find_companion(self, file: FoundFile, kind: str, ignored: frozenset[str]) -> FoundFile | None:
-        """Return the file of another kind that has the same entities, some of them ignored."""
-        key = _strip(file.entities, ignored)
-        beside = self._by_place.get((file.folder, kind), [])
-        same = [other for other in beside if _strip(other.entities, ignored) == key]
-        # fMRIPrep 1.x names a multi-echo run's confounds after its first echo
-        echo = file.entities.get("echo")
-        same.sort(
-            key=lambda other: (other.entities.get("echo") != echo, "echo" in other.entities, other.name)
-        )
-        return same[0] if same else None
+def _select(datasets: Sequence[Dataset], kind: str, filters: Filters) -> list[FoundFile]:
+    source = ", ".join(str(dataset.folder) for dataset in datasets)
+    files = [file for dataset in datasets for file in dataset.get(kind)]
+    for dataset in datasets:
+        # one that only adds masks or confounds to the others may lack images
+        if not dataset.get(kind) and not (files and dataset.get("confounds")):
+            raise DatasetError(_describe_empty(dataset.folder, kind))
+    return select_files(files, filters, source)
 
 
-def _strip(entities: Mapping[str, str], ignored: frozenset[str]) -> dict[str, str]:
-    return {key: label for key, label in entities.items() if key not in ignored}
-
-
-def _select(trees: Sequence[_Tree], kind: str, filters: Filters) -> list[FoundFile]:
-    source = ", ".join(str(tree.dataset) for tree in trees)
-    for tree in trees:
-        if not tree.get(kind):
-            raise DatasetError(_describe_empty(tree.dataset, kind))
-    return select_files([file for tree in trees for file in tree.get(kind)], filters, source)
-
-
-def _describe_empty(dataset: Path, kind: str) -> str:
+def _describe_empty(folder: Path, kind: str) -> str:
     pattern, option = {
         "image": ("*_desc-preproc_bold.nii.gz", "input.derivatives"),
         "timeseries": ("*_timeseries.tsv", "input.parcellated"),
     }[kind]
-    inner = sorted(path.parent.name for path in dataset.glob("*/sub-*") if path.is_dir())
-    hint = f"; did you mean {dataset / inner[0]}?" if inner else ""
-    return f"{dataset}: no {pattern} in sub-*/[ses-*/]func ({option}){hint}"
+    inner = sorted(path.parent.name for path in folder.glob("*/sub-*") if path.is_dir())
+    hint = f"; did you mean {folder / inner[0]}?" if inner else ""
+    return f"{folder}: no {pattern} in sub-*/[ses-*/]func ({option}){hint}"
 
 
-def _make_image_run(image: FoundFile, tree: _Tree) -> Run:
+def _pair_with_datasets(
+    files: Sequence[FoundFile], datasets: Sequence[Dataset]
+) -> Iterator[tuple[FoundFile, list[Dataset]]]:
+    """Yield each file with the datasets to look for its companions in, its own first."""
+    for file in files:
+        own = [dataset for dataset in datasets if file.path.is_relative_to(dataset.folder)]
+        yield file, own + [dataset for dataset in datasets if dataset not in own]
+
+
+def _make_image_run(image: FoundFile, datasets: Sequence[Dataset]) -> Run:
     problems: list[str] = []
-    mask = _find_mask(image, tree)
-    confounds = tree.find_companion(image, "confounds", _NOT_OF_CONFOUNDS)
-    described = tree.find_companion(confounds, "confounds_json", frozenset()) if confounds else None
+    mask = find_mask(image, datasets)
     if mask is None:
         problems.append(f"no brain mask (desc-brain_mask) beside {image.name}")
+    confounds = find_confounds(image, datasets)
     if confounds is None:
-        problems.append(
-            f"no confounds (desc-confounds_timeseries.tsv or _regressors.tsv) beside {image.name}"
-        )
+        problems.append(f"no confounds (desc-confounds_timeseries.tsv, _regressors.tsv) beside {image.name}")
     return Run(
         **_describe(image),
+        **_describe_confounds(confounds, datasets, problems),
         bold=_check_present(image, problems),
         mask=_check_present(mask, problems),
-        confounds=_check_present(confounds, problems),
-        confounds_json=_check_present(described, problems),
-        t_r=_read_t_r(image, tree.image_sidecars, problems),
+        t_r=_read_t_r(image, datasets[0], problems),
         problems=tuple(problems),
     )
 
 
-def _make_series_run(series: FoundFile, tree: _Tree) -> Run:
+def _make_series_run(series: FoundFile, datasets: Sequence[Dataset]) -> Run:
     problems: list[str] = []
-    confounds = tree.find_companion(series, "confounds", _NOT_OF_CONFOUNDS)
-    confounds = confounds or tree.find_companion(series, "motion", _NOT_OF_CONFOUNDS)
-    described = tree.find_companion(confounds, "confounds_json", frozenset()) if confounds else None
+    confounds = find_confounds(series, datasets) or find_motion(series, datasets)
     return Run(
         **_describe(series),
+        **_describe_confounds(confounds, datasets, problems),
         timeseries=_check_present(series, problems),
-        confounds=_check_present(confounds, problems),
-        confounds_json=_check_present(described, problems),
-        t_r=_read_t_r(series, tree.series_sidecars, problems),
+        t_r=_read_t_r(series, datasets[0], problems),
         problems=tuple(problems),
     )
 
 
-def _find_mask(image: FoundFile, tree: _Tree) -> FoundFile | None:
-    mask = tree.find_companion(image, "mask", _NOT_OF_MASK)
-    if mask is not None:
-        return mask
-    # ICA-AROMA's image is named without the `res` of its mask; that the grids agree is checked when both are read
-    mask = tree.find_companion(image, "mask", _NOT_OF_MASK | {"res"})
-    one_has_res = mask is not None and ("res" in mask.entities) != ("res" in image.entities)
-    return mask if one_has_res else None
+def _describe_confounds(
+    confounds: FoundFile | None, datasets: Sequence[Dataset], problems: list[str]
+) -> dict[str, Any]:
+    sidecar = find_confounds_json(confounds, datasets) if confounds else None
+    return {
+        "confounds": _check_present(confounds, problems),
+        "confounds_json": _check_present(sidecar, problems),
+    }
 
 
 def _describe(file: FoundFile) -> dict[str, Any]:
@@ -246,9 +204,9 @@ def _check_present(file: FoundFile | None, problems: list[str]) -> Path | None:
     return None
 
 
-def _read_t_r(file: FoundFile, sidecars: Sidecars, problems: list[str]) -> float | None:
+def _read_t_r(file: FoundFile, dataset: Dataset, problems: list[str]) -> float | None:
     try:
-        return get_t_r(sidecars.read(file))
+        return get_t_r(dataset.read_metadata(file))
     except (DatasetError, ValueError) as error:
         problems.append(f"repetition time of {file.name}: {error}; set input.t_r")
         return None

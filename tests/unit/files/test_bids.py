@@ -239,7 +239,7 @@ def test_a_run_does_not_borrow_another_runs_mask(make_dataset):
     assert get_names(second)[1:] == [None, None, None]
     assert len(second.problems) == 2
     assert "no brain mask (desc-brain_mask) beside sub-01_task-rest_run-2" in second.problems[0]
-    assert "no confounds (desc-confounds_timeseries.tsv or _regressors.tsv)" in second.problems[1]
+    assert "no confounds (desc-confounds_timeseries.tsv, _regressors.tsv)" in second.problems[1]
 
 
 def test_masks_of_two_resolutions_stay_apart(make_dataset):
@@ -256,6 +256,29 @@ def test_datasets_are_joined(make_dataset):
     first = make_dataset("sub-01_task-rest_desc-preproc_bold.nii.gz", name="a")
     second = make_dataset("sub-02_task-rest_desc-preproc_bold.nii.gz", name="b")
     assert [run.name for run in find_runs([second, first], {})] == ["sub-01_task-rest", "sub-02_task-rest"]
+
+
+def test_companions_may_lie_in_another_dataset(make_dataset):
+    files = list_files("sub-01_task-rest")
+    sidecars = {place(file): {} for file in files if file.endswith(".json")}
+    fmriprep = make_dataset(*files, sidecars=sidecars, name="fmriprep")
+    image = f"sub-01_task-rest_{MNI}_desc-nonaggrDenoised_bold.nii.gz"
+    aroma = make_dataset(image, "sub-02_task-rest_desc-nonaggrDenoised_bold.nii.gz", name="aroma")
+    runs = find_runs([aroma, fmriprep], {"desc": ["nonaggrDenoised"]})
+    assert get_names(runs[0]) == [
+        image,
+        f"sub-01_task-rest_{MNI}_desc-brain_mask.nii.gz",
+        "sub-01_task-rest_desc-confounds_timeseries.tsv",
+        "sub-01_task-rest_desc-confounds_timeseries.json",
+    ]
+    assert get_names(runs[1])[1:] == [None, None, None]
+
+
+def test_an_image_without_res_takes_neither_of_two_masks(make_dataset):
+    masks = [f"sub-01_task-rest_space-A_res-{res}_desc-brain_mask.nii.gz" for res in (1, 2)]
+    (run,) = find_runs([make_dataset("sub-01_task-rest_space-A_desc-preproc_bold.nii.gz", *masks)], {})
+    assert run.mask is None
+    assert "no brain mask" in run.problems[0]
 
 
 def test_runs_survive_the_way_through_json(make_dataset):
