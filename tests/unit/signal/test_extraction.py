@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.ndimage import gaussian_filter1d
 
 from rsconn.signal.extraction import extract_timeseries
 from rsconn.signal.weights import make_map_weights, make_mask_weights, smooth_weights, stack_weights
@@ -93,6 +94,34 @@ def test_constant_voxels_leave_their_region(rng, regions, code, constant):
     gone = [dead[row].sum() for row in np.split(regions.voxels, regions.starts[1:-1])]
     assert_array_equal(found.n_voxels, np.diff(regions.starts) - gone)
     assert_allclose(found.coverage, 1 - gone / np.diff(regions.starts))
+
+
+@pytest.mark.parametrize("constant", [0, 1500])
+def test_constant_voxels_leave_a_smoothed_region_and_still_blur_into_it(rng, regions, constant):
+    data = rng.integers(1000, 1200, (10, N_VOXELS)).astype(np.int16)
+    dead = np.zeros(N_VOXELS, bool)
+    dead[[0, 1, 30, 31]] = True
+    data[:, dead] = constant
+    mask = rng.random(N_VOXELS) < 0.9
+    smoothed = data.reshape(10, *SHAPE[::-1]).astype(float)
+    for axis in (1, 2, 3):
+        smoothed = gaussian_filter1d(smoothed, 4.0 / np.sqrt(8 * np.log(2)) / 3, axis=axis)
+    found = extract_timeseries(opener(data), smooth_weights(regions, AFFINE, 4.0), mask, intercept=-7.0)
+    expected = average(smoothed.reshape(10, -1), regions, mask & ~dead, intercept=-7.0)
+    assert_allclose(found.timeseries, expected, rtol=1e-10)
+
+
+def test_a_smoothed_region_takes_voxels_that_are_not_finite_for_zero(rng, regions):
+    data = rng.normal(1000, 10, (10, N_VOXELS))
+    data[4, 2] = np.nan  # outside the mask, beside region A
+    mask = np.ones(N_VOXELS, bool)
+    mask[2] = False
+    zeroed = data.copy()
+    zeroed[:, 2] = 0.0
+    smooth = smooth_weights(regions, AFFINE, 4.0)
+    found = extract_timeseries(opener(data), smooth, mask)
+    assert_allclose(found.timeseries, extract_timeseries(opener(zeroed), smooth, mask).timeseries, rtol=1e-12)
+    assert found.n_nonfinite.tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

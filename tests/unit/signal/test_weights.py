@@ -53,6 +53,15 @@ def test_sphere_members_are_those_of_nilearn(affine, radius):
     assert (weights.values == 1).all()
 
 
+def test_nilearn_s_namesake_of_the_centre_belongs_to_a_small_sphere():
+    affine = np.diag([3.0, 3, 3, 1])
+    affine[:3, 3] = -0.8 - 9.0
+    center = (0.9, 0.9, 0.9)  # nearest voxel at 2.2; the one at -0.8 is 0 too when cut to an integer
+    weights = make_sphere_weights(["A"], [center], [0.5], affine, (8, 8, 8))
+    assert len(weights.voxels) == 2
+    assert_array_equal(weights.voxels, find_nilearn_sphere(center, 0.5, affine, (8, 8, 8)))
+
+
 def test_voxels_exactly_at_the_radius_belong_to_the_sphere():
     weights = make_sphere_weights(
         ["A"], [[0, 0, 0]], [6], np.diag([3.0, 3, 3, 1]) - 15 * np.eye(4, k=3)[[0, 1, 2, 3]], (11, 11, 11)
