@@ -162,7 +162,7 @@ class Parser:
         if kind != "text":
             raise self._fail("a number, or text in quotes")
         if is_missing(self._peek()[1:-1]):
-            raise self._fail("a value; a missing value satisfies no comparison")
+            raise self._fail("a value that is not missing")
         return self._next()[1:-1]
 
     def _kind(self) -> str:

@@ -1,0 +1,81 @@
+"""ROI files: every kind of region, paths, bare lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from rsconn.settings.rois import read_roi_set
+
+EVERY_KIND = """
+name: Kinds
+space: MNI152NLin2009cAsym
+circular: {contrast: group, data: Smith 2009}
+rois:
+  - {name: a, source: here, sphere: {center_mm: [-1, 2.5, 3]}}
+  - {name: b, mask: masks/b.nii.gz}
+  - {name: c, atlas: {image: /atlas/c.nii.gz, label: 12}}
+  - {name: d, atlas: {image: ../d.nii.gz, labels_tsv: d.tsv, label: PCC}}
+  - {name: e, map: {image: e.nii.gz, index: 3, threshold: 2.3}}
+  - {name: f, column: AINS_ad#2}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "my-rois.yaml").write_text(EVERY_KIND)
+    return tmp_path / "study"
+
+
+def test_every_kind_of_region(folder: Path) -> None:
+    rois = read_roi_set(folder / "my-rois.yaml")
+    a, b, c, d, e, f = rois.rois
+    assert [roi.kind for roi in rois.rois] == ["sphere", "mask", "atlas", "atlas", "map", "column"]
+    assert a.sphere is not None
+    assert (a.sphere.center_mm, a.sphere.radius_mm) == ((-1.0, 2.5, 3.0), 6.0)
+    assert b.mask == folder / "masks" / "b.nii.gz"
+    assert c.atlas is not None
+    assert (c.atlas.image, c.atlas.label) == (Path("/atlas/c.nii.gz"), 12)
+    assert d.atlas is not None
+    assert (d.atlas.image, d.atlas.labels_tsv) == (folder.parent / "d.nii.gz", folder / "d.tsv")
+    assert d.atlas.label == "PCC"
+    assert e.map is not None
+    assert (e.map.index, e.map.threshold) == (3, 2.3)
+    assert f.column == "AINS_ad#2"
+    assert rois.circular is not None
+    assert rois.circular.data == "Smith 2009"
+
+
+def test_paths_count_from_the_nearest_snakefile(folder: Path) -> None:
+    (folder.parent / "Snakefile").touch()
+    mask = read_roi_set(folder / "my-rois.yaml").rois[1].mask
+    assert mask == folder.parent / "masks" / "b.nii.gz"
+
+
+def test_plain_values_say_their_kind(folder: Path) -> None:
+    # jobs receive regions as plain values
+    plain = read_roi_set(folder / "my-rois.yaml").rois[4].model_dump(mode="json")
+    assert plain["kind"] == "map"
+    assert plain["map"] == {"image": str(folder / "e.nii.gz"), "index": 3, "threshold": 2.3}
+
+
+def test_bare_list(tmp_path: Path) -> None:
+    path = tmp_path / "mist-122.yaml"
+    path.write_text("- {name: A, column: A}\n- {name: B, column: B}")
+    rois = read_roi_set(path)
+    assert (rois.name, rois.space, rois.names) == ("mist122", None, ("A", "B"))
+
+
+def test_bare_list_of_spheres_is_in_the_space_of_the_images(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("- {name: A, sphere: {center_mm: [0, 0, 0]}}")
+    assert read_roi_set(path, space="MNI152NLin6Asym").space == "MNI152NLin6Asym"
+
+
+def test_regions_are_frozen(folder: Path) -> None:
+    rois = read_roi_set(folder / "my-rois.yaml")
+    with pytest.raises(ValidationError, match="frozen"):
+        rois.rois[0].name = "other"  # type: ignore[misc]
