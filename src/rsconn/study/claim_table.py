@@ -74,7 +74,7 @@ def describe_claim_test(test: ClaimTest, result: FamilyResult) -> dict[str, Any]
         p_contradict_family=result.p_contradict_family,
         alpha=test.alpha,
     )
-    alpha = test.alpha / result.m
+    alpha, undecided = test.alpha / result.m, decision.verdict == INCONCLUSIVE
     reasons = []
     if decision.verdict == INCONCLUSIVE:
         reasons = [
@@ -83,7 +83,7 @@ def describe_claim_test(test: ClaimTest, result: FamilyResult) -> dict[str, Any]
     smallest = find_min_detectable(
         test.finding.plan, alpha=alpha, rule=get_rule(test.claim.expect), power=POWER
     )
-    marks = ["underpowered"] if not smallest <= test.sesoi else []
+    marks = ["underpowered"] if undecided and not smallest <= test.sesoi else []
     marks += ["exact permutation"] if result.exact else []
     row |= _list_numbers(test.finding, alpha) | _list_p(test.finding, result) | {"min_detectable": smallest}
     return row | _state(test, decision, reasons, marks)

@@ -34,7 +34,9 @@ def _convert(series: pd.Series) -> Column:
         return np.array([str(bool(value)).lower() for value in series], dtype=object)
     if pd.api.types.is_numeric_dtype(series.dtype):
         return np.asarray(series.to_numpy(dtype=float, na_value=np.nan))
-    return np.array([None if pd.isna(value) else str(value) for value in series], dtype=object)
+    return np.array(
+        [None if pd.isna(value) or value == "n/a" else str(value) for value in series], dtype=object
+    )
 
 
 def is_text(column: Column) -> bool:

@@ -57,7 +57,7 @@ def read_people(
     source = str(settings.participants)
     _map_values(columns, settings.values, source)
     people: dict[str, Any] = {name: columns.pop(name) for name in ("participant_id", "session")}
-    people["group"] = _name_groups(columns, groups, source)
+    people["group"] = _name_groups(columns, groups, source, n_rows=len(people["participant_id"]))
     if groups is not None and groups.column != "group":
         columns[groups.column] = people["group"]
     columns.pop("group", None)
@@ -247,10 +247,11 @@ def _map_values(columns: dict[str, Any], values: Mapping[str, Mapping[str, str]]
         columns[name] = [None if cell is None else mapping.get(cell, cell) for cell in columns[name]]
 
 
-def _name_groups(columns: Mapping[str, Any], groups: GroupSettings | None, source: str) -> TextColumn:
+def _name_groups(
+    columns: Mapping[str, Any], groups: GroupSettings | None, source: str, *, n_rows: int
+) -> TextColumn:
     """Return the group's name per row; None where the cell is missing or not among the levels."""
     if groups is None:
-        n_rows = len(next(iter(columns.values()))) if columns else 0
         return [None if _is_missing(cell) else cell for cell in columns.get("group", [None] * n_rows)]
     if groups.column not in columns:
         raise TableError(
