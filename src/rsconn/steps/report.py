@@ -1,0 +1,118 @@
+"""Report: every figure with its numbers, the methods text, provenance and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rsconn
+from rsconn.files.sidecars import read_dataset_description
+from rsconn.files.writing import write_json, write_text
+from rsconn.provenance import hash_file, hash_json, list_versions
+from rsconn.report.methods_text import write_citations, write_methods
+from rsconn.report.page import write_page
+from rsconn.report.saving import write_figures
+from rsconn.settings.claims import hash_claims
+from rsconn.settings.config import Config, read_config
+from rsconn.steps.infer import find_simulated
+from rsconn.study.cohort import read_cohort
+from rsconn.study.columns import make_columns
+from rsconn.study.designs import build_model, read_terms
+from rsconn.study.figure_data import build_figure_tables, read_result_table
+
+_BIDS_VERSION = "1.10.0"
+# Files that are no BIDS derivatives; the validator would ask what they are.
+_NOT_BIDS = (
+    "work/", "group/", "figures/", "logs/", "benchmarks/", "report.html", "methods.md", "citations.bib",
+    "provenance.json", "**/*_desc-quality.json", "**/*_relmat.*", "**/*_timeseries.*", "**/*_bold.*",
+)  # fmt: skip
+
+
+def write_report(group: Path, *, config: Path) -> None:
+    """Write figures/, methods.md, citations.bib, provenance.json, dataset_description.json and report.html.
+
+    Parameters
+    ----------
+    group : Path
+        The folder of result tables; everything is written into the folder that holds it.
+    config : Path
+        The config file.
+    """
+    settings = read_config(config)
+    values = settings.model_dump(mode="json")
+    folder = group.parent
+    simulated = find_simulated(settings)
+    tables = {path.stem: read_result_table(path) for path in sorted(group.glob("*.tsv"))}
+    columns, terms = make_columns(read_cohort(group / "cohort.tsv")), read_terms(settings)
+    designs = {claim.id: build_model(claim, columns, terms) for claim in settings.claims}
+    figures = build_figure_tables(tables, values, designs=designs)
+    write_figures(figures, folder / "figures", simulated=simulated)
+    methods = write_methods(values, list_versions())
+    write_text(folder / "methods.md", methods)
+    write_text(folder / "citations.bib", write_citations(methods))
+    write_json(folder / "provenance.json", describe_provenance(settings, simulated=simulated))
+    write_json(folder / "dataset_description.json", describe_dataset(settings, simulated=simulated))
+    write_text(folder / ".bidsignore", "\n".join(_NOT_BIDS) + "\n")
+    write_page(folder)
+
+
+def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
+    """Return what made these results, without dates or places, so that the same run gives the same bytes.
+
+    Parameters
+    ----------
+    settings : Config
+        The config.
+    simulated : bool
+        Whether the data say that they are simulated.
+    """
+    tables = (settings.input.participants, *settings.input.phenotype)
+    return {
+        "versions": list_versions(),
+        "config": {
+            "file": settings.path.name,
+            "sha256": hash_file(settings.path),
+            "settings_sha256": hash_settings(settings),
+            "claims_sha256": hash_claims(settings.claims),
+        },
+        "input": {
+            "simulated": simulated,
+            "datasets": [read_dataset_description(path).get("Name", path.name) for path in _list_datasets(settings)],
+            "tables": {path.name: hash_file(path) for path in tables},
+        },
+        "seed": settings.inference.seed,
+    }
+
+
+def hash_settings(settings: Config) -> str:
+    """Return the SHA-256 of what was asked for, wherever the files lie."""
+    return hash_json(settings.model_dump(mode="json", exclude={"path", "output_dir", "rois_path", "claims_path"}))
+
+
+def describe_dataset(settings: Config, *, simulated: bool) -> dict[str, Any]:
+    """Return the content of the results' own ``dataset_description.json``.
+
+    Parameters
+    ----------
+    settings : Config
+        The config.
+    simulated : bool
+        Whether the data say that they are simulated.
+    """
+    sources = [
+        {key: described[key] for key in ("Name", "DatasetDOI", "Version") if key in described}
+        for described in map(read_dataset_description, _list_datasets(settings))
+    ]
+    return {
+        "Name": "SIMULATED rsconn results" if simulated else "rsconn results",
+        "BIDSVersion": _BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [
+            {"Name": "rsconn", "Version": rsconn.__version__, "ConfigSHA256": hash_settings(settings)}
+        ],
+        "SourceDatasets": sources,
+    }
+
+
+def _list_datasets(settings: Config) -> list[Path]:
+    return [*settings.input.derivatives, *settings.input.parcellated]

@@ -1,0 +1,168 @@
+"""Runs become edges of people: thresholds applied, runs of a person combined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rsconn.settings.config import Config
+from rsconn.signal.connectivity import combine_runs, combine_variances
+from rsconn.steps.records import RunRecord
+from rsconn.study.ledger import LedgerRow, judge_coverage, judge_run, report_failed_run
+
+EDGE_COLUMNS = (
+    "participant_id", "session", "edge", "r", "z", "z_variance", "z_variance_ac", "dof", "n_runs", "z_between_run_sd",
+)  # fmt: skip
+QUALITY_COLUMNS = (
+    "participant_id", "session", "run", "n_volumes", "n_retained", "minutes_retained", "t_r", "mean_fd", "max_fd",
+    "mean_dvars", "rank", "dof", "mean_fd_source", "usable",
+)  # fmt: skip
+COVERAGE_COLUMNS = ("participant_id", "session", "run", "roi", "coverage", "n_voxels", "n_nonfinite", "tsnr")
+
+
+@dataclass(frozen=True, eq=False)
+class RunTables:
+    """What the records of all runs say together.
+
+    Attributes
+    ----------
+    edges : DataFrame
+        One row per person x edge (x session), usable runs combined: `EDGE_COLUMNS`.
+    quality : DataFrame
+        One row per run that was read: `QUALITY_COLUMNS`.
+    coverage : DataFrame
+        One row per run x ROI: `COVERAGE_COLUMNS`.
+    ledger : tuple of LedgerRow
+        What was decided about runs and ROIs.
+    """
+
+    edges: pd.DataFrame
+    quality: pd.DataFrame
+    coverage: pd.DataFrame
+    ledger: tuple[LedgerRow, ...]
+
+
+def tabulate_runs(records: Sequence[RunRecord], config: Config) -> RunTables:
+    """Apply the thresholds to every run and combine the usable ones.
+
+    Runs of a session weigh dof - 2 (their number of volumes where dof is unknown); with ``sessions: combine`` all
+    runs of a person are one session.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        The connect stage's.
+    config : Config
+        Thresholds, edges and what becomes of sessions.
+    """
+    ledger: list[LedgerRow] = []
+    usable, quality = [], []
+    for record in records:
+        facts = _get_quality(record)
+        rows = list(_judge(record, facts, config))
+        ledger += rows
+        kept = record.failed_stage is None and all(
+            row.decision != "excluded" or row.rule == "quality.min_coverage" for row in rows
+        )
+        if record.facts.get("quality"):
+            quality.append({**facts, "usable": kept})
+        if kept:
+            usable.append(record)
+    return RunTables(
+        edges=_tabulate_edges(usable, config),
+        quality=pd.DataFrame(quality, columns=list(QUALITY_COLUMNS)),
+        coverage=pd.DataFrame(_list_coverage(records), columns=list(COVERAGE_COLUMNS)),
+        ledger=tuple(ledger),
+    )
+
+
+def _get_quality(record: RunRecord) -> dict[str, Any]:
+    identity = {name: record.run[name] for name in ("participant_id", "session")}
+    return {**identity, "run": record.run["name"], **record.facts.get("quality", {})}
+
+
+def _judge(record: RunRecord, facts: Mapping[str, Any], config: Config) -> Iterable[LedgerRow]:
+    for warning in record.facts.get("warnings", ()):
+        yield LedgerRow(
+            facts["participant_id"],
+            facts["session"],
+            facts["run"],
+            "input.t_r",
+            record.facts["t_r"],
+            None,
+            "s",
+            "extract",
+            "flagged",
+            warning,
+        )
+    if record.failed_stage is not None:
+        yield report_failed_run(facts, record.failed_stage, record.reason)  # type: ignore[arg-type]
+        return
+    yield from judge_run(facts, config.censoring, config.quality)
+    coverage = {row["roi"]: row["coverage"] for row in record.facts.get("coverage", ())}
+    yield from judge_coverage(facts, coverage, config.quality.min_coverage)
+
+
+def _list_coverage(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
+    return [
+        {
+            "participant_id": record.run["participant_id"],
+            "session": record.run["session"],
+            "run": record.run["name"],
+            **row,
+        }
+        for record in records
+        for row in record.facts.get("coverage", ())
+    ]
+
+
+def _tabulate_edges(records: Iterable[RunRecord], config: Config) -> pd.DataFrame:
+    separate = config.sessions == "separate"
+    groups: dict[tuple[str, str | None], list[RunRecord]] = {}
+    for record in records:
+        session = record.run["session"] if separate else None
+        groups.setdefault((record.run["participant_id"], session), []).append(record)
+    rows = [
+        row
+        for key in sorted(groups, key=lambda key: (key[0], key[1] or ""))
+        for row in _combine(key, groups[key])
+    ]
+    return pd.DataFrame(rows, columns=list(EDGE_COLUMNS))
+
+
+def _combine(key: tuple[str, str | None], records: Sequence[RunRecord]) -> Iterable[dict[str, Any]]:
+    names = [edge["edge"] for edge in records[0].facts["edges"]]
+    dof = np.array([_number(record.facts["quality"]["dof"]) for record in records])
+    n_volumes = np.array([float(record.facts["quality"]["n_volumes"]) for record in records])
+    weights = np.where(np.isnan(dof), n_volumes, dof - 2)
+    z = _collect(records, "z")
+    combined = combine_runs(z, weights)
+    variance = combine_variances(_collect(records, "z_variance"), weights)
+    variance_ac = combine_variances(_collect(records, "z_variance_ac"), weights)
+    for column, name in enumerate(names):
+        has_edge = np.isfinite(z[:, column])
+        yield {
+            "participant_id": key[0],
+            "session": key[1],
+            "edge": name,
+            "r": combined.r[column],
+            "z": combined.z[column],
+            "z_variance": variance[column],
+            "z_variance_ac": variance_ac[column],
+            "dof": dof[has_edge].sum() if has_edge.any() else math.nan,
+            "n_runs": int(combined.n_runs[column]),
+            "z_between_run_sd": combined.between_run_sd[column],
+        }
+
+
+def _collect(records: Sequence[RunRecord], name: str) -> np.ndarray:
+    return np.array([[_number(edge[name]) for edge in record.facts["edges"]] for record in records])
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,70 @@
+"""Score: IRI or ERQ items to scale scores, with their reliability."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, cast
+
+from rsconn.files.tables import write_tsv
+from rsconn.questionnaires import INSTRUMENTS
+from rsconn.settings.scores import ScoreSettings
+from rsconn.settings.sections import InputSettings
+from rsconn.study.people import read_people
+from rsconn.study.scores import score_people
+
+
+def score_table(
+    table: Path,
+    *,
+    instrument: str,
+    items: str,
+    already_reversed: bool = False,
+    answer_range: tuple[float, float] | None = None,
+    output: Path | None = None,
+) -> list[str]:
+    """Score every subscale of an instrument.
+
+    Parameters
+    ----------
+    table : Path
+        Tab-separated, one row per person, with ``participant_id`` and the item columns.
+    instrument : {'IRI', 'ERQ'}
+        The questionnaire.
+    items : str
+        Pattern of the item columns, such as ``iri_{:02d}``.
+    already_reversed : bool
+        Whether reversed items are stored already reversed.
+    answer_range : (float, float) or None
+        Lowest and highest possible answer as stored; None takes the instrument's own.
+    output : Path or None
+        Where the scores go, one column per subscale.
+
+    Returns
+    -------
+    list of str
+        A table to print: n, mean, SD, alpha and omega of each subscale.
+
+    Raises
+    ------
+    TableError, ProblemsError
+        If the table cannot be scored.
+    """
+    coding = cast(Literal["items", "items_reversed"], "items_reversed" if already_reversed else "items")
+    people = read_people(InputSettings(derivatives=(table.parent,), participants=table))
+    settings = {
+        name: ScoreSettings(
+            instrument=instrument, subscale=name, items=items, coding=coding, range=answer_range
+        )
+        for name in INSTRUMENTS[instrument].subscales
+    }
+    scores = score_people(people, settings)
+    if output is not None:
+        columns = {name: scores.table[name].tolist() for name in scores.table.columns}
+        write_tsv(output, {"participant_id": people["participant_id"].tolist(), **columns})
+    lines = [f"{'scale':<6}{'n':>6}{'missing':>9}{'mean':>8}{'SD':>7}{'alpha':>7}{'omega':>7}"]
+    for row in scores.summary.to_dict(orient="records"):
+        lines.append(
+            f"{row['score']:<6}{row['n']:>6}{row['n_missing']:>9}{row['mean']:>8.2f}{row['sd']:>7.2f}"
+            f"{row['alpha']:>7.2f}{row['omega']:>7.2f}"
+        )
+    return lines
