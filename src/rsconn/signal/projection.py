@@ -155,10 +155,39 @@ def project_out(timeseries: np.ndarray, design: np.ndarray, sample_mask: np.ndar
     cleaned = kept - basis @ (basis.T @ kept)
     # once more: a series is far from zero, and its mean leaves rounding errors of its own size
     cleaned -= basis @ (basis.T @ cleaned)
-    gone = np.linalg.norm(cleaned, axis=0) <= _NOTHING_LEFT * np.linalg.norm(kept, axis=0)
-    cleaned[:, gone] = np.nan
     rank = basis.shape[1]
-    return Projection(cleaned, rank, n_retained - rank)
+    return Projection(drop_explained(cleaned, kept), rank, n_retained - rank)
+
+
+def drop_explained(cleaned: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return cleaned series, NaN where nothing but rounding errors is left of the series that were kept.
+
+    Parameters
+    ----------
+    cleaned, kept : array (n_retained, n_rois)
+        Series after and before cleaning, on the retained volumes.
+    """
+    gone = np.linalg.norm(cleaned, axis=0) <= _NOTHING_LEFT * np.linalg.norm(kept, axis=0)
+    return np.where(gone, np.nan, cleaned)
+
+
+def count_dof(design: np.ndarray, sample_mask: np.ndarray) -> int:
+    """Return the degrees of freedom that a design will leave, without any series.
+
+    Parameters
+    ----------
+    design : array (n_volumes, n_columns)
+        See `make_design`.
+    sample_mask : bool array (n_volumes,)
+        True = retained.
+
+    Examples
+    --------
+    >>> count_dof(np.ones((5, 2)), np.array([True, True, True, False, True]))
+    3
+    """
+    rank: int = make_basis(design[sample_mask]).shape[1]
+    return int(sample_mask.sum()) - rank
 
 
 def make_basis(design: np.ndarray) -> np.ndarray:

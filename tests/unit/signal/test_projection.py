@@ -8,6 +8,7 @@ from scipy.fft import dct
 
 from rsconn.errors import RunError
 from rsconn.signal.projection import (
+    count_dof,
     find_band_bins,
     make_band_regressors,
     make_basis,
@@ -54,6 +55,7 @@ def test_dof_is_what_the_brute_force_rank_leaves(rng):
     rank = np.linalg.matrix_rank(design[sample_mask] / np.linalg.norm(design[sample_mask], axis=0))
     assert rank == 2 + 16 + (239 - np.sum(find_band_bins(240, 2.0, BAND)))
     assert (result.rank, result.dof) == (rank, sample_mask.sum() - rank)
+    assert count_dof(copies, sample_mask) == result.dof
 
 
 def test_a_regressor_inside_the_band_costs_one_and_outside_it_nothing(rng):

@@ -1,0 +1,142 @@
+"""nilearn mode equals nilearn, and holds where nilearn itself slips."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rsconn.errors import RunError
+from rsconn.files.nilearn_mode import clean_like_nilearn
+from rsconn.signal.connectivity import compute_relmat
+from rsconn.signal.projection import make_design, project_out
+
+BAND = {"high_pass_hz": 0.01, "low_pass_hz": 0.08}
+N_VOLUMES, T_R = 160, 2.0
+
+
+@pytest.fixture
+def series(rng):
+    return 10_000 + 40 * rng.standard_normal((N_VOLUMES, 4)).cumsum(axis=0)
+
+
+@pytest.fixture
+def confounds(rng):
+    return rng.standard_normal((N_VOLUMES, 5)).cumsum(axis=0)
+
+
+def censor(*volumes):
+    mask = np.ones(N_VOLUMES, dtype=bool)
+    mask[list(volumes)] = False
+    return mask
+
+
+def call_nilearn(series, confounds, sample_mask, band):
+    from nilearn.signal import clean
+
+    return clean(
+        series.copy(),
+        confounds=confounds.copy() if confounds.shape[1] else None,
+        sample_mask=np.flatnonzero(sample_mask),
+        standardize=None,
+        filter="butterworth" if any(band.values()) else False,
+        high_pass=band["high_pass_hz"],
+        low_pass=band["low_pass_hz"],
+        t_r=T_R,
+    )
+
+
+@pytest.mark.parametrize(
+    "band",
+    [
+        BAND,
+        {"high_pass_hz": 0.01, "low_pass_hz": None},
+        {"high_pass_hz": None, "low_pass_hz": 0.08},
+        {"high_pass_hz": None, "low_pass_hz": None},
+    ],
+)
+@pytest.mark.parametrize("censored", [(), (40,), (0, 1, 40, 41, 90), (100, 158, 159)])
+@pytest.mark.parametrize("n_confounds", [0, 5])
+def test_it_equals_nilearn(series, confounds, band, censored, n_confounds):
+    mask, chosen = censor(*censored), confounds[:, :n_confounds]
+    result = clean_like_nilearn(series, chosen, mask, T_R, band)
+    expected = call_nilearn(series, chosen, mask, band)
+    assert result.cleaned.shape == (mask.sum(), 4)
+    np.testing.assert_allclose(result.cleaned, expected, rtol=0, atol=1e-9 * np.abs(series).max())
+
+
+@pytest.mark.parametrize("censored", [(40, N_VOLUMES - 41), (0, N_VOLUMES - 1), (0, 1, 80, 79, 158, 159)])
+def test_censored_volumes_have_no_influence(series, confounds, censored):
+    """nilearn 0.14.1 lets them in where a volume and its mirror image in time are both censored."""
+    mask = censor(*censored)
+    expected = clean_like_nilearn(series, confounds, mask, T_R, BAND)
+    series[~mask], confounds[~mask] = 1e6, -50
+    result = clean_like_nilearn(series, confounds, mask, T_R, BAND)
+    assert np.array_equal(result.cleaned, expected.cleaned)
+    assert result.dof == expected.dof
+
+
+def test_a_mirrored_pair_is_treated_like_any_other(series, confounds):
+    """With the spline's own values at the censored volumes, nilearn's slip changes nothing: the results agree."""
+    from scipy.interpolate import CubicSpline
+
+    mask = censor(40, N_VOLUMES - 41)
+    result = clean_like_nilearn(series, confounds, mask, T_R, BAND)
+    kept = np.flatnonzero(mask)
+    for values in (series, confounds):
+        values[~mask] = CubicSpline(kept, values[mask])(np.flatnonzero(~mask))
+    expected = call_nilearn(series, confounds, mask, BAND)
+    np.testing.assert_allclose(result.cleaned, expected, rtol=0, atol=1e-9 * np.abs(series).max())
+
+
+def test_nothing_is_changed_in_place(series, confounds):
+    mask = censor(0, 40)
+    before = series.copy(), confounds.copy(), mask.copy()
+    clean_like_nilearn(series, confounds, mask, T_R, BAND)
+    for values, kept in zip((series, confounds, mask), before, strict=True):
+        assert np.array_equal(values, kept)
+
+
+def test_dof_without_a_filter_is_that_of_the_projection(series, confounds):
+    mask = censor(3, 40, 41)
+    unfiltered = clean_like_nilearn(series, confounds, mask, T_R, {"high_pass_hz": None, "low_pass_hz": None})
+    projected = project_out(series, make_design(N_VOLUMES, T_R, (None, None), confounds), mask)
+    assert (unfiltered.dof, unfiltered.rank) == (projected.dof, projected.rank)
+
+
+def test_dof_says_how_much_the_correlation_of_white_noise_spreads(rng, confounds):
+    mask = censor(10, 50, 51, 52, 99)
+    noise = rng.standard_normal((N_VOLUMES, 600))
+    result = clean_like_nilearn(noise, confounds, mask, T_R, BAND)
+    relmat = compute_relmat(result.cleaned)
+    observed = np.arctanh(relmat[np.arange(0, 600, 2), np.arange(1, 600, 2)]).var()
+    assert 20 < result.dof < 45
+    assert observed == pytest.approx(1 / (result.dof - 2), rel=0.2)
+
+
+def test_missing_and_constant_series_are_nan(series, confounds):
+    series[:, 0] = np.nan
+    series[:, 1] = 7.0
+    cleaned = clean_like_nilearn(series, confounds, censor(5), T_R, BAND).cleaned
+    assert np.isnan(cleaned[:, :2]).all()
+    assert np.isfinite(cleaned[:, 2:]).all()
+
+
+def test_a_value_missing_in_a_censored_volume_does_no_harm(series, confounds):
+    series[40, 0] = np.nan
+    assert np.isfinite(clean_like_nilearn(series, confounds, censor(40), T_R, BAND).cleaned).all()
+
+
+def test_too_few_volumes_are_the_runs_error(series, confounds):
+    with pytest.raises(RunError, match=r"0 of 160 volumes retained \(censoring\)"):
+        clean_like_nilearn(series, confounds, np.zeros(N_VOLUMES, dtype=bool), T_R, BAND)
+    with pytest.raises(RunError, match="20 volumes are too few for nilearn's Butterworth filter"):
+        clean_like_nilearn(series, confounds, censor(*range(20, N_VOLUMES)), T_R, BAND)
+
+
+def test_importing_the_module_does_not_import_nilearn():
+    code = "import sys, rsconn.files.nilearn_mode; print('nilearn' in sys.modules, 'scipy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
