@@ -12,8 +12,8 @@ from rsconn.inference.model import Floats, Model, make_geometry
 
 # Huber's tuning constant: 95 % efficiency for normal errors.
 HUBER_K = 1.345
-# Median absolute deviation of a standard normal.
-NORMAL_MAD = 0.6744897501960817
+# Median absolute deviation of a standard normal, to the digits that rlm uses.
+NORMAL_MAD = 0.6745
 MAX_ITERATIONS = 500
 
 

@@ -17,6 +17,7 @@ from rsconn.inference.estimators import (
     estimate_model,
     estimate_ols,
 )
+from rsconn.inference.model import Model
 
 
 def test_welch_equals_scipy(make_contrast):
@@ -113,3 +114,45 @@ def test_minimum_effect_p_on_the_bound_is_uniform_at_most():
         assert rate <= wanted + 3 * np.sqrt(wanted / 20_000)
         if theta == 0.5:
             assert rate > 0.045
+
+
+def _make_exact_sample(mean: float, sd: float, n: int) -> np.ndarray:
+    values = np.random.default_rng(n).normal(size=n)
+    return mean + sd * (values - values.mean()) / values.std(ddof=1)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "bound", "dof", "upper", "p", "interval"),
+    [
+        # Deary et al. (2003), IQ of 79,376 children; bounds d = 0.05
+        (
+            (100.64, 14.1, 39343),
+            (100.48, 14.9, 40033),
+            0.7252758,
+            79260.94,
+            -5.490723,
+            2.007585e-08,
+            (-0.009341433, 0.3293414),
+        ),
+        # Moery & Calin-Jageman (2016), study 2, as first published; bounds d = 0.43
+        (
+            (5.25, 0.95, 95),
+            (5.22, 0.83, 89),
+            0.3835687,
+            181.1344,
+            -2.692771,
+            0.003875522,
+            (-0.1870843, 0.2470843),
+        ),
+    ],
+)
+def test_published_welch_tost(a, b, bound, dof, upper, p, interval):
+    """Worked examples of Lakens' TOSTER 0.3.4 (introductory vignette, and the values its own tests expect)."""
+    outcome = np.concatenate([_make_exact_sample(*a), _make_exact_sample(*b)])
+    tested = np.r_[np.ones(a[2]), np.zeros(b[2])]
+    model = Model(outcome, tested, np.ones((outcome.size, 1)), "contrast", "welch", np.arange(outcome.size))
+    estimate = estimate_model(model)
+    np.testing.assert_allclose(estimate.dof, dof, rtol=1e-6)
+    np.testing.assert_allclose((estimate.estimate - bound) / estimate.std_error, upper, rtol=1e-6)
+    np.testing.assert_allclose(compute_tost_p(estimate, bound), p, rtol=3e-6)
+    np.testing.assert_allclose(compute_interval(estimate, 0.90), interval, rtol=1e-5)
