@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from rsconn.report.wording import format_number
 from rsconn.report.style import FAINT_INK, GROUP_COLOURS, INK, make_figure, plot_nothing, use_style
+from rsconn.report.wording import format_number
 
 # nilearn's glass brain: what each view shows horizontally and vertically
 VIEWS = {"l": ("y_mm", "z_mm"), "y": ("x_mm", "z_mm"), "r": ("y_mm", "z_mm"), "z": ("x_mm", "y_mm")}
@@ -28,7 +28,7 @@ def plot_roi_positions(table: pd.DataFrame, *, simulated: bool = False) -> Figur
     colours = {name: GROUP_COLOURS[index % len(GROUP_COLOURS)] for index, name in enumerate(rois["roi"])}
     edges = table[table["kind"] == "edge"]
     with use_style():
-        figure = make_figure(9.6, 3.3, simulated=simulated, layout="none")
+        figure = make_figure(9.6, 3.3, simulated=simulated, layout=None)
         display = plot_glass_brain(
             None, display_mode="lyrz", figure=figure, axes=(0, 0.22, 1, 0.78), annotate=True
         )

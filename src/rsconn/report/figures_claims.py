@@ -48,7 +48,7 @@ def plot_claims_forest(table: pd.DataFrame, *, simulated: bool = False) -> Figur
         width = left + AXES_WIDTH + TEXT_WIDTH
         height = HEAD_HEIGHT + sum(_measure(rows) for rows in layouts)
         # every size is known in inches, so the rows stay equally high in both panels
-        figure = make_figure(width, height, simulated=simulated, layout="none")
+        figure = make_figure(width, height, simulated=simulated, layout=None)
         top = height - HEAD_HEIGHT
         for kind, rows in zip(kinds, layouts, strict=True):
             box = (left / width, (top - ROW_HEIGHT * len(rows)) / height, AXES_WIDTH / width)

@@ -48,7 +48,9 @@ def _write_notes(rows: pd.DataFrame, stages: Sequence[str]) -> dict[str, list[st
     notes = {}
     for stage in stages:
         left = rows[(rows["stage"] == stage) & (rows["kind"] == "excluded")]
-        lines = [line for row in left.itertuples() for line in textwrap.wrap(f"{int(row.n)}  {row.rule}", 30)]
+        lines = [
+            line for row in left.itertuples() for line in textwrap.wrap(f"{int(row.n)}  {row.words}", 30)
+        ]
         notes[stage] = lines
     return notes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,6 @@ from rsconn.report.style import (
     spread_points,
     use_style,
 )
-
-CAPTION = "Points: people. Shape: density. Black: mean and 95 % interval."
 
 
 def plot_scores_by_group(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -48,7 +47,7 @@ def plot_connectivity_by_group(table: pd.DataFrame, *, simulated: bool = False) 
 def draw_cell(
     axes: Axes, position: float, cell: pd.DataFrame, colour: str, marker: str, *, column: str = "value"
 ) -> None:
-    """Draw one cell around x = `position`: density to the right, people to the left, mean and interval between.
+    """Draw a cell around x = `position`: density right, people left, mean and interval between.
 
     Parameters
     ----------
@@ -105,9 +104,9 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, groups: Sequence[str], levels: 
     draw_grid(axes)
     ticks: list[str] = []
     for group in groups:
-        for level in levels or [None]:
+        for level in levels or [""]:
             rows = panel[panel["group"] == group]
-            rows = rows if level is None else rows[rows["level"] == level]
+            rows = rows[rows["level"] == level] if level else rows
             draw_cell(axes, len(ticks), rows, colours[group], markers[group])
             size = rows.loc[rows["kind"] == "mean", "n"].sum()
             ticks.append(f"{level or group}\nn = {int(size)}")
@@ -123,12 +122,16 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, groups: Sequence[str], levels: 
 def _add_r_axis(axes: Axes) -> None:
     if not axes.get_ylabel():
         return
-    right = axes.secondary_yaxis("right", functions=(np.tanh, _arctanh))
+    right = axes.secondary_yaxis("right", functions=(_tanh, _arctanh))
     right.set_ylabel("Pearson r", color=FAINT_INK)
     right.tick_params(labelsize=7.5)
 
 
-def _arctanh(r: np.ndarray) -> np.ndarray:
+def _tanh(z: Any) -> Any:
+    return np.tanh(z)
+
+
+def _arctanh(r: Any) -> Any:
     # matplotlib probes the function outside (-1, 1)
     return np.arctanh(np.clip(r, -0.999999, 0.999999))
 

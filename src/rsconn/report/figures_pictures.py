@@ -1,4 +1,4 @@
-"""One claim's own small picture: its people on the left, the estimate against what would matter on the right."""
+"""One claim's own small picture: its people on the left, the estimate and what would matter on the right."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rsconn.report.style import (
     GROUP_COLOURS,
     GROUP_MARKERS,
     INK,
+    RULE,
     VERDICT_COLOURS,
     ZONE,
     draw_grid,
@@ -40,7 +41,7 @@ def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
     if people.empty and not estimated:
         return plot_nothing("Not testable here: nothing was estimated.", simulated=simulated)
     with use_style():
-        figure = make_figure(5.2, 3.2, simulated=simulated)
+        figure = make_figure(4.5, 3.1, simulated=simulated)
         left, right = figure.subplots(1, 2, width_ratios=(2.1, 1))
         _draw_people(left, people, estimate)
         if estimated:
@@ -61,7 +62,8 @@ def _draw_people(axes: Axes, people: pd.DataFrame, labels: pd.Series) -> None:
     labels = []
     for position, side in enumerate(sides):
         cell = people[people["side"] == side]
-        draw_cell(axes, position, cell, GROUP_COLOURS[position], GROUP_MARKERS[position], column="y")
+        place = int(cell["colour"].iloc[0]) % len(GROUP_COLOURS)
+        draw_cell(axes, position, cell, GROUP_COLOURS[place], GROUP_MARKERS[place], column="y")
         labels.append(f"{cell['label'].iloc[0]}\nn = {int(cell.loc[cell['kind'] == 'mean', 'n'].sum())}")
     axes.set_xticks(range(len(sides)), labels)
     axes.set_xlim(-0.6, max(len(sides), 1) - 0.4)
@@ -71,16 +73,18 @@ def _draw_people(axes: Axes, people: pd.DataFrame, labels: pd.Series) -> None:
 def _draw_slope(axes: Axes, people: pd.DataFrame) -> None:
     line, points = people[people["kind"] == "line"], people[people["kind"] == "person"]
     bounds = [line[name].to_numpy(dtype=float) for name in ("x", "ci_low", "ci_high")]
-    axes.fill_between(*bounds, color=GROUP_COLOURS[0], alpha=0.16, linewidth=0)
-    axes.plot(line["x"], line["y"], color=GROUP_COLOURS[0], linewidth=1.6)
-    axes.plot(
-        points["x"], points["y"], linestyle="none", marker="o", markersize=4.5, markerfacecolor=GROUP_COLOURS[0],
-        markeredgecolor="white", markeredgewidth=0.5,
-    )  # fmt: skip
+    axes.fill_between(*bounds, color=RULE, linewidth=0)
+    axes.plot(line["x"], line["y"], color=INK, linewidth=1.4)
+    for colour, members in points.groupby("colour"):
+        place = int(colour) % len(GROUP_COLOURS)
+        axes.plot(
+            members["x"], members["y"], linestyle="none", marker=GROUP_MARKERS[place], markersize=4.8,
+            markerfacecolor=GROUP_COLOURS[place], markeredgecolor="white", markeredgewidth=0.5,
+        )  # fmt: skip
 
 
 def _draw_estimate(axes: Axes, estimate: pd.Series) -> None:
-    """Draw the estimate with its 95 % (thick) and family-wise (thin) interval, zero, and the claim's bounds."""
+    """Draw the estimate, its 95 % (thick) and family-wise (thin) interval, zero, and the bounds."""
     colour = VERDICT_COLOURS.get(estimate["verdict"], INK)
     _draw_bounds(axes, estimate)
     axes.axhline(0, color=FAINT_INK, linewidth=0.9)

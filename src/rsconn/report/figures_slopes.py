@@ -1,4 +1,4 @@
-"""Score against connectivity: every person a point, each group's line and band, and the line over everybody."""
+"""Score against connectivity: every person a point, each group's line and band, the line over everybody."""
 
 from __future__ import annotations
 

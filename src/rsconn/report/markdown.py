@@ -14,7 +14,7 @@ _INLINE = (
 
 
 def render_markdown(text: str, *, top_level: int = 3) -> Markup:
-    """Return Markdown as HTML; everything is escaped before any tag is added.
+    r"""Return Markdown as HTML; everything is escaped before any tag is added.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def render_markdown(text: str, *, top_level: int = 3) -> Markup:
 
     Examples
     --------
-    >>> render_markdown("# A <b>\\n\\nOne *two*.")
-    Markup('<h3>A &lt;b&gt;</h3>\\n<p>One <em>two</em>.</p>')
+    >>> render_markdown("# A <b>\n\nOne *two*.")
+    Markup('<h3>A &lt;b&gt;</h3>\n<p>One <em>two</em>.</p>')
     """
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text.strip()) if block.strip()]
     return Markup("\n").join(_render_block(block, top_level) for block in blocks)
@@ -40,7 +40,7 @@ def _render_block(block: str, top_level: int) -> Markup:
         rest = block[heading.end() :].strip()
         return first + Markup("\n") + _render_block(rest, top_level) if rest else first
     lines = block.splitlines()
-    if all(line.startswith("- ") or line.startswith("  ") for line in lines):
+    if all(line.startswith(("- ", "  ")) for line in lines):
         items = re.split(r"^- ", block, flags=re.MULTILINE)[1:]
         rendered = "".join(f"<li>{_render_inline(' '.join(item.split()))}</li>" for item in items)
         return Markup(f"<ul>{rendered}</ul>")  # noqa: S704  escaped inside

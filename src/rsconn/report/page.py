@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from rsconn.files.writing import write_text
+from rsconn.report.captions import CAPTIONS, Caption
 from rsconn.report.cards import Card, build_cards, make_anchor
 from rsconn.report.markdown import render_markdown
 from rsconn.report.page_tables import PageTable, build_page_tables
@@ -22,40 +23,9 @@ VERDICT_MEANINGS = {
     "inconclusive": "these data cannot tell",
     "not testable": "no test could answer",
 }
-FIGURE_TEXTS = {
-    "claims_forest": (
-        "Every claim against its smallest effect of interest",
-        "Effects are signed so that the claimed direction is to the right. A claim of no difference asks for an "
-        "interval inside its grey zone. The intervals are descriptive (95 %, equal variances assumed); the p values "
-        "decide.",
-    ),
-    "scores_by_group": (
-        "Scores by group",
-        "Every person is a point; the shape is the distribution, the bar the mean with its 95 % interval.",
-    ),
-    "scores_by_group_sex": ("Scores by group and sex", "As above, for women and men apart."),
-    "connectivity_by_group": (
-        "Connectivity by group",
-        "Fisher z of each person's edge; not adjusted for covariates, while the claims are.",
-    ),
-    "score_by_connectivity": (
-        "Scores against connectivity",
-        "Lines are plain least squares without covariates. Where the dashed line (group ignored) and the groups' own "
-        "lines differ in sign, the difference between the groups makes the slope (Simpson's paradox).",
-    ),
-    "roi_positions": (
-        "Where the regions are",
-        "Circles have the true size of the spheres; lines are the edges tested.",
-    ),
-    "motion_coverage": (
-        "Motion, retained data, coverage and signal",
-        "Every run is a point; dashed lines are the limits of the config.",
-    ),
-    "exclusion_flow": (
-        "From the table to the analysis",
-        "People kept at each stage, and who left by which rule.",
-    ),
-}
+SENSITIVITY_COLUMNS = (
+    ("n", "count"), ("estimate", "3"), ("ci_low", "3"), ("ci_high", "3"), ("p", "p"), ("effect_size", "2"),
+)  # fmt: skip
 
 
 def write_page(folder: Path) -> Path:
@@ -84,17 +54,13 @@ def build_context(results: Results) -> dict[str, Any]:
         "figures": _list_figures(results),
         "tables": build_page_tables(results),
         "sensitivity": results.group.get("sensitivity"),
+        "claim_flow": results.figures.get("claim_flow"),
         "sensitivity_columns": SENSITIVITY_COLUMNS,
         "alpha": _print_alpha(results),
         "methods": render_markdown(results.methods),
         "citations": results.citations,
         "provenance": list(flatten(results.provenance)),
     }
-
-
-SENSITIVITY_COLUMNS = (
-    ("n", "count"), ("estimate", "3"), ("ci_low", "3"), ("ci_high", "3"), ("p", "p"), ("effect_size", "2"),
-)  # fmt: skip
 
 
 def render_page(context: Mapping[str, Any]) -> str:
@@ -141,19 +107,12 @@ def _locate_families(results: Results) -> dict[str, int]:
     return {str(family): int(row) for row, family in families.items()}
 
 
-def _list_figures(results: Results) -> dict[str, dict[str, str]]:
-    """Return the figures that show something: their names, captions and pictures."""
+def _list_figures(results: Results) -> dict[str, tuple[Caption, str]]:
+    """Return the caption and the picture of each figure that shows something."""
     shown = [
         name for name in results.pictures if name in results.figures and len(results.figures[name].table)
     ]
-    return {
-        name: {
-            "title": FIGURE_TEXTS[name][0],
-            "caption": FIGURE_TEXTS[name][1],
-            "picture": results.pictures[name],
-        }
-        for name in shown
-    }
+    return {name: (CAPTIONS[name], results.pictures[name]) for name in shown}
 
 
 def _print_alpha(results: Results) -> Markup:

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from markupsafe import Markup
 
 from rsconn.report.results import Results
 from rsconn.report.wording import Source
+from rsconn.study.ledger import NO_RUN
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's name, and whether it holds numbers."""
+
+    name: str
+    numeric: bool = False
 
 
 @dataclass(frozen=True)
@@ -17,18 +27,12 @@ class PageTable:
 
     title: str
     source: str
-    header: tuple[str, ...]
+    header: tuple[Heading, ...]
     rows: tuple[tuple[Markup, ...], ...]
 
 
 # result table: title, then (column, heading, format); an empty format prints text
 _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
-    "cohort_summary": (
-        "People",
-        (("group", "Group", ""), ("variable", "Variable", ""), ("level", "Level", ""), ("n", "n", "count"),
-         ("n_missing", "Missing", "count"), ("mean", "Mean", "2"), ("sd", "SD", "2"), ("min", "Least", "2"),
-         ("max", "Most", "2")),
-    ),
     "scores": (
         "Scores",
         (("score", "Score", ""), ("instrument", "Instrument", ""), ("subscale", "Subscale", ""), ("n", "n", "count"),
@@ -59,11 +63,14 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
 def build_page_tables(results: Results) -> dict[str, PageTable]:
     """Return the tables of the page by the name of the result table; absent ones are left out."""
     sources = {**results.group, **results.figures}
-    return {
+    tables = {
         name: build_table(sources[name], title, columns, _select_rows(sources[name], name))
         for name, (title, columns) in _LAYOUTS.items()
         if name in sources
     }
+    if "cohort_summary" in sources:
+        tables["cohort_summary"] = build_cohort_table(sources["cohort_summary"])
+    return tables
 
 
 def build_table(
@@ -79,11 +86,43 @@ def build_table(
         )
         for row in rows
     )
-    return PageTable(title, source.name, tuple(heading for _, heading, _ in shown), cells)
+    header = tuple(Heading(heading, bool(style)) for _, heading, style in shown)
+    return PageTable(title, source.name, header, cells)
+
+
+def build_cohort_table(source: Source) -> PageTable:
+    """Return cohort_summary with one row per variable and, side by side, n, mean (SD) and range of each group."""
+    table = source.table
+    groups = list(dict.fromkeys(table["group"]))
+    header = [Heading("Variable")]
+    for group in groups:
+        header += [Heading(f"{group}: n", numeric=True), Heading("mean (SD)", numeric=True)]
+        header += [Heading("range", numeric=True)]
+    rows = []
+    for (variable, level), members in table.groupby(["variable", "level"], sort=False, dropna=False):
+        places = {table.loc[row, "group"]: int(row) for row in members.index}
+        name = Markup("{}").format(variable if pd.isna(level) else f"{variable}: {level}")
+        cells = [cell for group in groups for cell in _print_summary(source, places.get(group))]
+        rows.append((name, *cells))
+    return PageTable("People", source.name, tuple(header), tuple(rows))
+
+
+def _print_summary(source: Source, row: int | None) -> tuple[Markup, Markup, Markup]:
+    if row is None:
+        return Markup(""), Markup(""), Markup("")
+    count = source.print_number(row, "n", "count")
+    if not source.is_given(row, "mean"):
+        return count, Markup(""), Markup("")
+    mean, spread, low, high = (source.print_number(row, name) for name in ("mean", "sd", "min", "max"))
+    return count, Markup("{} ({})").format(mean, spread), Markup("{} to {}").format(low, high)
 
 
 def _select_rows(source: Source, name: str) -> list[int]:
+    """Return the rows to print: of ROIs not the edges, of the ledger what a rule changed for people with runs."""
     table = source.table
-    return [
-        int(row) for row in (table.index[table["kind"] == "roi"] if name == "roi_positions" else table.index)
-    ]
+    chosen = pd.Series(data=True, index=table.index)
+    if name == "roi_positions":
+        chosen = table["kind"] == "roi"
+    if name == "exclusions":
+        chosen = (table["decision"] != "kept") & (table["rule"] != NO_RUN)
+    return [int(row) for row in table.index[chosen]]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 # Okabe and Ito (2008): distinguishable with every common colour vision deficiency; shapes say the same again.
@@ -65,15 +66,18 @@ def use_style() -> Iterator[None]:
         yield
 
 
-def make_figure(width: float, height: float, *, simulated: bool, layout: str = "constrained") -> Figure:
+def make_figure(
+    width: float, height: float, *, simulated: bool, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
     """Return an empty figure (inches) that carries the simulated mark in its lower right corner if it must.
 
-    `layout` is ``constrained`` (axes make room for each other's labels) or ``none`` (the caller places them).
+    `layout` is ``constrained`` (axes make room for each other's labels) or None (the caller places them).
     """
     figure = Figure(figsize=(width, height), layout=layout)
     if simulated:
-        if layout == "constrained":
-            figure.get_layout_engine().set(rect=(0, 0.2 / height, 1, 1 - 0.2 / height))
+        engine = figure.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine):
+            engine.set(rect=(0, 0.2 / height, 1, 1 - 0.2 / height))
         figure.text(
             1 - 0.06 / width, 0.05 / height, SIMULATED, ha="right", va="bottom", fontsize=8,
             fontweight="bold", color=VERDICT_COLOURS["contradicted"],
@@ -83,7 +87,7 @@ def make_figure(width: float, height: float, *, simulated: bool, layout: str = "
 
 def plot_nothing(reason: str, *, simulated: bool) -> Figure:
     """Return a figure that says why there is nothing to show."""
-    figure = make_figure(6, 1.2, simulated=simulated, layout="none")
+    figure = make_figure(6, 1.2, simulated=simulated, layout=None)
     figure.text(0.5, 0.55, reason, ha="center", va="center", color=FAINT_INK, wrap=True)
     return figure
 
@@ -101,7 +105,7 @@ def pick_group_markers(groups: Sequence[str]) -> dict[str, str]:
 def spread_points(
     values: NDArray[np.float64], width: float, *, centred: bool = False, n_bins: int = 36
 ) -> NDArray[np.float64]:
-    """Return horizontal offsets, 0..width or centred on 0, so that near-equal values stand side by side, the same every time.
+    """Return horizontal offsets, the same every time, so that near-equal values stand side by side.
 
     Parameters
     ----------
@@ -129,7 +133,7 @@ def spread_points(
     return offsets
 
 
-def draw_grid(axes: Axes, axis: str = "y") -> None:
+def draw_grid(axes: Axes, axis: Literal["both", "x", "y"] = "y") -> None:
     """Draw faint guide lines behind the data."""
     axes.grid(visible=True, axis=axis, color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)

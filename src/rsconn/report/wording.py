@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,7 @@ def format_count(value: float) -> str:
     return f"{int(value)}" if math.isfinite(value) else NOT_GIVEN
 
 
-FORMATS = {
+FORMATS: dict[str, Callable[[float], str]] = {
     "count": format_count,
     "p": format_p,
     "2": lambda value: format_number(value, 2),
@@ -106,13 +107,14 @@ class Source:
         value = self._read(row, column)
         if not math.isfinite(value):
             return Markup('<span class="missing">n/a</span>')
-        return Markup(
+        cell = Markup(
             '<data value="{}" data-source="{}" data-row="{}" data-column="{}" data-style="{}">{}</data>'
-        ).format(f"{value:.17g}", self.name, row, column, style, FORMATS[style](value))
+        )
+        return cell.format(f"{value:.17g}", self.name, row, column, style, FORMATS[style](value))
 
     def print_text(self, row: int, column: str) -> Markup:
         """Return one text cell in HTML; it may hold numbers, so it names its cell too."""
-        value = self.table.at[row, column]
+        value = self.table.loc[row, column]
         if not isinstance(value, str):
             return Markup("")
         return Markup('<span data-source="{}" data-row="{}" data-column="{}">{}</span>').format(
@@ -121,10 +123,10 @@ class Source:
 
     def is_given(self, row: int, column: str) -> bool:
         """Say whether a cell exists and holds something."""
-        return column in self.table and pd.notna(self.table.at[row, column])
+        return column in self.table and pd.notna(self.table.loc[row, column])
 
     def _read(self, row: int, column: str) -> float:
-        value: Any = self.table.at[row, column] if column in self.table else math.nan
+        value: Any = self.table.loc[row, column] if column in self.table else math.nan
         try:
             return float(value)
         except (TypeError, ValueError):

@@ -72,13 +72,24 @@ def compute_density(
     return grid, density / density.max()
 
 
-def compute_line(x: FloatArray, y: FloatArray, level: float = 0.95) -> tuple[FloatArray, ...]:
+def compute_line(
+    x: FloatArray, y: FloatArray, level: float = 0.95, *, n_parameters: int = 2
+) -> tuple[FloatArray, ...]:
     """Return the least-squares line of y on x with the pointwise interval of its mean.
+
+    Parameters
+    ----------
+    x, y : float arrays (n,)
+        Finite values.
+    level : float
+        Coverage of the interval.
+    n_parameters : int
+        Coefficients that the residuals have paid for: more than two where x and y were adjusted before.
 
     Returns
     -------
     grid, fitted, low, high : float arrays (n_points,)
-        Over the range of x; empty with fewer than four points or a constant x.
+        Over the range of x; empty where nothing is left to estimate the error from, or x is constant.
 
     Examples
     --------
@@ -87,17 +98,18 @@ def compute_line(x: FloatArray, y: FloatArray, level: float = 0.95) -> tuple[Flo
     (3.0, 7.0)
     """
     n = x.size
-    if n < 4 or np.ptp(x) == 0:
+    dof = n - n_parameters
+    if dof < 2 or np.ptp(x) == 0:
         return (np.empty(0),) * 4
     centred = x - x.mean()
     sum_squares = float(centred @ centred)
     slope = float(centred @ y) / sum_squares
     residuals = y - y.mean() - slope * centred
-    variance = float(residuals @ residuals) / (n - 2)
+    variance = float(residuals @ residuals) / dof
     grid = np.linspace(x.min(), x.max(), N_LINE_POINTS)
     fitted = y.mean() + slope * (grid - x.mean())
     std_error = np.sqrt(variance * (1 / n + (grid - x.mean()) ** 2 / sum_squares))
-    half = float(stdtrit(n - 2, (1 + level) / 2)) * std_error
+    half = float(stdtrit(dof, (1 + level) / 2)) * std_error
     return grid, fitted, fitted - half, fitted + half
 
 

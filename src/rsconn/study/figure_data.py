@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from rsconn.files.tables import MISSING
-from rsconn.study.figure_claims import count_verdicts, index_claims, tabulate_forest, tabulate_pictures
-from rsconn.study.figure_flow import tabulate_flow
+from rsconn.study.figure_claims import count_verdicts, index_claims, tabulate_forest
+from rsconn.study.figure_flow import tabulate_claim_flow, tabulate_flow
 from rsconn.study.figure_groups import tabulate_connectivity, tabulate_scores
+from rsconn.study.figure_pictures import tabulate_pictures
 from rsconn.study.figure_quality import summarise_cohort, tabulate_quality, tabulate_rois
 from rsconn.study.figure_slopes import find_pairs, tabulate_slopes
 
@@ -27,14 +28,15 @@ FIGURE_NAMES = (
     "exclusion_flow",
 )
 # Tables that the page prints or draws piece by piece.
-SUMMARY_NAMES = ("verdict_counts", "cohort_summary", "claim_pictures")
+SUMMARY_NAMES = ("verdict_counts", "cohort_summary", "claim_pictures", "claim_flow")
 EVERYBODY = "everybody"
 # Columns that stay text even where every cell looks like a number, such as a group called 1.
 TEXT_COLUMNS = (
-    "participant_id", "session", "run", "group", "level", "sex", "panel", "side", "label", "claim", "claims",
-    "id", "family", "rule", "stage", "decision", "reason", "roi", "other", "edge", "score", "variable", "unit",
-    "flags", "analysis", "note", "expect", "kind", "axis_label", "source", "verdict", "text", "estimator",
-    "instrument", "subscale", "n_per_group", "threshold_label",
+    "participant_id", "session", "run", "group", "level", "sex", "panel", "side", "side_a", "side_b", "sample",
+    "label", "claim", "claims", "id", "family", "outcome", "predictor", "covariates", "shape", "rule", "stage",
+    "decision", "reason", "roi", "other", "edge", "score", "variable", "unit", "flags", "analysis", "note",
+    "expect", "kind", "axis_label", "source", "verdict", "text", "estimator", "instrument", "subscale",
+    "n_per_group", "threshold_label", "x_label", "y_label", "estimate_label", "effect_kind",
 )  # fmt: skip
 
 
@@ -69,10 +71,12 @@ def build_figure_tables(
     labels = {edge: f"{edge} connectivity (Fisher z)" for edge in edge_names} | {
         name: f"{name} score" for name in scores
     }
+    units = dict.fromkeys(edge_names, "Fisher z") | dict.fromkeys(scores, "points")
     membership = dict(zip(cohort["participant_id"], cohort["group"], strict=True))
+    places = {person: groups.index(group) for person, group in membership.items() if group in groups}
     positions = roi_positions or [_locate_roi(roi) for roi in settings["rois"]["rois"]]
     return {
-        "claims_forest": tabulate_forest(tables["claims"], definitions),
+        "claims_forest": tabulate_forest(tables["claims"], definitions, designs or {}, units),
         "scores_by_group": tabulate_scores(cohort, tables["scores"], groups),
         "scores_by_group_sex": _tabulate_scores_by_sex(cohort, tables["scores"], groups, settings),
         "connectivity_by_group": tabulate_connectivity(cohort, edge_names, groups),
@@ -84,7 +88,8 @@ def build_figure_tables(
         "exclusion_flow": tabulate_flow(tables["flow"], groups),
         "verdict_counts": count_verdicts(tables["claims"]),
         "cohort_summary": summarise_cohort(cohort, _list_variables(settings, scores, edge_names), groups),
-        "claim_pictures": tabulate_pictures(tables["claims"], definitions, designs or {}, labels),
+        "claim_pictures": tabulate_pictures(tables["claims"], definitions, designs or {}, labels, places),
+        "claim_flow": tabulate_claim_flow(designs or {}),
     }
 
 
@@ -131,7 +136,7 @@ def _tabulate_scores_by_sex(
 ) -> pd.DataFrame:
     """Return the table by sex; empty if there is no such column, one sex only, or sex is the group itself."""
     column = (settings.get("groups") or {}).get("column")
-    usable = column != "sex" and "sex" in cohort and cohort["sex"].dropna().nunique() > 1
+    usable = column != "sex" and "sex" in cohort and len(set(cohort["sex"].dropna())) > 1
     return tabulate_scores(cohort, scores if usable else scores.iloc[:0], groups, level_column="sex")
 
 

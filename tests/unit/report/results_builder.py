@@ -141,9 +141,14 @@ def select_people(claim: dict, cohort: pd.DataFrame) -> SimpleNamespace:
     if claim["predictor"]:
         kept = people[people[outcome].notna() & people[claim["predictor"]].notna()]
         model = SimpleNamespace(
-            kind="slope", outcome=kept[outcome].to_numpy(), tested=kept[claim["predictor"]].to_numpy()
+            kind="slope",
+            nuisance=make_nuisance(kept, claim),
+            outcome=kept[outcome].to_numpy(),
+            tested=kept[claim["predictor"]].to_numpy(),
         )
-        return SimpleNamespace(model=model, people=list(kept["participant_id"]))
+        return SimpleNamespace(
+            model=model, people=list(kept["participant_id"]), covariates=claim["covariates"] or ()
+        )
     contrast = claim["contrast"]
     if isinstance(contrast["a"], dict):
         cells = [people.query(contrast[side]["where"]) for side in "ab"]
@@ -153,7 +158,17 @@ def select_people(claim: dict, cohort: pd.DataFrame) -> SimpleNamespace:
     kept = pd.concat(cells)
     tested = np.repeat([1.0, 0.0], [len(cell) for cell in cells])
     model = SimpleNamespace(kind="contrast", outcome=kept[outcome].to_numpy(), tested=tested)
-    return SimpleNamespace(model=model, people=list(kept["participant_id"]))
+    return SimpleNamespace(
+        model=model, people=list(kept["participant_id"]), covariates=claim["covariates"] or ()
+    )
+
+
+def make_nuisance(people: pd.DataFrame, claim: dict) -> np.ndarray:
+    """A constant, and what the claim adjusts for."""
+    columns = [np.ones(len(people))]
+    if claim["covariates"]:
+        columns += [people["group"] == "therapist", people["sex"] == "F", people["age"]]
+    return np.column_stack(columns).astype(float)
 
 
 def evaluate(claim: dict, design: SimpleNamespace, m: int) -> dict:

@@ -1,0 +1,196 @@
+"""The page: every number traced to its cell, every text escaped, nothing fetched."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from rsconn.report.page import build_context, flatten, render_page
+from rsconn.report.results import read_results
+from rsconn.report.wording import FORMATS
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+# what is no result: the levels that intervals and power are stated at
+CONSTANTS = re.compile(r"95 %|80 %|95 of 100")
+
+
+class Reader(HTMLParser):
+    """Collects the attributes of every ancestor of every text, and the start tags."""
+
+    def __init__(self):
+        super().__init__()
+        self.stack, self.texts, self.tags = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        opened, _ = self.stack.pop()
+        assert opened == tag
+
+    def handle_data(self, data):
+        if data.strip():
+            self.texts.append((data.strip(), list(self.stack)))
+
+
+def read_html(html):
+    reader = Reader()
+    reader.feed(html)
+    assert not reader.stack
+    return reader
+
+
+@pytest.fixture(scope="module")
+def html(results_folder):
+    return (results_folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def reader(html):
+    return read_html(html)
+
+
+def read_rows(path):
+    with path.open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def test_every_printed_number_stands_in_its_cell(reader, results_folder):
+    tables, found = {}, 0
+    for text, stack in reader.texts:
+        tag, attributes = stack[-1]
+        if tag != "data":
+            continue
+        source = attributes["data-source"]
+        if source.endswith(".json"):
+            cell = json.loads((results_folder / source).read_text())[attributes["data-column"]]
+            assert float(text) == cell
+            continue
+        rows = tables.setdefault(source, read_rows(results_folder / source))
+        cell = float(rows[int(attributes["data-row"])][attributes["data-column"]])
+        assert float(attributes["value"]) == cell
+        assert text == FORMATS[attributes["data-style"]](cell)
+        found += 1
+    assert found > 300
+
+
+def test_no_number_stands_outside_a_named_source(reader):
+    for text, stack in reader.texts:
+        named = any("data-source" in attributes for _, attributes in stack)
+        hidden = any(tag in {"style", "title"} for tag, _ in stack)
+        link = stack[-1][0] == "a"
+        if not (named or hidden or link):
+            assert not re.search(r"\d", CONSTANTS.sub("", text)), text
+
+
+def test_quoted_texts_equal_their_cells(reader, results_folder):
+    tables = {}
+    for text, stack in reader.texts:
+        tag, attributes = stack[-1]
+        if tag == "span" and "data-column" in attributes:
+            source = attributes["data-source"]
+            rows = tables.setdefault(source, read_rows(results_folder / source))
+            cell = rows[int(attributes["data-row"])][attributes["data-column"]]
+            digits = re.findall(r"\d+", cell)
+            assert [number for number in digits if number not in re.findall(r"\d+", text)] == []
+
+
+def test_every_claim_has_its_card_with_sentence_verdict_and_picture(html, reader, builder):
+    cards = [attributes for tag, attributes in reader.tags if tag == "article"]
+    claims = builder.define_claims()
+    assert len(cards) == len(claims) == 21
+    for claim in claims:
+        assert f'id="claim-{claim["id"]}"' in html
+        assert claim["text"] in html
+    pictures = [attributes for tag, attributes in reader.tags if tag == "img"]
+    assert len(pictures) >= 21 + 8
+    assert all(len(picture["alt"]) > 20 and picture["src"].startswith("data:") for picture in pictures)
+
+
+def test_verdict_counts_of_the_strip_add_up(reader):
+    strip = {
+        attributes["data-column"]: int(text)
+        for text, stack in reader.texts
+        for tag, attributes in stack[-1:]
+        if tag == "data" and attributes.get("data-source") == "figures/verdict_counts.tsv"
+    }
+    assert strip.pop("n_claims") == sum(strip.values()) == 21
+
+
+def test_nothing_is_fetched_and_nothing_runs(html, reader):
+    assert not [tag for tag, _ in reader.tags if tag in {"script", "link", "iframe", "object"}]
+    for _, attributes in reader.tags:
+        for name in ("src", "href"):
+            target = attributes.get(name, "#")
+            assert target.startswith(("data:", "#", "figures/", "group/")), target
+        assert not [name for name in attributes if name.startswith("on")]
+    assert "default-src 'none'" in html
+    assert not re.search(r"@import|url\(", html)
+
+
+def test_text_of_users_is_escaped(html):
+    assert "odd &lt;on its face&gt;" in html
+    assert "<on its face>" not in html
+
+
+def test_markup_in_ids_sentences_and_cells_stays_text(builder, results_folder):
+    results = read_results(results_folder)
+    attack = "<script>alert(1)</script>"
+    for source in (results.group["claims"], results.group["exclusions"]):
+        source.table["reason"] = attack
+    results.figures["claims_forest"].table["label"] = attack
+    results.study["claims"][0]["text"] = attack
+    results.study["claims"][0]["notes"] = [attack]
+    results.provenance["<b>name</b>"] = attack
+    html = render_page(build_context(results))
+    assert "<script" not in html
+    assert "<b>name" not in html
+    assert html.count("&lt;script&gt;") > 20
+
+
+def test_simulated_is_said_on_page_and_figures(html):
+    assert 'class="banner"' in html
+    assert html.count("(simulated data)") > 8
+    assert "<title>Simulated data" in html
+
+
+def test_real_data_carry_no_simulated_mark(results_folder):
+    results = read_results(results_folder)
+    results.study["simulated"] = False
+    assert "imulated" not in re.sub(r'src="data:[^"]*"', "", render_page(build_context(results)))
+
+
+def test_headings_do_not_skip_a_level(reader):
+    levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(later <= earlier + 1 for earlier, later in zip(levels, levels[1:], strict=False))
+
+
+def test_links_inside_the_page_lead_somewhere(reader):
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    inside = {
+        attributes["href"][1:] for _, attributes in reader.tags if attributes.get("href", "").startswith("#")
+    }
+    assert inside <= set(ids)
+
+
+def test_links_to_files_lead_to_files(reader, results_folder):
+    files = {attributes["href"] for _, attributes in reader.tags if "/" in attributes.get("href", "")}
+    assert files
+    assert all((results_folder / file).is_file() for file in files)
+
+
+def test_page_is_the_same_every_time(html, results_folder):
+    assert render_page(build_context(read_results(results_folder))) == html
+
+
+def test_flatten_keeps_every_leaf():
+    assert flatten({"a": [{"b": None}, {"b": 2}]}) == [("a.1.b", "n/a"), ("a.2.b", "2")]
