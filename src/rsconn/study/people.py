@@ -244,7 +244,14 @@ def _map_values(columns: dict[str, Any], values: Mapping[str, Mapping[str, str]]
             raise TableError(
                 f"{source}: no column {name!r}, which input.values names; found {_list_some(columns)}"
             )
-        columns[name] = [None if cell is None else mapping.get(cell, cell) for cell in columns[name]]
+        columns[name] = [None if cell is None else _map_cell(cell, mapping) for cell in columns[name]]
+
+
+def _map_cell(cell: str, mapping: Mapping[str, str]) -> str:
+    """Return what a cell means; 19 also finds 19.0."""
+    if cell in mapping:
+        return mapping[cell]
+    return next((meaning for value, meaning in mapping.items() if _is_same(cell, value)), cell)
 
 
 def _name_groups(
