@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from rsconn.errors import ProblemsError, SettingsError
+from rsconn.errors import DatasetError, ProblemsError, SettingsError
 from rsconn.settings.locations import find_house
 from rsconn.steps.check import check_config
 from rsconn.steps.job_log import find_user_errors
@@ -55,8 +57,10 @@ def run_workflow(
     started = time.time()
     command = _make_command(config, output_dir, cores=cores, profile=profile)
     environment = {**os.environ, LAUNCH_FOLDER: str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
-    output_dir.mkdir(parents=True, exist_ok=True)
-    status = subprocess.run([*command, *snakemake_options], env=environment, check=False).returncode
+    with lock_folder(output_dir) as lock:
+        status = subprocess.run(
+            [*command, *snakemake_options], env=environment, check=False, pass_fds=[lock]
+        ).returncode
     if status == 0:
         if not {"-n", "--dry-run", "--dryrun"} & set(snakemake_options):
             print(f"report: {output_dir / 'report.html'}")  # noqa: T201
@@ -68,11 +72,44 @@ def run_workflow(
     return 1
 
 
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[int]:
+    """Hold a lock on a results folder while the block, or a process that inherits the lock, runs.
+
+    The system frees it when the last holder ends, however it ends: a killed run needs no unlocking, which
+    Snakemake's own lock would.
+
+    Raises
+    ------
+    DatasetError
+        If another run holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    hidden = folder / ".snakemake"
+    hidden.mkdir(exist_ok=True)
+    with (hidden / "rsconn.lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DatasetError(
+                f"{folder}: another run is writing here; wait for it, or choose another output_dir"
+            ) from None
+        yield stream.fileno()
+
+
 def _make_command(config: Path, output_dir: Path, *, cores: int | None, profile: str) -> list[str]:
     house = find_house()
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(house / "Snakefile")]
     command += ["--configfile", str(config.resolve()), "--directory", str(output_dir)]
-    command += ["--profile", str(_find_profile(house, profile)), "--quiet", "rules", "host", "reason"]
+    command += [
+        "--profile",
+        str(_find_profile(house, profile)),
+        "--quiet",
+        "rules",
+        "host",
+        "reason",
+        "--nolock",
+    ]
     return [*command, "--cores", str(cores) if cores else "all"]
 
 

@@ -1,0 +1,111 @@
+"""What runs again, and what does not; and the same bytes whatever the number of cores."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.workflow
+
+GROUP_STEPS = {"infer": 1, "report": 1}
+FROM_COHORT = {"cohort": 1, **GROUP_STEPS}
+
+
+def test_a_second_run_does_nothing(finished):
+    assert finished.list_planned() == {}
+
+
+def test_a_changed_claim_covariate_reruns_only_the_group_steps(rerun):
+    rerun.edit("claims.yaml", "[group, age, sex, mean_fd]", "[group, mean_fd]")
+    assert rerun.list_planned() == GROUP_STEPS
+
+
+def test_a_changed_strategy_reads_no_image_again(rerun):
+    rerun.edit("config.yaml", "wm: 2, csf: 2", "wm: 1, csf: 1")
+    planned = rerun.list_planned()
+    assert "extract" not in planned
+    assert planned["denoise"] == 3
+
+
+def test_a_changed_radius_reads_the_images_again(rerun):
+    rerun.edit("rois.yaml", "radius_mm: 14", "radius_mm: 20")
+    assert rerun.list_planned()["extract"] == 3
+
+
+def test_a_new_answer_in_the_table_reruns_from_the_cohort(rerun):
+    path = rerun.folder / "data" / "participants.tsv"
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert set(rerun.list_planned()) == set(FROM_COHORT)
+
+
+def test_an_edited_module_reruns_what_uses_it(study, tmp_path, root):
+    code = tmp_path / "code"
+    shutil.copytree(root / "src", code, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "workflow", "config"):
+        source = root / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    done = study.run(code=code)
+    assert done.returncode == 0, done.stdout + done.stderr
+    projection = code / "rsconn" / "signal" / "projection.py"
+    text = projection.read_text(encoding="utf-8")
+    projection.write_text(
+        text.replace('"""Denoising as one projection', '"""Another docstring'), encoding="utf-8"
+    )
+    assert study.list_planned(code=code) == {}
+    projection.write_text(text + "\nANOTHER_CONSTANT = 1\n", encoding="utf-8")
+    planned = study.list_planned(code=code)
+    assert planned["denoise"] == 3
+    assert "extract" not in planned
+
+
+def test_one_core_and_two_give_the_same_bytes(finished, study):
+    done = study.run(cores=1)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for part, pattern in (("group", "*"), ("figures", "*.tsv"), ("figures", "*.svg"), (".", "report.html")):
+        files = sorted((finished.results / part).glob(pattern))
+        assert files
+        for path in files:
+            twin = study.results / path.relative_to(finished.results)
+            assert twin.read_bytes() == path.read_bytes(), path.name
+
+
+def test_plain_snakemake_equals_the_command(finished, study, root):
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--configfile", "config.yaml",
+         "--cores", "2"],
+        cwd=study.folder, env={**os.environ}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for path in sorted((finished.results / "group").glob("*")):
+        assert (study.results / "group" / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_everything_of_the_workflow_stays_in_the_output_folder(finished):
+    names = {path.name for path in finished.folder.iterdir()}
+    assert names == {"config.yaml", "rois.yaml", "claims.yaml", "data", "results"}
+
+
+def test_the_results_are_a_bids_derivatives_dataset(finished):
+    described = json.loads((finished.results / "dataset_description.json").read_text(encoding="utf-8"))
+    assert described["DatasetType"] == "derivative"
+    assert described["GeneratedBy"][0]["Name"] == "rsconn"
+    assert len(described["GeneratedBy"][0]["ConfigSHA256"]) == 64
+    assert "SIMULATED" in described["SourceDatasets"][0]["Name"]
+    names = {Path(path).name.split("_", 2)[2] for path in finished.results.glob("sub-*/func/*")}
+    assert names >= {
+        "seg-OlaldeMathieu2022_stat-mean_timeseries.tsv",
+        "seg-OlaldeMathieu2022_stat-mean_timeseries.json",
+        "seg-OlaldeMathieu2022_stat-coverage_bold.tsv",
+        "seg-OlaldeMathieu2022_desc-denoised_timeseries.tsv",
+        "seg-OlaldeMathieu2022_stat-pearsoncorrelation_relmat.tsv",
+        "desc-quality.json",
+    }
+    for table in (finished.results / "group").glob("*.tsv"):
+        assert table.with_suffix(".json").is_file(), f"{table.name} has no sidecar"
