@@ -18,6 +18,8 @@ from rsconn.signal.quality import VoxelMoments, compute_tsnr
 from rsconn.signal.smoothing import apply_kernels
 from rsconn.signal.weights import RoiWeights, keep_voxels
 
+_BLOCK_BYTES = 4 << 20
+
 
 @dataclass(frozen=True)
 class Extraction:
@@ -81,6 +83,7 @@ def extract_timeseries(
         sums = _RowSums(keep_voxels(weights, keep), finite, n_nonsteady)
         for volume in open_volumes():
             sums.add(volume)
+        sums.finish()
         leaving = sums.find_leaving_voxels()
         if not len(leaving):
             break
@@ -155,17 +158,37 @@ class _RowSums:
         self._sums: list[NDArray[np.float64]] = []
         self._early: list[NDArray[Any]] = []
         self.moments: VoxelMoments | None = None
+        self._block: NDArray[Any] | None = None
+        self._n_waiting = 0
 
     def add(self, volume: NDArray[Any]) -> None:
         """Take one more volume (n_voxels,) into account."""
-        gathered = np.take(volume, self.voxels)
+        if self._block is None:
+            self._block = self._make_block(volume.dtype)
+        gathered = np.take(volume, self.voxels, out=self._block[self._n_waiting], mode="clip")
         self._sums.append(self._reduce(gathered))
         if len(self._sums) <= self._n_nonsteady:
-            self._early.append(gathered)
-        elif self.moments is None:
-            self.moments = VoxelMoments(gathered)
-        else:
-            self.moments.add(gathered)
+            self._early.append(gathered.copy())
+            return
+        self._n_waiting += 1
+        if self._n_waiting == len(self._block):
+            self.finish()
+
+    def _make_block(self, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Allocate room for the gathered voxels of as many volumes as fit the processor's cache."""
+        volume_bytes = max(len(self.voxels) * dtype.itemsize, 1)
+        return np.empty((min(max(_BLOCK_BYTES // volume_bytes, 1), 32), len(self.voxels)), dtype)
+
+    def finish(self) -> None:
+        """Bring the moments up to date with the volumes that wait in the block."""
+        if self._block is None or not self._n_waiting:
+            return
+        waiting = self._block[: self._n_waiting]
+        self._n_waiting = 0
+        if self.moments is None:
+            self.moments = VoxelMoments(waiting[0])
+            waiting = waiting[1:]
+        self.moments.add(waiting)
 
     def _reduce(self, gathered: NDArray[Any]) -> NDArray[np.float64]:
         entries = gathered if self._positions is None else np.take(gathered, self._positions)

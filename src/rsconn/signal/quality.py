@@ -8,20 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FLUSH_EVERY = 32
+_CHUNK = 32_768  # voxels, 128 kB of float32
 _EXACT_IN_FLOAT32 = {np.dtype(code) for code in ("u1", "i1", "u2", "i2", "f4")}
 
 
 class VoxelMoments:
-    """Mean and standard deviation of each voxel over volumes that are added one at a time.
+    """Mean and standard deviation of each voxel over volumes that are added a few at a time.
 
     Deviations from the first volume are accumulated, so a voxel is constant if and only if its sum of squares
     is exactly 0, and a value that is not finite makes it not finite for good. Types that float32 holds
-    exactly are summed in float32 for at most 32 volumes before they join float64 sums.
+    exactly are summed in float32 for a few dozen volumes before they join float64 sums.
 
     Examples
     --------
     >>> moments = VoxelMoments(np.array([1.0, 5.0, 2.0]))
-    >>> moments.add(np.array([3.0, 5.0, np.nan]))
+    >>> moments.add(np.array([[3.0, 5.0, np.nan]]))
     >>> moments.is_constant.tolist(), moments.is_finite.tolist()
     ([False, True, False], [True, True, False])
     >>> float(moments.mean[0]), float(moments.std[0])
@@ -31,27 +32,37 @@ class VoxelMoments:
     def __init__(self, first: NDArray[Any]) -> None:
         narrow = first.dtype.newbyteorder("=") in _EXACT_IN_FLOAT32
         self._first: NDArray[Any] = first.astype(np.float32 if narrow else np.float64)
-        self._deviation, self._recent_sum, self._recent_squares = (
-            np.zeros_like(self._first) for _ in range(3)
-        )
+        self._deviation = np.zeros(min(_CHUNK, len(first)), self._first.dtype)
+        self._recent_sum, self._recent_squares = np.zeros_like(self._first), np.zeros_like(self._first)
         self._sum, self._squares = np.zeros(len(first)), np.zeros(len(first))
         self.is_integer = first.dtype.kind in "iu"
-        self.n_volumes = 1
+        self.n_volumes, self._n_recent = 1, 0
 
-    def add(self, volume: NDArray[Any]) -> None:
-        """Take one more volume (n_voxels,) into account."""
+    def add(self, volumes: NDArray[Any]) -> None:
+        """Take more volumes (n_more, n_voxels) into account."""
         with np.errstate(invalid="ignore", over="ignore"):
-            np.subtract(volume, self._first, out=self._deviation, casting="unsafe")
-            self._recent_sum += self._deviation
-            self._deviation *= self._deviation
-            self._recent_squares += self._deviation
-        self.n_volumes += 1
-        if self.n_volumes % _FLUSH_EVERY == 0:
+            for start in range(0, volumes.shape[1], _CHUNK):
+                self._add_chunk(volumes[:, start : start + _CHUNK], slice(start, start + _CHUNK))
+        self.n_volumes += len(volumes)
+        self._n_recent += len(volumes)
+        if self._n_recent >= _FLUSH_EVERY:
             self._flush()
+
+    def _add_chunk(self, volumes: NDArray[Any], chunk: slice) -> None:
+        """Add some voxels of all volumes, while their deviations stay in the processor's cache."""
+        first, total, squares = self._first[chunk], self._recent_sum[chunk], self._recent_squares[chunk]
+        deviation = self._deviation[: len(first)]
+        for volume in volumes:
+            np.copyto(deviation, volume, casting="unsafe")
+            deviation -= first
+            total += deviation
+            deviation *= deviation
+            squares += deviation
 
     def _flush(self) -> None:
         self._sum += self._recent_sum
         self._squares += self._recent_squares
+        self._n_recent = 0
         self._recent_sum[:] = 0
         self._recent_squares[:] = 0
 
