@@ -40,17 +40,16 @@ def compute_noncentral_cdf(t: float, dof: float, noncentrality: float) -> float:
     return _integrate(lambda u: special.ndtr(t * u - noncentrality), dof, cuts, np.inf)
 
 
-def compute_tost_power(noncentrality: float, dof: float, alpha: float) -> float:
-    """P(both one-sided tests reject) at zero effect, the bounds being +- noncentrality standard errors.
+def compute_tost_power(noncentrality: float, dof: float, critical: float) -> float:
+    """P(both one-sided tests reject) at zero effect, the bounds being +- noncentrality true standard errors.
 
-    Given u the estimate must lie within noncentrality - t_crit u on either side:
-    E[max(0, 2 Phi(noncentrality - t_crit u) - 1)].
+    Given u the estimate must lie within noncentrality - critical u on either side:
+    E[max(0, 2 Phi(noncentrality - critical u) - 1)].
 
     References
     ----------
     Phillips (1990), J Pharmacokinet Biopharm 18:137-144. R: ``PowerTOST::power.TOST(method = "owenq")``.
     """
-    critical = float(special.stdtrit(dof, 1 - alpha))
     if critical <= 0 or noncentrality <= 0:
         return 0.0
     end = noncentrality / critical

@@ -6,13 +6,13 @@ never from the effect observed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from scipy import optimize, special
 
-from rsconn.inference.model import Kind, Model, make_geometry
+from rsconn.inference.model import Estimator, Floats, Geometry, Kind, Model, make_geometry
 from rsconn.inference.noncentral import compute_noncentral_cdf, compute_tost_power
 
 Rule = Literal["directional", "two-sided", "equivalence"]
@@ -22,7 +22,12 @@ LARGEST_N = 1_000_000
 
 @dataclass(frozen=True)
 class Plan:
-    """How precise a design is.
+    """How precise a design is, and how well its estimator knows its own precision.
+
+    With normal errors of equal variance the estimate lies around theta with variance 1 / information, and its
+    squared standard error is about inflation / information times chi2(error_dof) / error_dof, independent of
+    it. Classical least squares has inflation 1 and error_dof n - k; HC3 overstates a little and is less
+    certain.
 
     Parameters
     ----------
@@ -30,16 +35,21 @@ class Plan:
     n : int
         People (paired: pairs).
     n_parameters : int
-        Coefficients, the tested one included.
+        Coefficients k, the tested one included.
     information_per_person : float
         Noncentrality^2 per person of an effect of 1 (g, or f = r / sqrt(1 - r^2)). Two groups of shares p and
         1 - p without covariates: p (1 - p).
+    inflation, error_dof, test_dof : float
+        Mean and certainty of the squared standard error, and the dof to which the statistic is referred.
     """
 
     kind: Kind
     n: int
     n_parameters: int
     information_per_person: float
+    inflation: float
+    error_dof: float
+    test_dof: float
 
     @property
     def dof(self) -> int:
@@ -48,14 +58,28 @@ class Plan:
 
 
 def make_plan(model: Model) -> Plan:
-    """Read a plan off a model's design; the outcome enters only as ``raw_sd`` of paired differences."""
-    if model.kind == "paired":
-        unit = 1.0 if model.raw_sd is None else model.raw_sd / float(model.outcome.std(ddof=1))
-        return Plan("paired", model.n, model.n_parameters, unit**2)
+    """Read a plan off a model's design; the outcome enters only in the unit of paired differences.
+
+    References
+    ----------
+    The moments of the standard error are those behind Bell & McCaffrey (2002), Surv Methodol 28:169-181.
+    """
+    geometry = make_geometry(model)
+    inflation, error_dof = _describe_error(model.estimator, geometry)
+    test_dof = error_dof if model.estimator == "welch" else float(model.n - model.n_parameters)
+    information = _compute_information(model, geometry) / model.n
+    return Plan(model.kind, model.n, model.n_parameters, information, inflation, error_dof, test_dof)
+
+
+def plan_from_n(model: Model) -> Plan:
+    """Plan by the numbers of people and covariates alone, as if before the data: classical, covariates unrelated."""
+    n_nuisance = model.n_parameters - 1
     if model.kind == "contrast":
-        information = make_geometry(model).information / model.n
-        return Plan("contrast", model.n, model.n_parameters, information)
-    return plan_slope(model.n, n_covariates=model.n_parameters - 2)
+        n_a = int(model.in_a.sum())
+        return plan_contrast(n_a, model.n - n_a, n_nuisance - 1)
+    if model.kind == "slope":
+        return plan_slope(model.n, n_nuisance - 1)
+    return _plan_classical("paired", model.n, 1 + n_nuisance, 1.0)
 
 
 def plan_contrast(n_a: int, n_b: int, n_covariates: int = 0) -> Plan:
@@ -67,7 +91,7 @@ def plan_contrast(n_a: int, n_b: int, n_covariates: int = 0) -> Plan:
     0.96
     """
     n = n_a + n_b
-    return Plan("contrast", n, 2 + n_covariates, n_a * n_b / n**2)
+    return _plan_classical("contrast", n, 2 + n_covariates, n_a * n_b / n**2)
 
 
 def plan_slope(n: int, n_covariates: int = 0) -> Plan:
@@ -78,11 +102,39 @@ def plan_slope(n: int, n_covariates: int = 0) -> Plan:
     >>> print(f"{find_min_detectable(plan_slope(18, 3), alpha=0.05, rule='two-sided'):.2f}")
     0.63
     """
-    return Plan("slope", n, 2 + n_covariates, (n - 1 - n_covariates) / n)
+    return _plan_classical("slope", n, 2 + n_covariates, (n - 1 - n_covariates) / n)
+
+
+def _plan_classical(kind: Kind, n: int, n_parameters: int, information_per_person: float) -> Plan:
+    dof = float(n - n_parameters)
+    return Plan(kind, n, n_parameters, information_per_person, 1.0, dof, dof)
+
+
+def _compute_information(model: Model, geometry: Geometry) -> float:
+    if model.kind == "slope":
+        # the partial r is scaled by the predictor's own residual SD, so only the dof of that SD are left
+        return float(model.n - model.n_parameters + 1)
+    if model.kind == "contrast" or model.raw_sd is None:
+        return geometry.information
+    return geometry.information * (model.raw_sd / float(model.outcome.std(ddof=1))) ** 2
+
+
+def _describe_error(estimator: Estimator, geometry: Geometry) -> tuple[float, float]:
+    """Mean (over that of the best estimator) and Satterthwaite dof of the squared standard error.
+
+    It is e' diag(w) e / (d'd)^2 with e = M errors, so its first two moments are traces of diag(w) M.
+    """
+    power = 1 if estimator == "welch" else 2  # Welch's variance is HC2's in a two-group design
+    weights: Floats = geometry.direction**2 / (1 - geometry.leverage) ** power
+    form = -geometry.basis @ geometry.basis.T
+    form[np.diag_indices_from(form)] += 1
+    form *= np.sqrt(np.outer(weights, weights))
+    trace = float(np.trace(form))
+    return trace / geometry.information, trace**2 / float((form * form).sum())
 
 
 def compute_noncentrality(plan: Plan, effect: float) -> float:
-    """Expected t: effect * sqrt(information), with f = r / sqrt(1 - r^2) as the effect of a slope."""
+    """Expected effect in true standard errors: effect * sqrt(information), a slope's effect being f."""
     size = effect / np.sqrt(1 - effect**2) if plan.kind == "slope" else effect
     return float(size * np.sqrt(plan.n * plan.information_per_person))
 
@@ -98,8 +150,8 @@ def compute_power(plan: Plan, effect: float, *, alpha: float, rule: Rule) -> flo
     alpha : float
         Level of this claim: alpha / m in a family of m.
     rule : {'directional', 'two-sided', 'equivalence'}
-        ``directional``: two-sided p < alpha and the claimed sign. ``two-sided``: p < alpha. ``equivalence``:
-        TOST.
+        ``directional``: two-sided p < alpha and the claimed sign. ``two-sided``: p < alpha.
+        ``equivalence``: TOST.
 
     Examples
     --------
@@ -109,12 +161,13 @@ def compute_power(plan: Plan, effect: float, *, alpha: float, rule: Rule) -> flo
     if plan.dof < 1:
         return 0.0
     noncentrality = compute_noncentrality(plan, effect)
+    tail = alpha if rule == "equivalence" else alpha / 2
+    critical = float(special.stdtrit(plan.test_dof, 1 - tail) * np.sqrt(plan.inflation))
     if rule == "equivalence":
-        return compute_tost_power(noncentrality, plan.dof, alpha)
-    critical = float(special.stdtrit(plan.dof, 1 - alpha / 2))
-    power = _compute_upper_tail(critical, plan.dof, noncentrality)
+        return compute_tost_power(noncentrality, plan.error_dof, critical)
+    power = compute_noncentral_cdf(-critical, plan.error_dof, -noncentrality)
     if rule == "two-sided":
-        power += _compute_upper_tail(critical, plan.dof, -noncentrality)
+        power += compute_noncentral_cdf(-critical, plan.error_dof, noncentrality)
     return power
 
 
@@ -155,12 +208,13 @@ def find_n(plan: Plan, effect: float, *, alpha: float, rule: Rule, power: float 
 
 
 def scale_plan(plan: Plan, n: int) -> Plan:
-    """Return the same design with another number of people."""
+    """Return the same design with another number of people: leverages shrink as 1/n, dof grow with n - k."""
+    k = plan.n_parameters
+    if plan.dof < 1 or n <= k:
+        return _plan_classical(plan.kind, n, k, plan.information_per_person)
+    growth = (n - k) / plan.dof
+    information = plan.information_per_person
     if plan.kind == "slope":
-        return plan_slope(n, plan.n_parameters - 2)
-    return replace(plan, n=n)
-
-
-def _compute_upper_tail(critical: float, dof: int, noncentrality: float) -> float:
-    """P(T > critical) for the noncentral t."""
-    return compute_noncentral_cdf(-critical, dof, -noncentrality)
+        information = (n - k + 1) / n
+    inflation = 1 + (plan.inflation - 1) * plan.n / n
+    return Plan(plan.kind, n, k, information, inflation, plan.error_dof * growth, plan.test_dof * growth)

@@ -62,6 +62,21 @@ def test_covariate_on_a_far_scale_loses_no_digits(make_slope):
     np.testing.assert_allclose([far.estimate, far.std_error], [near.estimate, near.std_error], rtol=1e-9)
 
 
+def test_nearly_aliased_far_columns_lose_few_digits():
+    """A predictor near 2000 that varies by thousandths and follows age, and an outcome on an offset of 1e6."""
+    rng = np.random.default_rng(0)
+    age = rng.normal(54, 7, 40)
+    change = rng.normal(0, 1e-3, 40) + age * 1e-3
+    outcome = rng.normal(size=40)
+    nuisance = np.column_stack([np.ones(40), age, age**2])
+    found = estimate_model(Model(outcome + 1e6, 2000 + change, nuisance, "slope", "ols_hc3", np.arange(40)))
+    centred = np.column_stack([change, np.ones(40), age - 54, (age - 54) ** 2])
+    oracle = sm.OLS(outcome, centred).fit(cov_type="HC3", use_t=True)
+    np.testing.assert_allclose(
+        [found.estimate, found.std_error], [oracle.params[0], oracle.bse[0]], rtol=1e-7
+    )
+
+
 def test_one_sided_p_are_halves_of_the_two_sided(make_contrast):
     estimate = estimate_model(make_contrast(effect=1.0))
     assert estimate.estimate > 0

@@ -216,6 +216,12 @@ def test_step_down_spelled_out():
     np.testing.assert_allclose(adjusted, [second, first, third])
 
 
+def test_step_down_never_passes_a_better_claim():
+    """The second claim's own null is tiny p values only in the first claim's column."""
+    null = np.column_stack([np.full(99, 0.001), np.full(99, 0.9)])
+    np.testing.assert_allclose(adjust_step_down(np.array([0.01, 0.02]), null), [1.0, 1.0])
+
+
 def test_maxt_holds_the_family_error():
     """Under the complete null the smallest adjusted p of correlated claims is below 0.05 in 5 % at most."""
     from rsconn.inference.model import Model
