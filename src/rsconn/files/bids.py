@@ -13,11 +13,12 @@ from rsconn.files.bids_tree import FoundFile
 from rsconn.files.run_selection import (
     Filters,
     check_each_once,
+    drop_concatenations,
     drop_single_echoes,
     normalise_filters,
     select_files,
 )
-from rsconn.files.sidecars import get_t_r
+from rsconn.files.sidecars import get_t_r, read_dataset_description
 from rsconn.naming import format_run
 
 _PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
@@ -110,9 +111,17 @@ def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Ru
     denoised series.
     """
     datasets = [Dataset(Path(folder)) for folder in folders]
-    series = _select(datasets, "timeseries", normalise_filters(filters))
+    wanted = normalise_filters(filters)
+    series = _select(datasets, "timeseries", wanted)
+    if "run" not in wanted and any(_is_xcp_d(dataset) for dataset in datasets):
+        series = drop_concatenations(series)
     check_each_once(series)
     return _sort(_make_series_run(file, near) for file, near in _pair_with_datasets(series, datasets))
+
+
+def _is_xcp_d(dataset: Dataset) -> bool:
+    generators = read_dataset_description(dataset.folder).get("GeneratedBy", [])
+    return any("xcp" in str(entry).lower() for entry in generators)
 
 
 def _select(datasets: Sequence[Dataset], kind: str, filters: Filters) -> list[FoundFile]:

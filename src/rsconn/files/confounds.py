@@ -99,7 +99,8 @@ def rename_old_column(name: str) -> str:
     """
     numbered = _NUMBERED.match(name)
     if numbered and numbered[1] in _OLD_NUMBERED:
-        return _OLD_NUMBERED[numbered[1]] + numbered[2]
+        # the first releases wrote aCompCor0
+        return _OLD_NUMBERED[numbered[1]] + numbered[2].zfill(2)
     return _OLD_NAMES.get(name, name)
 
 

@@ -165,6 +165,20 @@ def _check_single_echo(files: Sequence[FoundFile]) -> None:
             )
 
 
+def drop_concatenations(files: Sequence[FoundFile]) -> list[FoundFile]:
+    """Leave out series named without ``run`` beside two or more numbered runs of the same task.
+
+    XCP-D writes the runs of a task one by one and, under that name, one after the other; taking all would count
+    every volume twice.
+    """
+    numbered: dict[tuple[tuple[str, str], ...], int] = {}
+    for file in files:
+        if "run" in file.entities:
+            task = identify_run(file, but="run")
+            numbered[task] = numbered.get(task, 0) + 1
+    return [file for file in files if "run" in file.entities or numbered.get(identify_run(file), 0) < 2]
+
+
 def identify_run(file: FoundFile, *, but: str | None = None) -> tuple[tuple[str, str], ...]:
     """Return what tells acquisitions apart; ``run-1`` and ``run-01`` are one and the same."""
     return tuple(

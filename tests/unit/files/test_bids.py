@@ -507,14 +507,19 @@ PARCELLATED = {
     ),
     "giga_connectome": (
         [
-            "sub-01_task-rest_seg-Schaefer2018_desc-100Parcels7Networks_denoise-simple_timeseries.tsv",
-            "sub-01_task-rest_desc-confounds_timeseries.tsv",
+            f"sub-01_task-rest_run-01_seg-Schaefer2018{n}Parcels7Networks_desc-denoiseSimple_timeseries.tsv"
+            for n in (100, 200)
         ],
-        {},
+        {"seg": ["Schaefer2018100Parcels7Networks"]},
         [
-            "sub-01_task-rest_seg-Schaefer2018_desc-100Parcels7Networks_denoise-simple_timeseries.tsv",
-            "sub-01_task-rest_desc-confounds_timeseries.tsv",
+            "sub-01_task-rest_run-01_seg-Schaefer2018100Parcels7Networks_desc-denoiseSimple_timeseries.tsv",
+            None,
         ],
+    ),
+    "with fMRIPrep's confounds beside": (
+        ["sub-01_task-rest_seg-A_timeseries.tsv", "sub-01_task-rest_desc-confounds_timeseries.tsv"],
+        {},
+        ["sub-01_task-rest_seg-A_timeseries.tsv", "sub-01_task-rest_desc-confounds_timeseries.tsv"],
     ),
     "plain": (["sub-01_timeseries.tsv"], {}, ["sub-01_timeseries.tsv", None]),
     "plain, all in one folder": (["./sub-01_timeseries.tsv"], {}, ["sub-01_timeseries.tsv", None]),
@@ -528,6 +533,34 @@ def test_parcellated_datasets(make_dataset, case):
     assert [path.name if path else None for path in (run.timeseries, run.confounds)] == expected
     assert run.problems == ()
     assert run.bold is None
+
+
+@pytest.mark.parametrize(
+    ("generator", "filters", "expected"),
+    [
+        ("XCP-D", {}, ["sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-02_task-rest"]),
+        ("XCP-D", {"run": ["none"]}, ["sub-01_task-rest", "sub-02_task-rest"]),
+        (
+            "other",
+            {},
+            ["sub-01_task-rest", "sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-02_task-rest"],
+        ),
+    ],
+)
+def test_xcp_ds_concatenated_runs_do_not_count_twice(make_dataset, generator, filters, expected):
+    runs = ["sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-01_task-rest", "sub-02_task-rest"]
+    dataset = make_dataset(
+        *(f"{run}_seg-A_stat-mean_timeseries.tsv" for run in runs),
+        sidecars={"dataset_description.json": {"GeneratedBy": [{"Name": generator}]}},
+    )
+    assert [run.name for run in find_parcellated_runs([dataset], filters)] == expected
+
+
+def test_gigas_sidecar_without_seg_gives_the_repetition_time(make_dataset):
+    series = "sub-01_task-rest_seg-A_desc-denoiseSimple_timeseries.tsv"
+    sidecars = {"sub-01/func/sub-01_task-rest_desc-denoiseSimple_timeseries.json": {"RepetitionTime": 0.8}}
+    (run,) = find_parcellated_runs([make_dataset(series, sidecars=sidecars)], {})
+    assert run.t_r == 0.8
 
 
 def test_two_segmentations_are_told_apart_by_a_filter(make_dataset):

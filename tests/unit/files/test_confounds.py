@@ -202,6 +202,13 @@ def test_what_old_files_lack_is_said(old_table, strategy, message):
         select_confounds(confounds.names, confounds.values, confounds.metadata, **strategy)
 
 
+def test_the_first_releases_numbered_without_zeros():
+    assert [rename_old_column(name) for name in ("aCompCor0", "tCompCor5")] == [
+        "a_comp_cor_00",
+        "t_comp_cor_05",
+    ]
+
+
 def test_current_names_stay_as_they_are(shared_data):
     header = (shared_data / REAL[-1]).read_text().partition("\n")[0].split("\t")
     assert [rename_old_column(name) for name in header] == header
