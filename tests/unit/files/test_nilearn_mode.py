@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from rsconn.errors import RunError
+from rsconn.files.confounds import read_confounds
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.signal.connectivity import compute_relmat
+from rsconn.signal.motion import count_nonsteady, make_sample_mask
 from rsconn.signal.projection import make_design, project_out
+from rsconn.signal.regressors import select_confounds
 
 BAND = {"high_pass_hz": 0.01, "low_pass_hz": 0.08}
 N_VOLUMES, T_R = 160, 2.0
@@ -134,6 +137,49 @@ def test_too_few_volumes_are_the_runs_error(series, confounds):
         clean_like_nilearn(series, confounds, np.zeros(N_VOLUMES, dtype=bool), T_R, BAND)
     with pytest.raises(RunError, match="20 volumes are too few for nilearn's Butterworth filter"):
         clean_like_nilearn(series, confounds, censor(*range(20, N_VOLUMES)), T_R, BAND)
+
+
+def test_the_whole_way_on_a_real_run_equals_nilearns(shared_data, rng):
+    """Our confounds, mask and cleaning against load_confounds and signal.clean."""
+    from nilearn.interfaces.fmriprep import load_confounds
+    from nilearn.signal import clean
+
+    folder = shared_data / "rapidtide/sub-rapidtide/func"
+    table = folder / "sub-rapidtide_task-rest_desc-confounds_timeseries.tsv"
+    confounds = read_confounds(table, table.with_suffix(".json"))
+    chosen = select_confounds(
+        confounds.names, confounds.values, confounds.metadata, motion=6, acompcor_wm=5, acompcor_csf=5
+    )
+    mask = make_sample_mask(
+        confounds.get("framewise_displacement"),
+        None,
+        fd_threshold_mm=0.2,
+        n_nonsteady=count_nonsteady(confounds.names, confounds.values),
+    )
+    series = 8_000 + 30 * rng.standard_normal((len(mask), 3)).cumsum(axis=0)
+    result = clean_like_nilearn(series, chosen.values, mask, 1.5, BAND)
+    theirs, kept = load_confounds(
+        str(folder / "sub-rapidtide_task-rest_space-MNI152NLin2009cAsym_res-3_desc-preproc_bold.nii.gz"),
+        strategy=["motion", "high_pass", "compcor", "scrub"],
+        motion="basic",
+        compcor="anat_separated",
+        n_compcor=5,
+        scrub=0,
+        fd_threshold=0.2,
+        std_dvars_threshold=1e9,
+        demean=False,
+    )
+    expected = clean(
+        series.copy(),
+        confounds=theirs[[name for name in theirs.columns if "cosine" not in name]],
+        sample_mask=kept,
+        standardize=None,
+        low_pass=0.08,
+        high_pass=0.01,
+        t_r=1.5,
+    )
+    assert len(expected) < len(mask) - 1
+    np.testing.assert_allclose(result.cleaned, expected, rtol=0, atol=1e-9 * np.abs(series).max())
 
 
 def test_importing_the_module_does_not_import_nilearn():

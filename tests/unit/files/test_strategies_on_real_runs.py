@@ -16,7 +16,7 @@ from rsconn.signal.regressors import select_confounds
 
 BAND = (0.01, 0.08)
 OLD, NEW = "confounds/fmriprep-1.4_ds002790", "confounds/fmriprep-20.2.1_ds003798"
-# Degrees of freedom with 0.01-0.08 Hz and FD 0.5 mm. The TR of ds003798 is not in the files: five cosines say 2.4-2.8 s.
+# Degrees of freedom with 0.01-0.08 Hz and FD 0.5 mm. ds003798's TR is not in the files: five cosines say 2.4-2.8 s.
 # Run -> (file, t_r, dof of acompcor, 36P, simple6)
 RUNS = {
     "0043": (f"{OLD}/sub-0043_task-restingstate_acq-seq_desc-confounds_regressors", 2.0, 35, 15, 43),
