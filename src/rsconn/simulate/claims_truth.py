@@ -52,7 +52,9 @@ _EXPECTED = {
 }
 
 
-def describe_claims(plan: StudyPlan, n_scored: tuple[int, int]) -> dict[str, dict[str, Any]]:
+def describe_claims(
+    plan: StudyPlan, n_scored: tuple[int, int], *, full: bool = True
+) -> dict[str, dict[str, Any]]:
     """Return, for each claim, the planted population effect and the verdict that unlimited data would give.
 
     Parameters
@@ -60,6 +62,8 @@ def describe_claims(plan: StudyPlan, n_scored: tuple[int, int]) -> dict[str, dic
     plan : StudyPlan
     n_scored : (int, int)
         Therapists and controls; they weigh the pooled SD.
+    full : bool
+        False for a study of another size than the demo's, of which no verdict is expected.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def describe_claims(plan: StudyPlan, n_scored: tuple[int, int]) -> dict[str, dic
         r = scores[predictor].loadings[outcome] * edges[outcome].reliability ** 0.5
         described[name] = _describe(outcome, predictor, "partial_r", r, expect)
     for name, entry in described.items():
-        entry["expected"] = _EXPECTED.get(name, "open") if plan.effect == 1 else "open"
+        entry["expected"] = _EXPECTED.get(name, "open") if full and plan.effect == 1 else "open"
     return described
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsconn.simulate.dataset import Study
+from rsconn.simulate.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +14,24 @@ from rsconn.files.tables import MISSING, write_tsv
 from rsconn.files.writing import write_json, write_text
 from rsconn.naming import format_name
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
-from rsconn.simulate.claims_truth import describe_claims
 from rsconn.simulate.confound_table import ConfoundTable, compute_confounds
 from rsconn.simulate.nifti import write_bold, write_mask
-from rsconn.simulate.people import People, simulate_people
-from rsconn.simulate.problems import Problem, assign_problems, spoil_answers, spoil_run
-from rsconn.simulate.runs import T_R, RunPlan, draw_run_plan, simulate_run
-from rsconn.simulate.scales import simulate_items
-from rsconn.simulate.truth import ROI_CENTERS_MM, StudyPlan, plan_study
+from rsconn.simulate.runs import T_R, simulate_run
+from rsconn.simulate.study import (
+    N_SCANNED,
+    N_SCORED,
+    N_VOLUMES,
+    NOTICE,
+    SEED,
+    Study,
+    describe_truth,
+    draw_study,
+    make_participants,
+)
 
-SEED = 20220401
 SLOPE = 50.0  # image units per stored step: half the thermal SD, so rounding adds 2 % to its variance
 COARSE_MM = 6.0  # from here on images are test data: small files count more than fine steps
 SPACE = "MNI152NLin2009cAsym"
-NOTICE = "SIMULATED by rsconn: no person was scanned or asked; every value was drawn at random."
-
-
-@dataclass(frozen=True)
-class Study:
-    """A drawn study before anything is written.
-
-    Attributes
-    ----------
-    plan : StudyPlan
-    people : People
-    runs : dict of str to RunPlan
-        For each scanned person.
-    problems : dict of str to Problem
-        For each person with something wrong.
-    seed : int
-    """
-
-    plan: StudyPlan
-    people: People
-    runs: dict[str, RunPlan]
-    problems: dict[str, Problem]
-    seed: int
 
 
 def simulate_study(
@@ -60,9 +41,9 @@ def simulate_study(
     null: bool = False,
     effect: float = 1.0,
     voxel_mm: float = 3.0,
-    n_volumes: int = 240,
-    n_scored: tuple[int, int] = (52, 92),
-    n_scanned: tuple[int, int] = (18, 18),
+    n_volumes: int = N_VOLUMES,
+    n_scored: tuple[int, int] = N_SCORED,
+    n_scanned: tuple[int, int] = N_SCANNED,
     problems: bool = True,
     n_jobs: int = 2,
 ) -> Path:
@@ -134,92 +115,6 @@ def simulate_tiny_study(
         problems=problems,
         n_jobs=n_jobs,
     )
-
-
-def draw_study(
-    *,
-    seed: int = SEED,
-    effect: float = 1.0,
-    n_volumes: int = 240,
-    n_scored: tuple[int, int] = (52, 92),
-    n_scanned: tuple[int, int] = (18, 18),
-    problems: bool = True,
-) -> Study:
-    """Draw people and what their runs will be like; see `simulate_study` for the parameters."""
-    plan = plan_study(effect)
-    people = simulate_people(
-        plan, n_scored=n_scored, n_scanned=n_scanned, rng=np.random.default_rng([seed, 0])
-    )
-    found = assign_problems(people) if problems else {}
-    rng = np.random.default_rng([seed, 1])
-    runs = {}
-    for index in np.flatnonzero(people.scanned):
-        name = people.participant_id[index]
-        coupling = {edge: float(values[index]) for edge, values in people.edges.items()}
-        runs[name] = spoil_run(draw_run_plan(coupling, n_volumes, rng=rng), found.get(name))
-    return Study(plan, people, runs, found, seed)
-
-
-def make_participants(study: Study) -> dict[str, list[Any]]:
-    """Return participants.tsv as columns: id, group, sex, age and the raw answers, None where missing."""
-    people = study.people
-    rng = np.random.default_rng([study.seed, 4])
-    answers: dict[str, list[Any]] = {}
-    for score in study.plan.scores:
-        drawn = simulate_items(people.sums[score.name], score, rng=rng)
-        answers |= {item: column.tolist() for item, column in zip(score.items, drawn.T, strict=True)}
-    columns: dict[str, list[Any]] = {
-        "participant_id": list(people.participant_id),
-        "group": people.group.tolist(),
-        "sex": people.sex.tolist(),
-        "age": people.age.tolist(),
-    }
-    columns |= {item: answers[item] for item in sorted(answers, key=_sort_iri_first)}
-    return spoil_answers(columns, study.problems)
-
-
-def describe_truth(study: Study) -> dict[str, Any]:
-    """Return everything that was planted, as JSON values."""
-    people = study.people
-    n_scored = tuple(int((people.group == group).sum()) for group in ("therapist", "control"))
-    return {
-        "notice": NOTICE,
-        "simulated": True,
-        "version": rsconn.__version__,
-        "seed": study.seed,
-        "effect": study.plan.effect,
-        "null": study.plan.effect == 0,
-        "claims": describe_claims(study.plan, (n_scored[0], n_scored[1])),
-        "edges": {
-            edge.name: {
-                "rois": [edge.first, edge.second],
-                "true_mean_z": {group: edge.get_group_mean(group) for group in ("therapist", "control")},
-                "true_sd_z": edge.sd,
-                "expected_observed_g": edge.observed_g,
-                "expected_reliability": edge.reliability,
-            }
-            for edge in study.plan.edges
-        },
-        "roi_centers_mm": {name: list(center) for name, center in ROI_CENTERS_MM.items()},
-        "problems": {name: problem.describe() for name, problem in study.problems.items()},
-        "people": _describe_people(study),
-    }
-
-
-def _describe_people(study: Study) -> dict[str, Any]:
-    people = study.people
-    described = {}
-    for index, name in enumerate(people.participant_id):
-        entry: dict[str, Any] = {"sums": {score: int(sums[index]) for score, sums in people.sums.items()}}
-        if name in study.runs:
-            entry["true_z"] = dict(study.runs[name].coupling)
-            entry["n_volumes"] = study.runs[name].n_volumes
-        described[name] = entry
-    return described
-
-
-def _sort_iri_first(item: str) -> tuple[bool, str]:
-    return item.startswith("erq"), item
 
 
 def _write_tables(folder: Path, study: Study) -> None:

@@ -76,7 +76,7 @@ def spoil_run(plan: RunPlan, problem: Problem | None) -> RunPlan:
     if problem.kind == "short run":
         return replace(plan, n_volumes=int(0.45 * plan.n_volumes))
     if problem.kind == "drop-out":
-        return replace(plan, dropout=2.4)
+        return replace(plan, dropout=1.55)
     return plan
 
 

@@ -22,8 +22,8 @@ TISSUE_SD = 0.006
 GLOBAL_SD = 0.0015
 DRIFT_SD = 0.004
 THERMAL_SD = 100.0  # image units: where drop-out takes signal, tSNR falls with it
-MOTION_SHARE = 0.10  # displacement that realignment and interpolation leave in the image
-SPIN_SHARE = 0.006  # signal lost per mm of movement between volumes
+MOTION_SHARE = 0.20  # displacement that realignment and interpolation leave in the image
+SPIN_SHARE = 0.012  # signal lost per mm of movement between volumes
 MIRROR_RHO = 0.6
 LOW_SIGNAL = 0.35  # a voxel with less than this share of its signal is outside the person's mask
 
@@ -79,7 +79,7 @@ def draw_run_plan(coupling: Mapping[str, float], n_volumes: int, *, rng: np.rand
         n_volumes,
         restlessness=float(np.clip(rng.lognormal(0.25, 0.3), 0.6, 2.2)),
         n_jerks=min(int(rng.poisson(1.2)), 4),
-        dropout=float(np.clip(rng.lognormal(0.0, 0.15), 0.7, 1.3)),
+        dropout=float(np.clip(rng.lognormal(-0.05, 0.12), 0.7, 1.15)),
         physiology=float(np.clip(rng.lognormal(0.0, 0.2), 0.6, 1.6)),
     )
 

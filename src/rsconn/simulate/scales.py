@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from scipy.optimize import brentq, root
+from scipy.special import expit
 
 from rsconn.simulate.truth import ScorePlan
 
@@ -38,8 +38,7 @@ class Scale:
 
     def transform(self, latent: np.ndarray) -> np.ndarray:
         """Turn latent values (any shape) into sums, not yet rounded."""
-        share = 1.0 / (1.0 + np.exp(-(self.offset + self.slope * latent)))
-        return cast("np.ndarray", self.low + (self.high - self.low) * share)
+        return np.asarray(self.low + (self.high - self.low) * expit(self.offset + self.slope * latent))
 
     def compute_moments(self, shift: float) -> tuple[float, float]:
         """Return the mean and the variance of the rounded sum for a latent of mean `shift` and SD 1."""

@@ -122,8 +122,8 @@ _ERQ_KEYS: Mapping[str, tuple[int, ...]] = {"ES": (2, 4, 6, 9), "CR": (1, 3, 5, 
 # mean, sd: rounded from the norms that data/ gives; group_g, sex_g and the loadings are the plan.
 _SCORES: Mapping[str, tuple[float, float, float, float, tuple[float, float]]] = {
     #      mean   sd   group_g sex_g  loadings on LAI-dmPFC, rACC-oPFC
-    "FS": (17.0, 5.2, 0.8, 0.0, (-0.62, 0.0)),
-    "PT": (16.7, 4.5, 0.8, 0.0, (-0.62, -0.62)),
+    "FS": (17.0, 5.2, 0.8, 0.0, (-0.70, 0.0)),
+    "PT": (16.7, 4.5, 0.8, 0.0, (-0.66, -0.66)),
     "EC": (19.3, 4.3, 0.0, 0.8, (0.0, 0.0)),
     "PD": (12.3, 4.5, -1.3, 0.0, (0.0, 0.0)),
     "ES": (15.5, 5.0, -0.8, -0.7, (0.0, -0.25)),

@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
 from rsconn.simulate.confound_table import compute_confounds
-from rsconn.simulate.dataset import Study, draw_study
 from rsconn.simulate.runs import N_NONSTEADY, T_R, Run, simulate_run
+from rsconn.simulate.study import Study, draw_study
 from rsconn.simulate.truth import ROI_CENTERS_MM
 
 
@@ -64,11 +64,12 @@ def make_primary_design(columns: dict[str, np.ndarray], metadata: dict[str, dict
     return np.column_stack([np.ones(n), time - time.mean(), *motion, *chosen, cosines])
 
 
-def restrict_to_measured(anatomy: Anatomy) -> Anatomy:
-    """Keep the voxels that decide edges: spheres and tissue cores, and a tenth of the rest for DVARS."""
+def restrict_to_measured(anatomy: Anatomy, thin: int = 1) -> Anatomy:
+    """Keep the voxels that decide edges: spheres and tissue cores (white matter thinned), and a tenth for DVARS."""
     positions = anatomy.compute_positions()
-    keep = anatomy.white_core | anatomy.csf_core
-    keep[::10] = True
+    keep = anatomy.csf_core.copy()
+    keep[np.flatnonzero(anatomy.white_core)[::thin]] = True
+    keep[::10] |= ~anatomy.white_core[::10]
     for center in ROI_CENTERS_MM.values():
         keep |= np.linalg.norm(positions - np.array(center), axis=1) <= 6.5
     return anatomy.restrict(keep)
