@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from rsconn.inference.bayes import compute_bayes_factor
+from rsconn.inference.effect_sizes import estimate_effect_size
 from rsconn.inference.estimators import compute_interval
 from rsconn.inference.power import find_min_detectable
 from rsconn.study.claim_tests import POWER, ClaimTest, Finding, describe_needed_n
@@ -22,6 +24,8 @@ CLAIM_COLUMNS = (
     "bayes_factor_10", "sesoi", "sesoi_estimate", "min_detectable", "verdict", "flags", "reason",
 )  # fmt: skip
 _TEXT_COLUMNS = frozenset({"n_per_group", "estimator", "flags", "reason"})
+# A Bayes factor beyond the range of floats is still a number in the table.
+_LARGEST_BAYES_FACTOR = 1e300
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,47 @@ class FamilyResult:
     exact: bool = False
 
 
-def tabulate_claims(tests: Sequence[ClaimTest], results: Sequence[FamilyResult]) -> pd.DataFrame:
-    """Return one row per claim with `CLAIM_COLUMNS`; NaN or None where a claim has no such value."""
-    rows = [describe_claim_test(test, result) for test, result in zip(tests, results, strict=True)]
+def judge(test: ClaimTest, result: FamilyResult) -> Decision:
+    """Return the verdict on a claim, testable or not."""
+    if test.finding is None:
+        return Decision(NOT_TESTABLE)
+    return decide(
+        test.claim.expect,
+        test.finding.estimate.estimate,
+        p_family=result.p_family,
+        p_contradict_family=result.p_contradict_family,
+        alpha=test.alpha,
+    )
+
+
+def tabulate_claims(
+    tests: Sequence[ClaimTest],
+    results: Sequence[FamilyResult],
+    warnings: Mapping[str, Sequence[str]],
+    *,
+    describe: bool = True,
+) -> pd.DataFrame:
+    """Return one row per claim with `CLAIM_COLUMNS`; NaN or None where a claim has no such value.
+
+    Parameters
+    ----------
+    tests, results : sequences
+        One each per claim.
+    warnings : mapping of str to sequence of str
+        Claim id to further flags.
+    describe : bool
+        Fill in what decides nothing: effect sizes, Bayes factors, smallest detectable effects, the n needed.
+    """
+    rows = [
+        describe_claim(test, result, warnings.get(test.claim.id, ()), describe=describe)
+        for test, result in zip(tests, results, strict=True)
+    ]
     return pd.DataFrame(rows, columns=list(CLAIM_COLUMNS))
 
 
-def describe_claim_test(test: ClaimTest, result: FamilyResult) -> dict[str, Any]:
+def describe_claim(
+    test: ClaimTest, result: FamilyResult, warnings: Sequence[str] = (), *, describe: bool = True
+) -> dict[str, Any]:
     """Return one claim's row: what it is, and if it is testable its numbers and verdict."""
     row: dict[str, Any] = {name: None if name in _TEXT_COLUMNS else math.nan for name in CLAIM_COLUMNS}
     row |= {
@@ -65,38 +103,22 @@ def describe_claim_test(test: ClaimTest, result: FamilyResult) -> dict[str, Any]
         "n_per_group": test.design.n_per_group,
         "sesoi": test.sesoi,
     }
-    if test.finding is None:
-        return row | _state(test, Decision(NOT_TESTABLE), [test.reason])
-    decision = decide(
-        test.claim.expect,
-        test.finding.estimate.estimate,
-        p_family=result.p_family,
-        p_contradict_family=result.p_contradict_family,
-        alpha=test.alpha,
-    )
-    alpha, undecided = test.alpha / result.m, decision.verdict == INCONCLUSIVE
-    reasons = []
-    if decision.verdict == INCONCLUSIVE:
-        reasons = [
-            describe_needed_n(test.finding.model, test.finding.plan, test.claim, test.sesoi, alpha=alpha)
-        ]
-    smallest = find_min_detectable(
-        test.finding.plan, alpha=alpha, rule=get_rule(test.claim.expect), power=POWER
-    )
-    marks = ["underpowered"] if undecided and not smallest <= test.sesoi else []
-    marks += ["exact permutation"] if result.exact else []
-    row |= _list_numbers(test.finding, alpha) | _list_p(test.finding, result) | {"min_detectable": smallest}
-    return row | _state(test, decision, reasons, marks)
-
-
-def _state(
-    test: ClaimTest, decision: Decision, reasons: Sequence[str], marks: Sequence[str] = ()
-) -> dict[str, Any]:
-    flags = [*decision.flags, *marks, *(["exploratory"] if test.claim.exploratory else [])]
-    return {
+    decision, flags, reasons = judge(test, result), list(warnings), [test.reason]
+    if test.finding is not None:
+        alpha = test.alpha / result.m
+        row |= _list_numbers(test.finding, alpha) | _list_p(test.finding, result)
+        row |= _describe_effect(test, alpha) if describe else {}
+        flags += ["exact permutation"] if result.exact else []
+        if describe and decision.verdict == INCONCLUSIVE:
+            reasons = [
+                describe_needed_n(test.finding.model, test.finding.plan, test.claim, test.sesoi, alpha=alpha)
+            ]
+            flags += ["underpowered"] if not row["min_detectable"] <= test.sesoi else []
+    flags += ["exploratory"] if test.claim.exploratory else []
+    return row | {
         "verdict": decision.verdict,
-        "flags": ";".join(flags) or None,
-        "reason": "; ".join([*reasons, *explain_dropped(test.design)]) or None,
+        "flags": ";".join([*decision.flags, *flags]) or None,
+        "reason": "; ".join(filter(None, [*reasons, *explain_dropped(test.design)])) or None,
     }
 
 
@@ -106,7 +128,7 @@ def explain_dropped(design: Design) -> list[str]:
 
 
 def _list_numbers(finding: Finding, alpha: float) -> dict[str, Any]:
-    estimate, effect = finding.estimate, finding.effect
+    estimate = finding.estimate
     low, high = compute_interval(estimate, 0.95)
     family_low, family_high = compute_interval(estimate, 1 - alpha)
     return {
@@ -118,9 +140,6 @@ def _list_numbers(finding: Finding, alpha: float) -> dict[str, Any]:
         "ci_high": high,
         "ci_family_low": family_low,
         "ci_family_high": family_high,
-        "effect_size": effect.value,
-        "effect_ci_low": effect.low,
-        "effect_ci_high": effect.high,
         "sesoi_estimate": finding.bound,
     }
 
@@ -133,4 +152,19 @@ def _list_p(finding: Finding, result: FamilyResult) -> dict[str, float]:
         "p_family": result.p_family,
         "p_contradict_family": result.p_contradict_family,
         "p_family_maxt": result.p_family_maxt,
+    }
+
+
+def _describe_effect(test: ClaimTest, alpha: float) -> dict[str, float]:
+    """Return what is shown beside the verdict and never decides."""
+    finding = test.finding
+    if finding is None:
+        return {}
+    effect, rule = estimate_effect_size(finding.model), get_rule(test.claim.expect)
+    return {
+        "effect_size": effect.value,
+        "effect_ci_low": effect.low,
+        "effect_ci_high": effect.high,
+        "bayes_factor_10": min(compute_bayes_factor(finding.model), _LARGEST_BAYES_FACTOR),
+        "min_detectable": find_min_detectable(finding.plan, alpha=alpha, rule=rule, power=POWER),
     }

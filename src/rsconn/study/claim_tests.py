@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rsconn.inference.effect_sizes import EffectSize, convert_sesoi, estimate_effect_size
+from rsconn.inference.effect_sizes import convert_sesoi
 from rsconn.inference.estimators import Estimate, estimate_model
 from rsconn.inference.model import Model
 from rsconn.inference.power import Plan, compute_power, find_n, make_plan
@@ -37,7 +37,6 @@ class Finding:
     model: Model
     plan: Plan
     estimate: Estimate
-    effect: EffectSize
     bound: float
     p: float
     p_contradict: float
@@ -93,8 +92,7 @@ def run_claim_test(claim: Claim, design: Design, inference: InferenceSettings) -
         return ClaimTest(claim, design, alpha, sesoi, None, hopeless)
     estimate, bound = estimate_model(design.model), convert_sesoi(design.model, sesoi)
     p, p_contradict = compute_claim_p(estimate, claim.expect, bound)
-    effect = estimate_effect_size(design.model)
-    finding = Finding(design.model, plan, estimate, effect, bound, p, p_contradict)
+    finding = Finding(design.model, plan, estimate, bound, p, p_contradict)
     return ClaimTest(claim, design, alpha, sesoi, finding, "")
 
 

@@ -220,12 +220,10 @@ def _list_contrast_columns(contrast: Any) -> set[str]:
 
 
 def _draft_rows(claim: Claim, columns: Columns, people: Mask | None) -> _Draft:
-    sample = _find_sample(claim, columns, people)
+    sample = find_sample(claim, columns, people)
     both = False
     if claim.contrast is not None:
-        in_a, in_b = (
-            _find_side(claim.contrast, side, columns) for side in (claim.contrast.a, claim.contrast.b)
-        )
+        in_a, in_b = find_sides(claim, columns)
         both = bool((in_a & in_b & sample).any())
         sample = sample & (in_a | in_b)
         tested = in_a.astype(float)
@@ -248,8 +246,8 @@ def _draft_paired(claim: Claim, columns: Columns, people: Mask | None) -> _Draft
     contrast = claim.contrast
     if contrast is None:
         raise ValueError(f"claim {claim.id} is paired and has no contrast")
-    sample = _find_sample(claim, columns, people)
-    sides = [sample & _find_side(contrast, side, columns) for side in (contrast.a, contrast.b)]
+    sample = find_sample(claim, columns, people)
+    sides = [sample & side for side in find_sides(claim, columns)]
     ids = columns["participant_id"]
     by_person = [{ids[row]: row for row in np.flatnonzero(side)} for side in sides]
     fault = ""
@@ -267,9 +265,24 @@ def _draft_paired(claim: Claim, columns: Columns, people: Mask | None) -> _Draft
     return draft.keep(np.isfinite(draft.outcome), f"no {claim.outcome}")
 
 
-def _find_sample(claim: Claim, columns: Columns, people: Mask | None) -> Mask:
+def find_sample(claim: Claim, columns: Columns, people: Mask | None = None) -> Mask:
+    """Return who is in a claim's sample (n_rows,), whatever they lack; `people` restricts it further."""
     sample = _evaluate(claim.sample, columns)
     return sample if people is None else sample & people
+
+
+def find_sides(claim: Claim, columns: Columns) -> tuple[Mask, Mask]:
+    """Return who is on side a and on side b of a claim's contrast, in the sample or not.
+
+    Raises
+    ------
+    ValueError
+        If the claim has no contrast.
+    """
+    contrast = claim.contrast
+    if contrast is None:
+        raise ValueError(f"claim {claim.id} has no contrast")
+    return _find_side(contrast, contrast.a, columns), _find_side(contrast, contrast.b, columns)
 
 
 def _evaluate(condition: str, columns: Columns) -> Mask:

@@ -11,20 +11,26 @@ import pandas as pd
 
 from rsconn.inference.families import adjust_holm
 from rsconn.inference.permutation import PermutationTest, permute, sign_flip_maxt
-from rsconn.study.claim_table import FamilyResult, tabulate_claims
+from rsconn.study.claim_table import FamilyResult, judge, tabulate_claims
 from rsconn.study.claim_tests import ClaimTest, run_claim_test
-from rsconn.study.columns import make_columns
-from rsconn.study.designs import Design, build_model, read_terms
-from rsconn.study.verdicts import get_rule
+from rsconn.study.columns import Columns, make_columns
+from rsconn.study.designs import Design, Terms, build_model, read_terms
+from rsconn.study.fragility import Fragility, find_fragility
+from rsconn.study.motion_checks import check_motion
+from rsconn.study.slopes import compare_slopes
+from rsconn.study.verdicts import CONTRADICTED, SUPPORTED, get_rule
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
     from rsconn.settings.sections import InferenceSettings
 
 FLOW_COLUMNS = ("claim", "step", "rule", "n", "n_excluded")
+FRAGILE = "fragile"
+SLOPES_DIFFER = "slopes differ in sign"
+MOTION = "motion"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """What a cohort says of every claim.
 
@@ -36,14 +42,21 @@ class Evaluation:
         Per claim, how many people were left after each condition; the numbers add up.
     designs : dict of str to Design
         Claim id to its model and people.
+    tests, results
+        Per claim, what was computed of it alone and of its family.
+    fragility : dict of str to Fragility
+        Claim id to its leave-one-out results; testable claims only.
     """
 
     claims: pd.DataFrame
     flow: pd.DataFrame
     designs: Mapping[str, Design] = field(repr=False)
+    tests: tuple[ClaimTest, ...] = field(repr=False)
+    results: tuple[FamilyResult, ...] = field(repr=False)
+    fragility: Mapping[str, Fragility] = field(repr=False)
 
 
-def evaluate_claims(cohort: pd.DataFrame, config: Config) -> Evaluation:
+def evaluate_claims(cohort: pd.DataFrame, config: Config, *, describe: bool = True) -> Evaluation:
     """Test every claim on a cohort.
 
     Parameters
@@ -52,6 +65,9 @@ def evaluate_claims(cohort: pd.DataFrame, config: Config) -> Evaluation:
         One row per person (and session): participant_id, group, scores, edges and whatever claims name.
     config : Config
         Claims, covariates, groups, edges, inference and circularity.
+    describe : bool
+        Fill in what decides nothing. Without it (power, calibration) estimates, p, verdicts and their own flags
+        are the same and come several times faster.
 
     Returns
     -------
@@ -63,37 +79,49 @@ def evaluate_claims(cohort: pd.DataFrame, config: Config) -> Evaluation:
     TableError
         If a claim names a column that the cohort lacks, or needs numbers where it has words.
     """
-    keys = [name for name in ("participant_id", "session") if name in cohort]
-    columns, terms = make_columns(cohort.sort_values(keys, kind="stable")), read_terms(config)
+    columns, terms = sort_columns(cohort), read_terms(config)
     designs = {claim.id: build_model(claim, columns, terms) for claim in config.claims}
-    tests = [run_claim_test(claim, designs[claim.id], config.inference) for claim in config.claims]
+    tests = tuple(run_claim_test(claim, designs[claim.id], config.inference) for claim in config.claims)
     results = _judge_families(tests, config.inference)
-    return Evaluation(tabulate_claims(tests, results), _list_flow(designs), designs)
+    fragility: dict[str, Fragility] = {}
+    warnings: dict[str, list[str]] = {}
+    if describe:
+        fragility = _leave_out(tests, results)
+        warnings = {
+            test.claim.id: _list_warnings(test, result, fragility, columns, terms)
+            for test, result in zip(tests, results, strict=True)
+        }
+    table = tabulate_claims(tests, results, warnings, describe=describe)
+    return Evaluation(table, _list_flow(designs), designs, tests, results, fragility)
 
 
-def _judge_families(tests: Sequence[ClaimTest], inference: InferenceSettings) -> list[FamilyResult]:
+def sort_columns(cohort: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the cohort's columns (`rsconn.study.columns.make_columns`), sorted by person and session."""
+    keys = [name for name in ("participant_id", "session") if name in cohort]
+    return make_columns(cohort.sort_values(keys, kind="stable"))
+
+
+def _judge_families(tests: Sequence[ClaimTest], inference: InferenceSettings) -> tuple[FamilyResult, ...]:
     """Correct both sets of p over each family's testable claims, and resample what can be."""
-    families = list(dict.fromkeys(test.family for test in tests))
     permuted, maxt = _resample(tests, inference)
     results: dict[str, FamilyResult] = {}
-    for family in families:
+    for family in dict.fromkeys(test.family for test in tests):
         members = [test for test in tests if test.family == family]
         findings = [test.finding for test in members]
         supporting = adjust_holm([finding.p if finding else math.nan for finding in findings])
         contradicting = adjust_holm([finding.p_contradict if finding else math.nan for finding in findings])
         m = sum(finding is not None for finding in findings)
         for test, p, p_contradict in zip(members, supporting, contradicting, strict=True):
-            name = test.claim.id
-            own = permuted.get(name)
-            results[name] = FamilyResult(
+            own = permuted.get(test.claim.id)
+            results[test.claim.id] = FamilyResult(
                 m,
                 float(p),
                 float(p_contradict),
                 own.p if own else math.nan,
-                maxt.get(name, math.nan),
+                maxt.get(test.claim.id, math.nan),
                 own.exact if own else False,
             )
-    return [results[test.claim.id] for test in tests]
+    return tuple(results[test.claim.id] for test in tests)
 
 
 def _resample(
@@ -112,6 +140,36 @@ def _resample(
     permuted = permute(models, **settings)
     maxt = sign_flip_maxt(models, [test.family for test, _ in found], **settings)
     return dict(zip(ids, permuted, strict=True)), dict(zip(ids, map(float, maxt), strict=True))
+
+
+def _leave_out(tests: Sequence[ClaimTest], results: Sequence[FamilyResult]) -> dict[str, Fragility]:
+    found = {}
+    for test, result in zip(tests, results, strict=True):
+        fragility = find_fragility(test, result, [other for other in tests if other.family == test.family])
+        if fragility is not None:
+            found[test.claim.id] = fragility
+    return found
+
+
+def _list_warnings(
+    test: ClaimTest,
+    result: FamilyResult,
+    fragility: Mapping[str, Fragility],
+    columns: Columns,
+    terms: Terms,
+) -> list[str]:
+    """Return the flags that the claim's sensitivity analyses raise."""
+    warnings = []
+    own = fragility.get(test.claim.id)
+    if own is not None and own.changed and judge(test, result).verdict in {SUPPORTED, CONTRADICTED}:
+        warnings.append(FRAGILE)
+    slopes = compare_slopes(test.claim, test.design, columns, terms)
+    if slopes is not None and slopes.signs_differ:
+        warnings.append(SLOPES_DIFFER)
+    motion = check_motion(test.claim, test.design, columns, terms)
+    if motion is not None and motion.is_threat:
+        warnings.append(MOTION)
+    return warnings
 
 
 def _list_flow(designs: Mapping[str, Design]) -> pd.DataFrame:

@@ -279,7 +279,7 @@ def test_false_support_of_directional_claims_stays_below_half_of_alpha():
         cohort = make_cohort(18, 18)
         cohort[["PT", "FS", "A-B"]] = rng.normal(size=(36, 3))
         claims = [make_claim("P1"), make_claim("F1", outcome="A-B")]
-        table = evaluate(cohort, *claims, n_permutations=0)
+        table = evaluate_claims(cohort, make_config(*claims, n_permutations=0), describe=False).claims
         supported += int((table["verdict"] == "supported").any())
     # both claims share a family: at most 2.5 %, less three Monte Carlo errors of room
     assert supported / n_cohorts < 0.025 + 3 * np.sqrt(0.025 * 0.975 / n_cohorts)

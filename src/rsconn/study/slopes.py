@@ -1,0 +1,125 @@
+"""Pooled against within-group slopes: whether what holds for everybody holds in each group (Simpson's paradox)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rsconn.inference.estimators import Estimate, estimate_model
+from rsconn.inference.model import Model, check_model
+from rsconn.study.columns import Columns, encode
+from rsconn.study.designs import Design, Terms, build_model
+
+if TYPE_CHECKING:
+    from rsconn.settings.claims import Claim
+
+GROUP = "group"
+
+
+@dataclass(frozen=True, eq=False)
+class Slope:
+    """One of a claim's slopes.
+
+    Attributes
+    ----------
+    name : str
+        What was done, such as ``slope without group``.
+    model, estimate
+        None if it cannot be estimated.
+    reason : str
+        Why it cannot; empty if it can.
+    n : int
+        People.
+    """
+
+    name: str
+    model: Model | None
+    estimate: Estimate | None
+    reason: str
+    n: int
+
+
+@dataclass(frozen=True, eq=False)
+class SlopeComparison:
+    """A claim's slope, seen from the groups.
+
+    Attributes
+    ----------
+    slopes : tuple of Slope
+        The common within-group slope, the slope without group, and each group's own.
+    interactions : tuple of Slope
+        Differences between two groups' slopes.
+    """
+
+    slopes: tuple[Slope, ...]
+    interactions: tuple[Slope, ...]
+
+    @property
+    def signs_differ(self) -> bool:
+        """Whether the common, the total and the groups' slopes point in different directions."""
+        signs = {np.sign(slope.estimate.estimate) for slope in self.slopes if slope.estimate is not None}
+        return {-1.0, 1.0} <= signs
+
+
+def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms) -> SlopeComparison | None:
+    """Compare a slope with and without group, within each group, and between the groups.
+
+    Parameters
+    ----------
+    claim, design : Claim, Design
+        The claim and its own design.
+    columns, terms : Columns, Terms
+        As for `rsconn.study.designs.build_model`.
+
+    Returns
+    -------
+    SlopeComparison or None
+        None for contrasts, for claims without a model, and where all people belong to one group.
+    """
+    if claim.predictor is None or design.model is None or GROUP not in columns:
+        return None
+    groups = sorted({group for group in columns[GROUP][design.rows] if group is not None})
+    if len(groups) < 2:
+        return None
+    others = [name for name in design.covariates if name not in {GROUP, terms.group_column}]
+    member = {group: columns[GROUP] == group for group in groups}
+    common = _fit("slope within groups", build_model(claim, columns, terms, covariates=[*others, GROUP]))
+    total = _fit("slope without group", build_model(claim, columns, terms, covariates=others))
+    own = [
+        _fit(f"slope in {group}", build_model(claim, columns, terms, covariates=others, people=member[group]))
+        for group in groups
+    ]
+    interactions = [_fit_interaction(claim, columns, terms, others, pair) for pair in combinations(groups, 2)]
+    return SlopeComparison((common, total, *own), tuple(interactions))
+
+
+def _fit(name: str, design: Design) -> Slope:
+    if design.model is None:
+        return Slope(name, None, None, design.reason, design.n)
+    return Slope(name, design.model, estimate_model(design.model), "", design.n)
+
+
+def _fit_interaction(
+    claim: Claim, columns: Columns, terms: Terms, covariates: Sequence[str], pair: tuple[str, str]
+) -> Slope:
+    """Estimate the slope of the first group minus that of the second, everything else in common."""
+    name = f"slope in {pair[0]} minus {pair[1]}"
+    both = (columns[GROUP] == pair[0]) | (columns[GROUP] == pair[1])
+    design = build_model(claim, columns, terms, covariates=[*covariates, GROUP], people=both)
+    if design.model is None:
+        return Slope(name, None, None, design.reason, design.n)
+    # the second level in alphabetical order has the dummy 1; `pair` is in that order too
+    in_first = 1 - encode(columns[GROUP][design.rows])[:, 0]
+    model = replace(
+        design.model,
+        tested=design.model.tested * in_first,
+        nuisance=np.column_stack([design.model.nuisance, design.model.tested]),
+    )
+    fault = check_model(model)
+    if fault:
+        return Slope(name, None, None, fault, design.n)
+    return Slope(name, model, estimate_model(model), "", design.n)
