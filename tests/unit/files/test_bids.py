@@ -281,6 +281,22 @@ def test_an_image_without_res_takes_neither_of_two_masks(make_dataset):
     assert "no brain mask" in run.problems[0]
 
 
+def test_a_mask_of_another_resolution_is_not_taken(make_dataset):
+    mask = "sub-01_task-rest_space-A_res-2_desc-brain_mask.nii.gz"
+    (run,) = find_runs([make_dataset("sub-01_task-rest_space-A_res-1_desc-preproc_bold.nii.gz", mask)], {})
+    assert run.mask is None
+
+
+def test_an_echo_takes_its_own_mask_first(make_dataset):
+    masks = [f"sub-01_task-rest{echo}_desc-brain_mask.nii.gz" for echo in ("", "_echo-1", "_echo-2")]
+    (run,) = find_runs([make_dataset("sub-01_task-rest_echo-2_desc-preproc_bold.nii.gz", *masks)], {})
+    assert run.mask.name == masks[2]
+    (run,) = find_runs(
+        [make_dataset("sub-01_task-rest_desc-preproc_bold.nii.gz", *masks)], {"echo": ["none"]}
+    )
+    assert run.mask.name == masks[0]
+
+
 def test_runs_survive_the_way_through_json(make_dataset):
     files = list_files("sub-01_ses-1_task-rest")
     sidecars = {place(file): {"RepetitionTime": 2.5} for file in files if file.endswith("bold.json")}
@@ -549,6 +565,8 @@ def test_parcellated_datasets(make_dataset, case):
 )
 def test_xcp_ds_concatenated_runs_do_not_count_twice(make_dataset, generator, filters, expected):
     runs = ["sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-01_task-rest", "sub-02_task-rest"]
+    runs += ["sub-03_task-rest", "sub-03_task-rest_run-2"]  # one run without a number: nothing was joined
+    expected = expected + [run for run in runs[4:] if not filters or run == runs[4]]
     dataset = make_dataset(
         *(f"{run}_seg-A_stat-mean_timeseries.tsv" for run in runs),
         sidecars={"dataset_description.json": {"GeneratedBy": [{"Name": generator}]}},
