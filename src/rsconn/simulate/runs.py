@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from rsconn.simulate.anatomy import MIRRORED, Anatomy
-from rsconn.simulate.timecourses import Motion, couple, simulate_motion, simulate_series
+from rsconn.simulate.timecourses import (
+    FD_RADIUS_MM,
+    Motion,
+    compute_fd,
+    couple,
+    simulate_motion,
+    simulate_series,
+)
 from rsconn.simulate.truth import ROI_CENTERS_MM, EdgePlan
 
 T_R = 2.0
@@ -142,7 +149,7 @@ def _make_sources(
     """Return series (n_volumes, n_sources) and patterns (n_sources, n_voxels), as shares of the mean."""
     patterns = anatomy.sources
     whole = np.maximum(anatomy.gray + 0.4 * anatomy.white, 0.2)[None]
-    moved, change = _compute_motion_series(motion)
+    moved, fd = _compute_motion_series(motion)
     blocks = [
         (SIGNAL_SD * _make_blob_series(plan, edges, rng), patterns["blobs"]),
         (BACKGROUND_SD * _draw(plan, len(patterns["background"]), 1.0, rng), patterns["background"]),
@@ -151,7 +158,7 @@ def _make_sources(
         (GLOBAL_SD * plan.physiology * _draw(plan, 1, 1.0, rng), whole),
         (DRIFT_SD * _draw(plan, len(patterns["drift"]), 3.0, rng), patterns["drift"]),
         (MOTION_SHARE * moved, anatomy.gradient),
-        (-SPIN_SHARE * change, patterns["spin"]),
+        (-SPIN_SHARE * fd, patterns["spin"]),
     ]
     series = np.concatenate([block[0] for block in blocks], axis=1)
     return series, np.concatenate([block[1] for block in blocks]).astype(np.float32)
@@ -171,7 +178,7 @@ def _draw(plan: RunPlan, n_series: int, exponent: float, rng: np.random.Generato
 
 
 def _compute_motion_series(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-    """Return the head's displacement (n_volumes, 3) in mm, and the size of its change (n_volumes, 1)."""
-    moved = motion.true[:, :3] + 50.0 * motion.true[:, 3:]
-    change = np.abs(np.diff(moved, axis=0, prepend=moved[:1])).sum(axis=1, keepdims=True)
-    return moved, np.minimum(change, 3.0)
+    """Return the head's displacement (n_volumes, 3) and its framewise displacement (n_volumes, 1), in mm."""
+    moved = motion.true[:, :3] + FD_RADIUS_MM * motion.true[:, 3:]
+    fd = np.nan_to_num(compute_fd(motion.true))
+    return moved, np.minimum(fd, 3.0)[:, None]

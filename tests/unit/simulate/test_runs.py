@@ -73,9 +73,9 @@ def test_motion_enters_the_image(plan, anatomy):
         return np.sqrt((np.diff(run.image[N_NONSTEADY:][:, run.mask], axis=0) ** 2).mean(axis=1))
 
     change = np.abs(np.diff(moved.motion.true[N_NONSTEADY:], axis=0)) @ [1, 1, 1, 50, 50, 50]
-    assert get_dvars(moved).max() > get_dvars(still).max()
-    assert get_dvars(moved).mean() > get_dvars(still).mean()
-    assert np.corrcoef(change, get_dvars(moved))[0, 1] > 0.5
+    dvars = get_dvars(moved)
+    assert dvars.mean() > 1.03 * get_dvars(still).mean()
+    assert dvars[change > 0.8].mean() > 1.1 * dvars[change < 0.4].mean()
 
 
 def test_ordinary_runs_keep_their_volumes():
