@@ -42,8 +42,15 @@ class Kernel:
     nuisance_basis: Floats
 
     @property
+    def is_classical(self) -> bool:
+        """One weight for all: wQ is a multiple of Q and needs no product of its own."""
+        return bool(np.ptp(self.weights) == 0)
+
+    @property
     def columns(self) -> Floats:
-        """Q beside wQ; shape (n, 2 k)."""
+        """Q, and wQ beside it unless classical; shape (n, k) or (n, 2 k)."""
+        if self.is_classical:
+            return self.basis
         return np.hstack([self.basis, self.weights[:, None] * self.basis])
 
 
@@ -77,7 +84,7 @@ def compute_statistics(rows: Floats, kernel: Kernel) -> Floats:
     ndarray, shape (n_outcomes,)
         Infinite where an outcome leaves no residual variance.
     """
-    return _studentise(rows @ kernel.columns, (rows * rows) @ kernel.weights, kernel)
+    return _studentise(kernel.columns.T @ rows.T, (rows * rows) @ kernel.weights, kernel)
 
 
 def compute_permuted_statistics(residuals: Floats, orders: Integers, kernel: Kernel) -> Floats:
@@ -97,19 +104,22 @@ def compute_permuted_statistics(residuals: Floats, orders: Integers, kernel: Ker
     """
     # u_i = e[order_i], so Q'u = sum_j Q[rank_j] e_j with rank the inverse order
     ranks = np.argsort(orders, axis=1)
-    columns = kernel.columns[ranks]
-    products = np.einsum("bnk,nv->bvk", columns, residuals, optimize=True)
+    rows = np.moveaxis(kernel.columns[ranks], 2, 0)
+    products = (rows.reshape(-1, ranks.shape[1]) @ residuals).reshape(*rows.shape[:2], -1)
     return _studentise(products, kernel.weights[ranks] @ (residuals * residuals), kernel)
 
 
 def _studentise(products: Floats, squares: Floats, kernel: Kernel) -> Floats:
-    """Combine [Q'u, (wQ)'u] (..., 2 k) and w'(u*u) (...) into t (...)."""
+    """Combine Q'u and (wQ)'u, stacked on the first axis, and w'(u*u) into t."""
     k = kernel.basis.shape[1]
-    plain, weighted = products[..., :k], products[..., k:]
-    middle = kernel.basis.T @ (kernel.weights[:, None] * kernel.basis)
-    variance = squares + (plain * (plain @ middle - 2 * weighted)).sum(axis=-1)
+    plain = products[:k]
+    if kernel.is_classical:
+        variance = squares - kernel.weights[0] * (plain * plain).sum(axis=0)
+    else:
+        middle = kernel.basis.T @ (kernel.weights[:, None] * kernel.basis)
+        variance = squares + (plain * (np.tensordot(middle, plain, axes=1) - 2 * products[k:])).sum(axis=0)
     # a variance that cancelled to rounding error is none
     variance = np.where(variance > 1e-13 * squares, variance, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = kernel.length * plain[..., 0] / np.sqrt(variance)
+        statistics = kernel.length * plain[0] / np.sqrt(variance)
     return np.where(np.isnan(statistics), np.inf, statistics)
