@@ -11,7 +11,9 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from rsconn.errors import SettingsError
 from rsconn.settings.checks import find_missing_files
+from rsconn.settings.claims import Contrast
 from rsconn.settings.config import Config, ConfigFile, parse_config, read_config
 from rsconn.settings.locations import find_base, find_house, show_path
 
@@ -243,3 +245,40 @@ def test_every_option_stands_in_the_demo_config(root: Path) -> None:
     text = (root / "config" / "config.yaml").read_text()
     missing = [key for key in list_keys(ConfigFile) if f"{key}:" not in text]
     assert missing == []
+
+
+BURNS = """
+- id: views
+  family: alliance
+  text: Self-rated perspective taking is unrelated to empathy as clients rate it.
+  outcome: client_empathy
+  predictor: PT
+  expect: unrelated
+- id: training
+  family: alliance
+  text: Empathy as clients rate it is higher after training.
+  outcome: client_empathy
+  contrast: {column: session, a: 2, b: 1}
+  paired: true
+  expect: greater
+"""
+
+
+def test_a_study_of_scores_by_other_raters_and_of_training(folder: Path) -> None:
+    (folder / "claims.yaml").write_text(BURNS)
+    scores = {
+        "PT": {"instrument": "IRI", "subscale": "PT", "column": "iri_pt", "coding": "sum"},
+        "client_empathy": {"column": "client_rating"},
+    }
+    views, training = parse(folder, sessions="separate", scores=scores, claims="claims.yaml").claims
+    assert (views.outcome, views.predictor, views.expect) == ("client_empathy", "PT", "unrelated")
+    assert training.paired
+    assert training.contrast == Contrast(column="session", a="2", b="1")
+
+
+@pytest.mark.parametrize("place", ["batch_size", "inference", "denoising"])
+def test_true_is_no_number(folder: Path, place: str) -> None:
+    # from Python, where True counts as 1
+    keys = {"batch_size": True, "inference": {"alpha": True}, "denoising": {"high_pass_hz": True}}
+    with pytest.raises(SettingsError, match="True found, a number needed"):
+        parse(folder, **{place: keys[place]})
