@@ -56,6 +56,7 @@ def extract_timeseries(
     slope: float = 1.0,
     intercept: float = 0.0,
     n_nonsteady: int = 0,
+    watch: Callable[[NDArray[Any]], None] | None = None,
 ) -> Extraction:
     """Extract the mean series of every region in one pass, or two if a voxel has to leave a region.
 
@@ -77,12 +78,17 @@ def extract_timeseries(
         Image value = slope * stored value + intercept.
     n_nonsteady : int
         Leading volumes that do not count when a voxel is judged.
+    watch : callable, optional
+        Sees every volume once as it passes, so that other work shares the pass.
     """
     keep, finite = mask.copy(), np.ones(len(mask), dtype=bool)
     while True:
         sums = _RowSums(keep_voxels(weights, keep), finite, n_nonsteady)
         for volume in open_volumes():
             sums.add(volume)
+            if watch is not None:
+                watch(volume)
+        watch = None
         sums.finish()
         leaving = sums.find_leaving_voxels()
         if not len(leaving):

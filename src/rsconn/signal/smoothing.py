@@ -7,6 +7,8 @@ deviations, and the image reflected at its edges (not padded with zeros). S' is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +55,53 @@ def _spread(
     columns = np.broadcast_to(np.arange(box.shape[axis]), targets.shape)
     np.add.at(matrix, (_reflect(targets, size) - start, columns), kernel[:, None])
     return np.moveaxis(np.tensordot(matrix, box, axes=(1, axis)), 0, axis), start
+
+
+def smooth_box(products: NDArray[np.float32], sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """Smooth many images at once that share a box of voxels, in place.
+
+    Parameters
+    ----------
+    products : ndarray of shape (n_voxels, n_images), float32
+        Voxels of the box in file order, x fastest.
+    sides : sequence of three ndarrays of shape (n, n)
+        The filter along x, y and z (`make_filter`), n being the box's side.
+    """
+    x, y, z = (len(side) for side in sides)
+    along_x, along_y, along_z = (side.astype(np.float32) for side in sides)
+    images = products.reshape(z, y, x, -1)
+    for plane in images:
+        for row in plane:
+            row[:] = along_x @ row
+        plane[:] = (along_y @ plane.reshape(y, -1)).reshape(plane.shape)
+    for index in range(y):
+        images[:, index] = (along_z @ images[:, index].reshape(z, -1)).reshape(z, x, -1)
+    return products
+
+
+def make_filter(sigma: float, size: int, low: int, high: int) -> NDArray[np.float64]:
+    """Return the filter of one dimension of a grid (`size`) as a matrix, for voxels `low` to `high` only.
+
+    Values are exact at voxels farther than the kernel's radius from the end of the box, or from an end that
+    is the grid's own.
+
+    Examples
+    --------
+    >>> make_filter(0.4, 3, 0, 3).round(2).tolist()
+    [[0.96, 0.04, 0.0], [0.04, 0.92, 0.04], [0.0, 0.04, 0.96]]
+    """
+    kernel = make_kernel(sigma)
+    radius = len(kernel) // 2
+    rows = np.arange(low, high)
+    sources = _reflect(rows[:, None] + np.arange(-radius, radius + 1), size) - low
+    inside = (sources >= 0) & (sources < high - low)
+    matrix = np.zeros((high - low, high - low))
+    np.add.at(
+        matrix,
+        (np.broadcast_to(rows[:, None] - low, sources.shape)[inside], sources[inside]),
+        np.broadcast_to(kernel, sources.shape)[inside],
+    )
+    return matrix
 
 
 def make_kernel(sigma: float) -> NDArray[np.float64]:

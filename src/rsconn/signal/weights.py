@@ -232,9 +232,19 @@ def smooth_weights(weights: RoiWeights, affine: NDArray[np.float64], fwhm_mm: fl
     Only the kernel is noted here. It is applied to a row after the row has lost its voxels outside the mask,
     because nilearn smooths the whole image first and masks then (see `rsconn.signal.smoothing`).
     """
+    return replace(weights, sigmas=np.tile(find_sigmas(affine, fwhm_mm), (weights.n_rois, 1)))
+
+
+def find_sigmas(affine: NDArray[np.float64], fwhm_mm: float) -> NDArray[np.float64]:
+    """Return the standard deviations (3,) along x, y, z, in voxels, of a Gaussian of `fwhm_mm`.
+
+    Examples
+    --------
+    >>> find_sigmas(np.diag([2.0, 2.0, 4.0, 1.0]), 4.7096).round(3).tolist()
+    [1.0, 1.0, 0.5]
+    """
     voxel_sizes = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
-    sigmas = fwhm_mm * _SIGMAS_PER_FWHM / voxel_sizes
-    return replace(weights, sigmas=np.tile(sigmas, (weights.n_rois, 1)))
+    return np.asarray(fwhm_mm * _SIGMAS_PER_FWHM / voxel_sizes)
 
 
 def keep_voxels(weights: RoiWeights, keep: NDArray[np.bool_]) -> RoiWeights:
