@@ -105,7 +105,7 @@ CONFIG_CASES = [
     ("input/filters/task", {"a": "b"}, "input.filters.task[1]: keys a found, text needed"),
     ("input/values", {"sex": ["F"]}, "input.values.sex: a list of 1 found, keys with values needed"),
     ("input/accept_space_mismatch", "maybe", "input.accept_space_mismatch: 'maybe' found, true or false needed"),
-    ("sessions", "seperate", "sessions: 'seperate' found; did you mean 'separate'?"),
+    ("sessions", "separatt", "sessions: 'separatt' found; did you mean 'separate'?"),
     ("connectivity/kind", "pearsn", "connectivity.kind: 'pearsn' found; did you mean 'pearson'?"),
     ("connectivity/kind", "tangent", "connectivity.kind: 'tangent' found; one of: pearson, partial"),
     ("denoising/mode", "nilear", "denoising.mode: 'nilear' found; did you mean 'nilearn'?"),
@@ -217,7 +217,7 @@ ROI_CASES = [
     ("rois/rois/0/name", "LAI;rm",
      "rois[1].name: 'LAI;rm' is not a safe name; letters, digits and _ . + - needed, a letter or digit first"),
     ("rois/rois/1/name", "LAI", "ROI 'LAI' occurs twice; names must differ"),
-    ("rois/rois/0/spere", {}, "rois[1].spere: unknown key; did you mean 'sphere'?"),
+    ("rois/rois/0/sphre", {}, "rois[1].sphre: unknown key; did you mean 'sphere'?"),
     ("rois/rois/0/sphere", ABSENT, "rois[1]: no region found, one of sphere, mask, atlas, map, column needed"),
     ("rois/rois/0/mask", "m.nii.gz", "rois[1]: sphere and mask found, one of sphere, mask, atlas, map, column needed"),
     ("rois/rois/0/sphere/radius_mm", 0, "rois[1].sphere.radius_mm: 0 found, a number greater than 0 needed"),
@@ -232,8 +232,8 @@ ROI_CASES = [
      "rois[1].atlas: label 'PCC' is a name; labels_tsv needed to find its number"),
     ("rois/rois/0/map", {"image": "a.nii", "index": -1}, "rois[1].map.index: -1 found, a number of at least 0 needed"),
     ("rois/circular", {"contrast": "group"}, "circular.data: missing; this key is required"),
-    ("rois/circular", {"contrast": "gruop", "data": "this"},
-     "circular.contrast: no claim knows a column 'gruop'; did you mean 'group'?"),
+    ("rois/circular", {"contrast": "grroup", "data": "this"},
+     "circular.contrast: no claim knows a column 'grroup'; did you mean 'group'?"),
     ("rois", "LAI", "'LAI' found, a list of ROIs or the key rois needed"),
 ]  # fmt: skip
 
@@ -244,7 +244,7 @@ def test_mistake_in_rois(write_study: Any, place: str, value: Any, line: str) ->
 
 
 def test_circular_data_elsewhere_needs_no_known_column(write_study: Any) -> None:
-    path = write_study(change("rois/circular", {"contrast": "gruop", "data": "Smith 2009"}))
+    path = write_study(change("rois/circular", {"contrast": "grroup", "data": "Smith 2009"}))
     assert read_config(path).rois.circular is not None
 
 
@@ -287,7 +287,7 @@ CLAIM_CASES = [
     ("F1/contrast/b", "therapist", "claim F1 contrast: a and b are both 'therapist'; two different sides needed"),
     ("F1/contrast/b", ABSENT, "claim F1 contrast.b: missing; this key is required"),
     ("F1/contrast/b", ["control"], "claim F1 contrast.b: a list of 1 found, a level or {where: condition} needed"),
-    ("F1/contrast/colum", "x", "claim F1 contrast.colum: unknown key; did you mean 'column'?"),
+    ("F1/contrast/colunn", "x", "claim F1 contrast.colunn: unknown key; did you mean 'column'?"),
     ("F1/contrast/column", ABSENT, "claim F1 contrast: column: missing; 'therapist' is a level of some column"),
     ("F1/contrast/column", "age",
      "claim F1 contrast.column: 'age' holds numbers; categories needed, or predictor: age"),

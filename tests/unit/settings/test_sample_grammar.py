@@ -141,8 +141,8 @@ def test_mistakes_show_the_place(text: str, message: str) -> None:
 
 
 def test_absent_column_names_the_nearest() -> None:
-    with pytest.raises(SettingsError, match=r"column 'grup' is not in the table; did you mean 'group'\?"):
-        parse_expression("grup == 'a'").evaluate(PEOPLE)
+    with pytest.raises(SettingsError, match=r"column 'grroup' is not in the table; did you mean 'group'\?"):
+        parse_expression("grroup == 'a'").evaluate(PEOPLE)
 
 
 def test_order_of_words_is_refused() -> None:
