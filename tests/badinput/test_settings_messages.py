@@ -287,7 +287,7 @@ CLAIM_CASES = [
     ("F1/contrast/b", "therapist", "claim F1 contrast: a and b are both 'therapist'; two different sides needed"),
     ("F1/contrast/b", ABSENT, "claim F1 contrast.b: missing; this key is required"),
     ("F1/contrast/b", ["control"], "claim F1 contrast.b: a list of 1 found, a level or {where: condition} needed"),
-    ("F1/contrast/colunn", "x", "claim F1 contrast.colunn: unknown key; did you mean 'column'?"),
+    ("F1/contrast/coluumn", "x", "claim F1 contrast.coluumn: unknown key; did you mean 'column'?"),
     ("F1/contrast/column", ABSENT, "claim F1 contrast: column: missing; 'therapist' is a level of some column"),
     ("F1/contrast/column", "age",
      "claim F1 contrast.column: 'age' holds numbers; categories needed, or predictor: age"),
