@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-full check format bench lock clean
+.PHONY: help demo test test-full check format bench oracle calibrate lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -45,6 +45,12 @@ format: $(READY)  ## rewrite the code in the house style
 
 bench: $(READY)  ## measure speed and memory as ratios in one run
 	$(BIN)/python benchmarks/run.py
+
+oracle: $(READY)  ## install R (Debian, as root) and compare every statistic with it afresh
+	$(BIN)/python tests/reference/compare.py --install
+
+calibrate: $(READY)  ## measure the error rates of the verdicts (hours; resumes) and write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate.py
 
 lock:  ## refresh requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock

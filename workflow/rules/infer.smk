@@ -1,18 +1,17 @@
 # infer: estimate, interval, p values and verdict of every claim.
 #
-# needs  group/cohort.tsv and the claims
-# makes  group/claims.tsv, claims.json, sensitivity.tsv
+# needs  group/cohort.tsv, the reliabilities in group/scores.tsv, and the claims
+# makes  group/claims.tsv and .json, claim_flow.tsv, sensitivity.tsv
 
 
 rule infer:
     """Test every claim and reach its verdict."""
     input:
         cohort="group/cohort.tsv",
+        scores="group/scores.tsv",
     output:
-        claims="group/claims.tsv",
-        claims_json="group/claims.json",
-        sensitivity="group/sensitivity.tsv",
-        sensitivity_json="group/sensitivity.json",
+        tables=expand("group/{name}.tsv", name=PLAN.claim_tables),
+        sidecars=expand("group/{name}.json", name=PLAN.claim_tables),
     log:
         "logs/infer.log",
     benchmark:

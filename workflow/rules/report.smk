@@ -8,7 +8,7 @@ rule report:
     """Draw the figures and write the page."""
     input:
         tables=expand("group/{name}.tsv", name=PLAN.group_tables),
-        claims_json="group/claims.json",
+        sidecars=expand("group/{name}.json", name=PLAN.group_tables),
     output:
         figures=expand(
             "figures/{name}.{kind}", name=PLAN.figures, kind=["svg", "png", "tsv"]

@@ -101,7 +101,8 @@ def read_numbers(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
         rows = [line.rstrip("\r\n").split("\t") for line in stream if line.strip()]
     try:
         values = np.array(
-            [[math.nan if cell in {MISSING, ""} else float(cell) for cell in row] for row in rows], dtype=float
+            [[math.nan if cell in {MISSING, ""} else float(cell) for cell in row] for row in rows],
+            dtype=float,
         )
     except ValueError as error:
         raise TableError(f"{path}: {error}; numbers or n/a were needed") from None

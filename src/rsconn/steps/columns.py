@@ -125,6 +125,13 @@ _SENSITIVITY = {
     "effect_size": "Hedges g, partial r, or the effect size that the analysis names.",
     "note": "Remark.",
 }
+_CLAIM_FLOW = {
+    "claim": "Claim.",
+    "step": "Order of the condition.",
+    "rule": "What people had to have for this claim.",
+    "n": "Rows of the cohort left.",
+    "n_excluded": "Rows that the condition took away; n plus n_excluded is the n of the step before.",
+}
 COLUMN_TEXTS = {
     "cohort": _COHORT,
     "edges": _EDGES,
@@ -134,6 +141,7 @@ COLUMN_TEXTS = {
     "coverage": _COVERAGE,
     "scores": _SCORES,
     "claims": _CLAIMS,
+    "claim_flow": _CLAIM_FLOW,
     "sensitivity": _SENSITIVITY,
 }
 

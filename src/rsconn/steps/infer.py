@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from rsconn.files.sidecars import read_dataset_description
+from rsconn.files.tables import MISSING, read_tsv
 from rsconn.files.writing import write_json
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
@@ -16,10 +17,7 @@ from rsconn.steps.cohort import write_table
 from rsconn.steps.columns import describe_columns
 from rsconn.study.cohort import read_cohort
 from rsconn.study.evaluation import evaluate_claims
-try:
-    from rsconn.study.sensitivity import evaluate_sensitivity
-except ImportError:
-    def evaluate_sensitivity(a,b): return pd.DataFrame({c:[] for c in ['claim','analysis','n','estimate','std_error','dof','ci_low','ci_high','p','effect_size','note']})
+from rsconn.study.sensitivity import evaluate_sensitivity
 
 
 def infer(cohort: Path, *, config: Path) -> None:
@@ -33,12 +31,14 @@ def infer(cohort: Path, *, config: Path) -> None:
         The config file.
     """
     settings = read_config(config)
+    folder = cohort.parent
     people = read_cohort(cohort)
     evaluation = evaluate_claims(people, settings)
-    sensitivity = evaluate_sensitivity(people, settings)
-    folder = cohort.parent
+    reliability = _read_reliability(folder / "scores.tsv")
+    sensitivity = evaluate_sensitivity(people, settings, evaluation, reliability=reliability)
     write_table(folder / "claims.tsv", evaluation.claims)
     write_table(folder / "sensitivity.tsv", sensitivity)
+    write_table(folder / "claim_flow.tsv", evaluation.flow)
     write_json(folder / "claims.json", _describe_claims(evaluation.claims, settings))
 
 
@@ -53,6 +53,13 @@ def find_simulated(config: Config) -> bool:
         maker for folder in folders for maker in read_dataset_description(folder).get("GeneratedBy", [])
     ]
     return any(maker.get("Name") == "rsconn simulate" for maker in makers)
+
+
+def _read_reliability(path: Path) -> dict[str, float]:
+    """Return each score's alpha, of those that have one."""
+    table = read_tsv(path)
+    alphas = zip(table["score"], table["alpha"], strict=True)
+    return {score: float(alpha) for score, alpha in alphas if alpha != MISSING}
 
 
 def _describe_claims(table: pd.DataFrame, settings: Config) -> dict[str, Any]:

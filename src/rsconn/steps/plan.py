@@ -19,7 +19,7 @@ from rsconn.settings.locations import find_house
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
 COHORT_TABLES = ("cohort", "edges", "exclusions", "flow", "quality", "coverage", "scores")
-CLAIM_TABLES = ("claims", "sensitivity")
+CLAIM_TABLES = ("claims", "claim_flow", "sensitivity")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Plan:
     runs: tuple[Run, ...]
 
     cohort_tables = COHORT_TABLES
+    claim_tables = CLAIM_TABLES
     group_tables = (*COHORT_TABLES, *CLAIM_TABLES)
 
     @property

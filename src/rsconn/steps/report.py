@@ -77,7 +77,9 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
         },
         "input": {
             "simulated": simulated,
-            "datasets": [read_dataset_description(path).get("Name", path.name) for path in _list_datasets(settings)],
+            "datasets": [
+                read_dataset_description(path).get("Name", path.name) for path in _list_datasets(settings)
+            ],
             "tables": {path.name: hash_file(path) for path in tables},
         },
         "seed": settings.inference.seed,
@@ -86,7 +88,9 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
 
 def hash_settings(settings: Config) -> str:
     """Return the SHA-256 of what was asked for, wherever the files lie."""
-    return hash_json(settings.model_dump(mode="json", exclude={"path", "output_dir", "rois_path", "claims_path"}))
+    return hash_json(
+        settings.model_dump(mode="json", exclude={"path", "output_dir", "rois_path", "claims_path"})
+    )
 
 
 def describe_dataset(settings: Config, *, simulated: bool) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def score_table(
     TableError, ProblemsError
         If the table cannot be scored.
     """
-    coding = cast(Literal["items", "items_reversed"], "items_reversed" if already_reversed else "items")
+    coding = cast("Literal['items', 'items_reversed']", "items_reversed" if already_reversed else "items")
     people = read_people(InputSettings(derivatives=(table.parent,), participants=table))
     settings = {
         name: ScoreSettings(
@@ -62,9 +62,9 @@ def score_table(
         columns = {name: scores.table[name].tolist() for name in scores.table.columns}
         write_tsv(output, {"participant_id": people["participant_id"].tolist(), **columns})
     lines = [f"{'scale':<6}{'n':>6}{'missing':>9}{'mean':>8}{'SD':>7}{'alpha':>7}{'omega':>7}"]
-    for row in scores.summary.to_dict(orient="records"):
-        lines.append(
-            f"{row['score']:<6}{row['n']:>6}{row['n_missing']:>9}{row['mean']:>8.2f}{row['sd']:>7.2f}"
-            f"{row['alpha']:>7.2f}{row['omega']:>7.2f}"
-        )
+    lines += [
+        f"{row['score']:<6}{row['n']:>6}{row['n_missing']:>9}{row['mean']:>8.2f}{row['sd']:>7.2f}"
+        f"{row['alpha']:>7.2f}{row['omega']:>7.2f}"
+        for row in scores.summary.to_dict(orient="records")
+    ]
     return lines
