@@ -18,7 +18,7 @@ from rsconn.files.run_selection import (
     normalise_filters,
     select_files,
 )
-from rsconn.files.sidecars import get_t_r, read_dataset_description
+from rsconn.files.sidecars import get_t_r, is_plausible_t_r, read_dataset_description
 from rsconn.naming import format_run
 
 _PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
@@ -41,7 +41,8 @@ class Run:
     bold, mask, confounds, confounds_json, timeseries : Path or None
         None where there is no such file.
     t_r : float or None
-        Seconds, from the JSON sidecars; None if they state none.
+        As the JSON sidecars state it (s); None if they state none. `rsconn.files.sidecars.settle_t_r` says
+        whether to believe it.
     problems : tuple of str
         Why a file is None although the run needs it, one line each.
     """
@@ -178,7 +179,7 @@ def _make_series_run(series: FoundFile, datasets: Sequence[Dataset]) -> Run:
         **_describe(series),
         **_describe_confounds(confounds, datasets, problems),
         timeseries=_check_present(series, problems),
-        t_r=_read_t_r(series, datasets[0], problems),
+        t_r=_read_series_t_r(series, datasets[0], problems),
         problems=tuple(problems),
     )
 
@@ -217,8 +218,17 @@ def _read_t_r(file: FoundFile, dataset: Dataset, problems: list[str]) -> float |
     try:
         return get_t_r(dataset.read_metadata(file))
     except (DatasetError, ValueError) as error:
-        problems.append(f"repetition time of {file.name}: {error}; set input.t_r")
+        problems.append(f"JSON of {file.name}: {error}")
         return None
+
+
+def _read_series_t_r(series: FoundFile, dataset: Dataset, problems: list[str]) -> float | None:
+    # an image's header is compared with the JSON later on; series have nothing to compare with
+    t_r = _read_t_r(series, dataset, problems)
+    if t_r is None or is_plausible_t_r(t_r):
+        return t_r
+    problems.append(f"JSON of {series.name}: a repetition time of {t_r:g} s cannot be; set input.t_r")
+    return None
 
 
 def _sort(runs: Iterable[Run]) -> tuple[Run, ...]:

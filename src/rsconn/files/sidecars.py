@@ -92,29 +92,43 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def get_t_r(metadata: Mapping[str, Any]) -> float | None:
     """Return the repetition time that a sidecar states, in seconds; None if it states none.
 
-    ``RepetitionTime``, or 1 / ``SamplingFrequency`` as some parcellated datasets have it.
+    ``RepetitionTime``, or 1 / ``SamplingFrequency`` as some parcellated datasets have it. Whether the number
+    is a plausible one is for `is_plausible_t_r`.
 
     Raises
     ------
     ValueError
-        If it is no plausible number of seconds.
+        If it is no number.
 
     Examples
     --------
     >>> get_t_r({"RepetitionTime": 2}), get_t_r({"SamplingFrequency": 0.5}), get_t_r({})
     (2.0, 2.0, None)
     """
-    for key in ("RepetitionTime", "SamplingFrequency"):
-        value = metadata.get(key)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-            raise ValueError(f"{key} is {value!r}; a positive number was needed")
-        t_r = float(value) if key == "RepetitionTime" else 1.0 / value
-        if t_r > _LARGEST_T_R_S:
-            raise ValueError(f"{key} is {value!r}, which makes a TR of {t_r:g} s; seconds were needed")
-        return t_r
-    return None
+    t_r, frequency = (_get_number(metadata, key) for key in ("RepetitionTime", "SamplingFrequency"))
+    if t_r is None and frequency is not None:
+        return 1 / frequency if frequency else 0.0
+    return t_r
+
+
+def _get_number(metadata: Mapping[str, Any], key: str) -> float | None:
+    value = metadata.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError(f"{key} is {value!r}; a number was needed")
+    return float(value)
+
+
+def is_plausible_t_r(t_r: float) -> bool:
+    """Say whether a repetition time can be one in seconds; 2000 is in milliseconds.
+
+    Examples
+    --------
+    >>> is_plausible_t_r(2.0), is_plausible_t_r(2000.0), is_plausible_t_r(0.0)
+    (True, False, False)
+    """
+    return 0 < t_r <= _LARGEST_T_R_S
 
 
 def settle_t_r(
@@ -157,6 +171,11 @@ def settle_t_r(
         return configured_t_r, _describe_overruled(subject, configured_t_r, sidecar_t_r, header)
     if sidecar_t_r is None:
         return _settle_by_header(subject, header)
+    if not is_plausible_t_r(sidecar_t_r):
+        raise RunError(
+            f"{subject}: JSON says TR {sidecar_t_r:g} s, image header {_show(header)}; a TR lies between 0 and "
+            f"{_LARGEST_T_R_S:g} s; set input.t_r to the right one"
+        )
     if header is None or _agree(header, sidecar_t_r):
         return sidecar_t_r, None
     if header in _HEADER_FAULTS_S:
@@ -171,16 +190,19 @@ def settle_t_r(
 
 
 def _settle_by_header(subject: str, header: float | None) -> tuple[float, str | None]:
-    if header is None or header in _HEADER_FAULTS_S or not 0 < header <= _LARGEST_T_R_S:
-        shown = "nothing" if header is None else f"{header:g} s"
+    if header is None or header in _HEADER_FAULTS_S or not is_plausible_t_r(header):
         raise RunError(
-            f"{subject}: no RepetitionTime in any JSON sidecar, and the image header says {shown}; "
+            f"{subject}: no RepetitionTime in any JSON sidecar, and the image header says {_show(header)}; "
             "set input.t_r"
         )
     return (
         header,
         f"{subject}: no RepetitionTime in any JSON sidecar; TR {header:g} s taken from the image header",
     )
+
+
+def _show(t_r: float | None) -> str:
+    return "nothing" if t_r is None else f"{t_r:g} s"
 
 
 def _describe_overruled(

@@ -339,18 +339,27 @@ def test_repetition_time_is_inherited(make_dataset, case):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"RepetitionTime": 2000}, "TR of 2000 s; seconds were needed"),
-        ({"RepetitionTime": "2.0"}, "RepetitionTime is '2.0'; a positive number"),
-        ({"RepetitionTime": 0}, "RepetitionTime is 0; a positive number"),
+        ({"RepetitionTime": "2.0"}, "RepetitionTime is '2.0'; a number was needed"),
         ([1], "a JSON object was needed, found list"),
     ],
 )
-def test_an_impossible_repetition_time_is_the_runs_problem(make_dataset, content, message):
-    (run,) = find_runs(
-        [make_dataset(f"{IMAGE}.nii.gz", sidecars={f"sub-01/ses-1/func/{IMAGE}.json": content})], {}
-    )
+def test_a_sidecar_without_a_number_is_the_runs_problem(make_dataset, content, message):
+    sidecars = {f"sub-01/ses-1/func/{IMAGE}.json": content}
+    (run,) = find_runs([make_dataset(f"{IMAGE}.nii.gz", sidecars=sidecars)], {})
     assert run.t_r is None
-    assert any(message in problem and "set input.t_r" in problem for problem in run.problems)
+    assert any(message in problem for problem in run.problems)
+
+
+def test_an_impossible_repetition_time_is_left_to_the_comparison_with_the_header(make_dataset):
+    """So that input.t_r can settle it; series have no header, there it is the run's problem."""
+    sidecars = {"bold.json": {"RepetitionTime": 2000}, "timeseries.json": {"RepetitionTime": 2000}}
+    dataset = make_dataset(f"{IMAGE}.nii.gz", "sub-01_timeseries.tsv", sidecars=sidecars)
+    (run,) = find_runs([dataset], {})
+    assert run.t_r == 2000
+    assert not any("2000" in problem for problem in run.problems)
+    (run,) = find_parcellated_runs([dataset], {})
+    assert run.t_r is None
+    assert "a repetition time of 2000 s cannot be; set input.t_r" in run.problems[0]
 
 
 def test_content_that_was_not_fetched_is_the_runs_problem(make_dataset):
