@@ -43,6 +43,8 @@ class Terms:
         The table's name of the cohort column ``group``.
     circular_column : str or None
         Column whose contrast in these data defined the ROIs.
+    group_levels : tuple of str
+        Names of the groups in the config's order.
     """
 
     edges: frozenset[str]
@@ -50,6 +52,7 @@ class Terms:
     score_covariates: tuple[str, ...] = ()
     group_column: str = "group"
     circular_column: str | None = None
+    group_levels: tuple[str, ...] = ()
 
 
 def read_terms(config: Config) -> Terms:
@@ -61,6 +64,7 @@ def read_terms(config: Config) -> Terms:
         score_covariates=tuple(config.covariates.score),
         group_column=config.groups.column if config.groups is not None else "group",
         circular_column=circular.contrast if circular is not None and circular.data == "this" else None,
+        group_levels=tuple(config.groups.levels) if config.groups is not None else (),
     )
 
 

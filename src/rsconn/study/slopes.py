@@ -11,7 +11,7 @@ import numpy as np
 
 from rsconn.inference.estimators import Estimate, estimate_model
 from rsconn.inference.model import Model, check_model
-from rsconn.study.columns import Columns, encode
+from rsconn.study.columns import Columns, match_value
 from rsconn.study.designs import Design, Terms, build_model
 
 if TYPE_CHECKING:
@@ -82,7 +82,11 @@ def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms)
     """
     if claim.predictor is None or design.model is None or GROUP not in columns:
         return None
-    groups = sorted({group for group in columns[GROUP][design.rows] if group is not None})
+    present = {group for group in columns[GROUP][design.rows] if group is not None}
+    groups = [
+        *(level for level in terms.group_levels if level in present),
+        *sorted(present - {*terms.group_levels}),
+    ]
     if len(groups) < 2:
         return None
     others = [name for name in design.covariates if name not in {GROUP, terms.group_column}]
@@ -112,8 +116,7 @@ def _fit_interaction(
     design = build_model(claim, columns, terms, covariates=[*covariates, GROUP], people=both)
     if design.model is None:
         return Slope(name, None, None, design.reason, design.n)
-    # the second level in alphabetical order has the dummy 1; `pair` is in that order too
-    in_first = 1 - encode(columns[GROUP][design.rows])[:, 0]
+    in_first = match_value(columns[GROUP][design.rows], pair[0]).astype(float)
     model = replace(
         design.model,
         tested=design.model.tested * in_first,

@@ -233,7 +233,7 @@ def test_circularity(data):
         rois=SimpleNamespace(circular=SimpleNamespace(contrast="group", data=data)),
         edges=(SimpleNamespace(name="A-B"),),
         covariates=SimpleNamespace(edge=(), score=()),
-        groups=SimpleNamespace(column="diagnosis"),
+        groups=SimpleNamespace(column="diagnosis", levels={"T": "1", "C": "2"}),
     )
     terms, cohort = read_terms(config), make_cohort()
     edge, score = build(make_claim(outcome="A-B"), cohort, terms), build(make_claim(), cohort, terms)

@@ -1,0 +1,334 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.formula.api import ols
+
+from rsconn.settings.claims import Claim
+from rsconn.study.claim_table import FamilyResult, judge
+from rsconn.study.columns import make_columns
+from rsconn.study.designs import Terms, build_model
+from rsconn.study.evaluation import evaluate_claims
+from rsconn.study.motion_checks import check_exclusion, check_motion
+from rsconn.study.sensitivity import SENSITIVITY_COLUMNS, evaluate_sensitivity
+from rsconn.study.slopes import compare_slopes
+
+TERMS = Terms(frozenset({"A-B"}), ("age", "sex", "mean_fd"), (), group_levels=("T", "C"))
+SLOPE = {"outcome": "FS", "predictor": "A-B", "expect": "associated", "covariates": ["group", "age"]}
+CONTRAST = {"outcome": "A-B", "contrast": {"column": "group", "a": "T", "b": "C"}, "expect": "greater"}
+
+
+def make_claim(name="X", **content):
+    return Claim(id=name, family="f", text="t", **content)
+
+
+def make_config(*claims):
+    return SimpleNamespace(
+        claims=claims,
+        rois=SimpleNamespace(circular=None),
+        edges=(SimpleNamespace(name="A-B"),),
+        covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
+        groups=SimpleNamespace(column="group", levels={"T": "T", "C": "C"}),
+        inference=SimpleNamespace(
+            alpha=0.05, n_permutations=0, seed=1, sesoi=SimpleNamespace(g=0.5, partial_r=0.3)
+        ),
+    )
+
+
+def make_cohort(n=40, seed=0):
+    rng = np.random.default_rng(seed)
+    half = n // 2
+    return pd.DataFrame({
+        "participant_id": [f"sub-{number:02d}" for number in range(n)],
+        "session": [None] * n,
+        "group": ["T"] * half + ["C"] * half,
+        "sex": rng.permutation(["F", "M"] * half),
+        "age": rng.normal(50, 8, n),
+        "mean_fd": rng.uniform(0.05, 0.3, n),
+        "FS": rng.normal(18, 4, n),
+        "A-B": rng.normal(0.3, 0.2, n),
+    })  # fmt: skip
+
+
+def make_simpson():
+    """Within each group FS falls as the edge rises; over both it rises."""
+    cohort = make_cohort()
+    in_t = cohort["group"].eq("T").to_numpy(dtype=float)
+    cohort["A-B"] = cohort["A-B"] + in_t
+    cohort["FS"] = 18 + 12 * in_t - 5 * (cohort["A-B"] - in_t) + 0.3 * (cohort["FS"] - 18)
+    return cohort
+
+
+def compare(cohort, **changes):
+    claim, columns = make_claim(**(SLOPE | changes)), make_columns(cohort)
+    return compare_slopes(claim, build_model(claim, columns, TERMS), columns, TERMS)
+
+
+def evaluate(cohort, *claims):
+    config = make_config(*claims)
+    evaluation = evaluate_claims(cohort, config)
+    return evaluation, evaluate_sensitivity(cohort, config, evaluation).set_index(["claim", "analysis"])
+
+
+def test_slopes_are_those_of_the_formulas():
+    cohort = make_cohort()
+    found = {slope.name: slope.estimate for slope in compare(cohort).slopes + compare(cohort).interactions}
+    renamed = cohort.rename(columns={"A-B": "edge"})
+    fits = {
+        "slope within groups": ols("FS ~ edge + age + C(group)", renamed),
+        "slope without group": ols("FS ~ edge + age", renamed),
+        "slope in T": ols("FS ~ edge + age", renamed[renamed["group"] == "T"]),
+        "slope in C": ols("FS ~ edge + age", renamed[renamed["group"] == "C"]),
+    }
+    for name, model in fits.items():
+        fit = model.fit(cov_type="HC3", use_t=True)
+        assert found[name].estimate == pytest.approx(fit.params["edge"], rel=1e-9)
+        assert found[name].std_error == pytest.approx(fit.bse["edge"], rel=1e-9)
+    fit = ols("FS ~ edge * C(group, Treatment('C')) + age", renamed).fit(cov_type="HC3", use_t=True)
+    term = "edge:C(group, Treatment('C'))[T.T]"
+    interaction = found["slope in T minus C"]
+    assert interaction.estimate == pytest.approx(fit.params[term], rel=1e-8)
+    assert interaction.std_error == pytest.approx(fit.bse[term], rel=1e-8)
+    assert len(found) == 5
+
+
+def test_simpson_is_seen_and_flagged():
+    cohort = make_simpson()
+    slopes = {slope.name: slope.estimate.estimate for slope in compare(cohort).slopes}
+    assert slopes["slope without group"] > 0 > slopes["slope within groups"]
+    assert compare(cohort).signs_differ
+    evaluation, rows = evaluate(cohort, make_claim("B3", **SLOPE))
+    assert "slopes differ in sign" in evaluation.claims["flags"].iloc[0].split(";")
+    assert rows.loc[("B3", "slope in T"), "note"].startswith("signs differ (Simpson's paradox)")
+
+
+def test_slopes_that_agree_are_not_flagged():
+    cohort = make_cohort()
+    cohort["FS"] = 18 - 20 * cohort["A-B"] + 0.1 * (cohort["FS"] - 18)
+    assert not compare(cohort).signs_differ
+    assert evaluate(cohort, make_claim("B3", **SLOPE))[0].claims["flags"].isna().all()
+
+
+@pytest.mark.parametrize("sample", ["group == 'T'"])
+def test_one_group_has_nothing_to_compare(sample):
+    assert compare(make_cohort(), sample=sample, covariates=["age"]) is None
+
+
+def test_contrasts_have_no_slopes():
+    columns, claim = make_columns(make_cohort()), make_claim(**CONTRAST)
+    assert compare_slopes(claim, build_model(claim, columns, TERMS), columns, TERMS) is None
+
+
+def test_a_group_too_small_for_its_own_slope_says_so():
+    cohort = make_cohort().iloc[17:]  # three people of T
+    slope = next(slope for slope in compare(cohort).slopes if slope.name == "slope in T")
+    assert slope.estimate is None
+    assert slope.reason == "n = 3 is too small for 3 parameters"
+
+
+def test_motion_of_a_contrast():
+    cohort = make_cohort()
+    cohort.loc[cohort["group"] == "T", "mean_fd"] += 0.3
+    columns, claim = make_columns(cohort), make_claim(**CONTRAST)
+    motion = check_motion(claim, build_model(claim, columns, TERMS), columns, TERMS)
+    r = stats.pearsonr(cohort["A-B"], cohort["mean_fd"]).statistic
+    oracle = stats.ttest_ind(
+        *(cohort.loc[cohort["group"] == level, "mean_fd"] for level in "TC"), equal_var=False
+    )
+    assert motion.is_threat
+    assert motion.other.statistic == pytest.approx(oracle.statistic)
+    evaluation, rows = evaluate(cohort, claim)
+    assert "motion" in evaluation.claims["flags"].iloc[0].split(";")
+    assert rows.loc[("X", "edge and mean_fd"), "effect_size"] == pytest.approx(r)
+    assert rows.loc[("X", "mean_fd and sides"), "p"] == pytest.approx(oracle.pvalue)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_motion_of_a_slope_looks_at_the_score(turned):
+    cohort = make_cohort()
+    cohort["FS"] = cohort["FS"] + 100 * cohort["mean_fd"]
+    sides = {"outcome": "A-B", "predictor": "FS"} if turned else {}
+    columns, claim = make_columns(cohort), make_claim(**(SLOPE | sides))
+    motion = check_motion(claim, build_model(claim, columns, TERMS), columns, TERMS)
+    assert motion.is_threat
+    np.testing.assert_array_equal(motion.edge_model.outcome, cohort["A-B"])
+    np.testing.assert_array_equal(motion.edge_model.tested, cohort["mean_fd"])
+    assert ("X", "mean_fd and FS") in evaluate(cohort, claim)[1].index
+
+
+def test_motion_is_not_asked_of_scores_nor_without_motion():
+    cohort = make_cohort()
+    columns, claim = make_columns(cohort), make_claim(**(CONTRAST | {"outcome": "FS"}))
+    assert check_motion(claim, build_model(claim, columns, TERMS), columns, TERMS) is None
+    cohort["mean_fd"] = np.nan
+    columns, claim = make_columns(cohort), make_claim(**CONTRAST)
+    assert check_motion(claim, build_model(claim, columns, TERMS), columns, TERMS) is None
+
+
+def test_exclusion_across_the_sides():
+    cohort = make_cohort()
+    cohort.loc[[0, 1, 2, 3, 4, 5, 20], "A-B"] = np.nan
+    cohort.loc[[19, 39], ["A-B", "mean_fd"]] = np.nan  # never scanned
+    found = check_exclusion(make_claim(**CONTRAST), make_columns(cohort), TERMS)
+    assert (found.n, found.n_lost) == (38, 7)
+    assert found.difference == pytest.approx(6 / 19 - 1 / 19)
+    assert found.p == pytest.approx(stats.fisher_exact([[6, 13], [1, 18]]).pvalue)
+    assert found.note == "left out: 6 of 19 (a), 1 of 19 (b)"
+
+
+def test_exclusion_along_a_score():
+    cohort = make_cohort()
+    lost = cohort["FS"].rank() > 36
+    cohort.loc[lost, "A-B"] = np.nan
+    found = check_exclusion(make_claim(**SLOPE), make_columns(cohort), TERMS)
+    oracle = stats.ttest_ind(cohort.loc[lost, "FS"], cohort.loc[~lost, "FS"], equal_var=False)
+    assert found.p == pytest.approx(oracle.pvalue)
+    assert found.difference > 0
+    cohort["A-B"] = make_cohort()["A-B"]
+    nobody = check_exclusion(make_claim(**SLOPE), make_columns(cohort), TERMS)
+    assert nobody.n_lost == 0
+    assert np.isnan(nobody.p)
+
+
+def test_fragility_is_what_leaving_each_person_out_gives():
+    cohort = make_cohort(seed=3)
+    t = cohort["group"] == "T"
+    shift = 0.25
+    cohort.loc[t, "A-B"] += shift
+    claims = [make_claim("F1", **CONTRAST), make_claim("F2", **(CONTRAST | {"outcome": "FS"}))]
+    evaluation, rows = evaluate(cohort, *claims)
+    fragility = evaluation.fragility["F1"]
+    verdict = evaluation.claims.set_index("id").loc["F1", "verdict"]
+    changed, estimates = [], []
+    for person in cohort.index:
+        again = evaluate_claims(
+            cohort.assign(**{"A-B": cohort["A-B"].where(cohort.index != person)}),
+            make_config(*claims),
+            describe=False,
+        ).claims.set_index("id")
+        estimates.append(again.loc["F1", "estimate"])
+        if again.loc["F1", "verdict"] != verdict:
+            changed.append((cohort.loc[person, "participant_id"], again.loc["F1", "verdict"]))
+    assert fragility.n == 40
+    assert (fragility.lowest, fragility.highest) == pytest.approx((min(estimates), max(estimates)))
+    assert list(fragility.changed) == changed
+    assert 0 < len(changed) < 40  # the seed is chosen so that the test can see both
+    assert "the verdict would be another without" in rows.loc[("F1", "leave one out"), "note"]
+
+
+def test_a_steady_verdict_is_not_fragile():
+    cohort = make_cohort()
+    cohort.loc[cohort["group"] == "T", "A-B"] += 2
+    evaluation, rows = evaluate(cohort, make_claim("F1", **CONTRAST))
+    assert evaluation.claims["flags"].isna().all()
+    assert rows.loc[("F1", "leave one out"), "note"].endswith("the same without any one person")
+
+
+def test_the_influential_person_is_named():
+    cohort = make_cohort()
+    cohort.loc[7, "A-B"] = 5.0
+    rows = evaluate(cohort, make_claim("F1", **CONTRAST))[1]
+    assert "sub-07" in rows.loc[("F1", "largest Cook's distance"), "note"]
+
+
+def test_rows_of_an_edge_contrast():
+    cohort = make_cohort()
+    rows = evaluate(cohort, make_claim("F1", **CONTRAST))[1].reset_index()
+    assert list(rows.columns) == list(SENSITIVITY_COLUMNS)
+    assert rows["analysis"].tolist() == [
+        "without mean_fd",
+        "without covariates",
+        "classical least squares",
+        "HC2 with Bell-McCaffrey dof",
+        "Huber's M-estimate",
+        "Brunner-Munzel",
+        "partial Spearman",
+        "one-sided Bayes factor",
+        "leave one out",
+        "largest Cook's distance",
+        "edge and mean_fd",
+        "mean_fd and sides",
+        "exclusion and sides",
+    ]
+    without = ols("edge ~ C(group) + age + sex", cohort.rename(columns={"A-B": "edge"}))
+    fit = without.fit(cov_type="HC3", use_t=True)
+    assert rows.loc[0, "estimate"] == pytest.approx(fit.params["C(group)[T.T]"])
+    assert rows.loc[0, "p"] == pytest.approx(fit.pvalues["C(group)[T.T]"])
+    assert rows.loc[2, "p"] == pytest.approx(
+        ols("edge ~ C(group) + age + sex + mean_fd", cohort.rename(columns={"A-B": "edge"}))
+        .fit()
+        .pvalues.iloc[1]
+    )
+
+
+def test_claims_on_scores_are_tried_with_age_and_sex():
+    claim = make_claim("P1", **(CONTRAST | {"outcome": "FS"}))
+    rows = evaluate(make_cohort(), claim)[1]
+    assert ("P1", "with age, sex") in rows.index
+    assert not any("mean_fd" in analysis for _, analysis in rows.index)
+
+
+def test_motion_is_added_where_it_is_no_covariate():
+    rows = evaluate(make_cohort(), make_claim("F1", **CONTRAST, covariates=["age"]))[1]
+    assert ("F1", "with mean_fd") in rows.index
+
+
+def test_a_different_answer_is_noted():
+    cohort = make_cohort()
+    t = cohort["group"].eq("T").to_numpy(dtype=float)
+    rng = np.random.default_rng(5)
+    cohort["age"] = 50 + 10 * t + rng.normal(0, 5, 40)
+    cohort["A-B"] = 0.05 * cohort["age"] - 0.4 * t + rng.normal(0, 0.1, 40)
+    row = evaluate(cohort, make_claim("F1", **CONTRAST))[1].loc[("F1", "without covariates")]
+    assert "opposite sign" in row["note"]
+
+
+def test_equivalence_claims_show_their_equivalence_p():
+    cohort = make_cohort(200)
+    rows = evaluate(cohort, make_claim("P3", **(CONTRAST | {"outcome": "FS", "expect": "equivalent"})))[1]
+    assert rows.loc[("P3", "Huber's M-estimate"), "note"].startswith("equivalence p = ")
+    assert ("P3", "one-sided Bayes factor") not in rows.index
+
+
+def test_reliability_corrects_a_slope():
+    cohort = make_cohort()
+    claim = make_claim("B1", outcome="A-B", predictor="FS", expect="negative", covariates=())
+    config = make_config(claim)
+    evaluation = evaluate_claims(cohort, config)
+    rows = evaluate_sensitivity(cohort, config, evaluation, reliability={"FS": 0.5}).set_index("analysis")
+    assert rows.loc["corrected for attenuation", "estimate"] == pytest.approx(
+        evaluation.claims["estimate"].iloc[0] / 0.5
+    )
+
+
+def test_claims_that_cannot_be_tested_have_only_their_exclusions():
+    cohort = make_cohort()
+    cohort["A-B"] = np.where(cohort["group"] == "T", np.nan, 0.1)
+    rows = evaluate(cohort, make_claim("F1", **CONTRAST))[1]
+    assert list(rows.index) == [("F1", "exclusion and sides")]
+    assert rows["note"].iloc[0] == "left out: 20 of 20 (a), 0 of 20 (b)"
+
+
+def test_no_claims_no_rows():
+    _, rows = evaluate(make_cohort())
+    assert rows.empty
+
+
+def test_paired_claims_pass_through():
+    one, two = make_cohort(seed=1), make_cohort(seed=2)
+    cohort = pd.concat([one.assign(session="1"), two.assign(session="2")], ignore_index=True)
+    claim = make_claim(
+        "R2", outcome="FS", contrast={"column": "session", "a": "2", "b": "1"}, expect="greater", paired=True
+    )
+    evaluation, rows = evaluate(cohort, claim)
+    oracle = stats.ttest_rel(two["FS"], one["FS"])
+    assert rows.loc[("R2", "classical least squares"), "p"] == pytest.approx(oracle.pvalue)
+    assert evaluation.claims["n"].tolist() == [40]
+    assert evaluation.claims["n_per_group"].tolist() == ["a=40;b=40"]
+
+
+def test_judging_a_claim_that_cannot_be_tested():
+    evaluation, _ = evaluate(make_cohort().iloc[:2], make_claim("F1", **CONTRAST))
+    assert judge(evaluation.tests[0], FamilyResult(0)).verdict == "not testable"
