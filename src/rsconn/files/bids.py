@@ -68,9 +68,9 @@ class Run:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
-        """Return the run that `to_dict` made these values of."""
-        paths = {key: None if values[key] is None else Path(values[key]) for key in _PATHS}
-        return cls(**{**values, **paths, "problems": tuple(values["problems"])})
+        """Return the run that `to_dict` made these values of; what is left out keeps its default."""
+        paths = {key: Path(values[key]) for key in _PATHS if values.get(key) is not None}
+        return cls(**{**values, **paths, "problems": tuple(values.get("problems", ()))})
 
 
 def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
