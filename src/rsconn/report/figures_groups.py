@@ -16,12 +16,14 @@ from rsconn.report.style import (
     FAINT_INK,
     INK,
     draw_grid,
+    limit_panels,
     make_figure,
     pick_group_colours,
     pick_group_markers,
     plot_nothing,
     spread_points,
     use_style,
+    write_remark,
 )
 
 
@@ -79,7 +81,7 @@ def draw_cell(
 
 
 def _plot_panels(table: pd.DataFrame, nothing: str, *, simulated: bool) -> Figure:
-    panels = list(dict.fromkeys(table["panel"]))
+    panels, remark = limit_panels(list(dict.fromkeys(table["panel"])))
     if not panels:
         return plot_nothing(nothing, simulated=simulated)
     groups, levels = list(dict.fromkeys(table["group"])), list(dict.fromkeys(table["level"].dropna()))
@@ -96,6 +98,7 @@ def _plot_panels(table: pd.DataFrame, nothing: str, *, simulated: bool) -> Figur
         for axes in list(grid.flat)[len(panels) :]:
             axes.remove()
         _add_legend(figure, groups)
+        write_remark(figure, remark)
     return figure
 
 

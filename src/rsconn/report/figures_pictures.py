@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ from rsconn.report.style import (
     plot_nothing,
     use_style,
 )
+
+# letters that fit along an axis
+LABEL_WIDTH = 30
 
 
 def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -53,10 +57,10 @@ def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
 
 def _draw_people(axes: Axes, people: pd.DataFrame, labels: pd.Series) -> None:
     draw_grid(axes)
-    axes.set_ylabel(labels["y_label"])
+    axes.set_ylabel(textwrap.fill(labels["y_label"], LABEL_WIDTH))
     if labels["shape"] == "slope":
         _draw_slope(axes, people)
-        axes.set_xlabel(labels["x_label"])
+        axes.set_xlabel(textwrap.fill(labels["x_label"], LABEL_WIDTH))
         return
     sides = list(dict.fromkeys(people["side"].dropna()))
     labels = []

@@ -66,7 +66,8 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, groups: Sequence[str]) -> None:
         note = f"{panel['threshold_label'].iloc[0]}: {format_significant(threshold)}"
         axes.annotate(
             note, (1, threshold), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-            ha="right", va="bottom", color=LIMIT, fontsize=7.5,
+            ha="right", va="bottom", color=LIMIT, fontsize=7.5, zorder=5,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.8},
         )  # fmt: skip
         axes.margins(y=0.1)
         _make_room(axes, threshold)

@@ -13,17 +13,19 @@ from matplotlib.ticker import MaxNLocator
 from rsconn.report.style import (
     FAINT_INK,
     draw_grid,
+    limit_panels,
     make_figure,
     pick_group_colours,
     pick_group_markers,
     plot_nothing,
     use_style,
+    write_remark,
 )
 
 
 def plot_score_by_connectivity(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Return one panel per pair of score and edge that a claim relates."""
-    panels = list(dict.fromkeys(table["panel"]))
+    panels, remark = limit_panels(list(dict.fromkeys(table["panel"])))
     if not panels:
         return plot_nothing("No claim relates a score to an edge.", simulated=simulated)
     n_columns = min(2, len(panels))
@@ -37,6 +39,7 @@ def plot_score_by_connectivity(table: pd.DataFrame, *, simulated: bool = False) 
             axes.remove()
         handles, labels = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=3)
+        write_remark(figure, remark)
     return figure
 
 

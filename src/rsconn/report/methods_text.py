@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from rsconn.report.citations import format_bibtex
+from rsconn.report.citations import find_citations, format_bibtex
 
 Values = Mapping[str, Any]
 _CODINGS = {
@@ -56,7 +56,7 @@ def write_citations(methods: str) -> str:
     >>> write_citations("corrected by Holm [@holm1979]").startswith("@article{holm1979,")
     True
     """
-    cited = re.findall(r"(?<=[\[ ])@(\w+)", methods)
+    cited = find_citations(methods)
     return format_bibtex(cited) if cited else ""
 
 

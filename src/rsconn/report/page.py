@@ -12,6 +12,7 @@ from markupsafe import Markup
 from rsconn.files.writing import write_text
 from rsconn.report.captions import CAPTIONS, Caption
 from rsconn.report.cards import Card, build_cards, make_anchor
+from rsconn.report.citations import cite_in_words, find_citations, read_references
 from rsconn.report.markdown import render_markdown
 from rsconn.report.page_tables import PageTable, build_page_tables
 from rsconn.report.results import Results, read_results
@@ -57,8 +58,8 @@ def build_context(results: Results) -> dict[str, Any]:
         "claim_flow": results.figures.get("claim_flow"),
         "sensitivity_columns": SENSITIVITY_COLUMNS,
         "alpha": _print_alpha(results),
-        "methods": render_markdown(results.methods),
-        "citations": results.citations,
+        "methods": _render_methods(results.methods),
+        "references": list(read_references(find_citations(results.methods)).values()),
         "provenance": list(flatten(results.provenance)),
     }
 
@@ -113,6 +114,11 @@ def _list_figures(results: Results) -> dict[str, tuple[Caption, str]]:
         name for name in results.pictures if name in results.figures and len(results.figures[name].table)
     ]
     return {name: (CAPTIONS[name], results.pictures[name]) for name in shown}
+
+
+def _render_methods(methods: str) -> Markup:
+    """Return methods.md as HTML, its title left to the page, citations as author and year."""
+    return render_markdown(cite_in_words(methods.removeprefix("# Methods").lstrip()), top_level=2)
 
 
 def _print_alpha(results: Results) -> Markup:

@@ -39,8 +39,8 @@ class Results:
         Figure name to its SVG as a data address.
     study : mapping
         group/claims.json: simulated, alpha, claims.
-    methods, citations : str
-        methods.md and citations.bib; empty if absent.
+    methods : str
+        methods.md; empty if absent.
     provenance : mapping
         provenance.json; empty if absent.
     """
@@ -50,7 +50,6 @@ class Results:
     pictures: Mapping[str, str]
     study: Mapping[str, Any]
     methods: str
-    citations: str
     provenance: Mapping[str, Any]
 
     @property
@@ -72,7 +71,6 @@ def read_results(folder: Path) -> Results:
         pictures=pictures,
         study=json.loads(_read_text(folder / "group" / "claims.json") or "{}"),
         methods=_read_text(folder / "methods.md"),
-        citations=_read_text(folder / "citations.bib"),
         provenance=json.loads(_read_text(folder / "provenance.json") or "{}"),
     )
 

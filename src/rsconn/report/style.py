@@ -28,6 +28,7 @@ VERDICT_COLOURS = {
 }
 VERDICT_SYMBOLS = {"supported": "✔", "contradicted": "✘", "inconclusive": "?", "not testable": "∅"}
 SIMULATED = "SIMULATED DATA"
+MOST_PANELS = 12
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -74,10 +75,11 @@ def make_figure(
     `layout` is ``constrained`` (axes make room for each other's labels) or None (the caller places them).
     """
     figure = Figure(figsize=(width, height), layout=layout)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        # a strip at the bottom stays free for marks
+        engine.set(rect=(0, 0.2 / height, 1, 1 - 0.2 / height))
     if simulated:
-        engine = figure.get_layout_engine()
-        if isinstance(engine, ConstrainedLayoutEngine):
-            engine.set(rect=(0, 0.2 / height, 1, 1 - 0.2 / height))
         figure.text(
             1 - 0.06 / width, 0.05 / height, SIMULATED, ha="right", va="bottom", fontsize=8,
             fontweight="bold", color=VERDICT_COLOURS["contradicted"],
@@ -90,6 +92,20 @@ def plot_nothing(reason: str, *, simulated: bool) -> Figure:
     figure = make_figure(6, 1.2, simulated=simulated, layout=None)
     figure.text(0.5, 0.55, reason, ha="center", va="center", color=FAINT_INK, wrap=True)
     return figure
+
+
+def limit_panels(panels: Sequence[str]) -> tuple[list[str], str]:
+    """Return the panels that a figure has room for, and a line that says so if some are left out."""
+    shown = list(panels[:MOST_PANELS])
+    left = len(panels) - len(shown)
+    return shown, f"{len(shown)} of {len(panels)} panels are drawn; the table has all." if left else ""
+
+
+def write_remark(figure: Figure, remark: str) -> None:
+    """Write a line into the lower left corner."""
+    if remark:
+        width, height = figure.get_size_inches()
+        figure.text(0.06 / width, 0.05 / height, remark, ha="left", va="bottom", fontsize=8, color=FAINT_INK)
 
 
 def pick_group_colours(groups: Sequence[str]) -> dict[str, str]:

@@ -74,12 +74,13 @@ def build_figure_tables(
     units = dict.fromkeys(edge_names, "Fisher z") | dict.fromkeys(scores, "points")
     membership = dict(zip(cohort["participant_id"], cohort["group"], strict=True))
     places = {person: groups.index(group) for person, group in membership.items() if group in groups}
+    shown_edges = _list_claimed(claims, edge_names)
     positions = roi_positions or [_locate_roi(roi) for roi in settings["rois"]["rois"]]
     return {
         "claims_forest": tabulate_forest(tables["claims"], definitions, designs or {}, units),
         "scores_by_group": tabulate_scores(cohort, tables["scores"], groups),
         "scores_by_group_sex": _tabulate_scores_by_sex(cohort, tables["scores"], groups, settings),
-        "connectivity_by_group": tabulate_connectivity(cohort, edge_names, groups),
+        "connectivity_by_group": tabulate_connectivity(cohort, shown_edges, groups),
         "score_by_connectivity": tabulate_slopes(cohort, find_pairs(claims, edge_names, scores), groups),
         "roi_positions": tabulate_rois(positions, edges),
         "motion_coverage": tabulate_quality(
@@ -87,7 +88,7 @@ def build_figure_tables(
         ),
         "exclusion_flow": tabulate_flow(tables["flow"], groups),
         "verdict_counts": count_verdicts(tables["claims"]),
-        "cohort_summary": summarise_cohort(cohort, _list_variables(settings, scores, edge_names), groups),
+        "cohort_summary": summarise_cohort(cohort, _list_variables(settings, scores, shown_edges), groups),
         "claim_pictures": tabulate_pictures(tables["claims"], definitions, designs or {}, labels, places),
         "claim_flow": tabulate_claim_flow(designs or {}),
     }
@@ -112,6 +113,12 @@ def _read_edges(edges: Sequence[Any]) -> list[tuple[str, str]]:
     return [
         (edge["first"], edge["second"]) if isinstance(edge, Mapping) else (edge[0], edge[1]) for edge in edges
     ]
+
+
+def _list_claimed(claims: Sequence[Mapping[str, Any]], edges: Sequence[str]) -> list[str]:
+    """Return the edges that claims are about, or all where none is: a large set has thousands."""
+    named = {name for claim in claims for name in (claim["outcome"], claim.get("predictor"))}
+    return [edge for edge in edges if edge in named] or list(edges)
 
 
 def _read_thresholds(settings: Mapping[str, Any]) -> dict[str, float | None]:

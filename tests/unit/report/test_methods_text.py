@@ -1,0 +1,111 @@
+"""The methods text says what was set, and nothing that was not."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from rsconn.report.citations import cite_in_words, read_citations, read_references
+from rsconn.report.methods_text import write_citations, write_methods
+
+
+@pytest.fixture
+def settings(builder):
+    return copy.deepcopy(builder.make_settings())
+
+
+def write(settings):
+    return write_methods(settings, {"rsconn": "0.1.0"})
+
+
+def test_every_value_that_was_set_is_said(settings):
+    settings["censoring"] |= {
+        "fd_threshold_mm": 0.37,
+        "min_retained_minutes": 4.75,
+        "min_degrees_of_freedom": 19,
+    }
+    settings["quality"] |= {"max_mean_fd_mm": 0.41, "min_coverage": 0.63}
+    settings["denoising"] |= {"high_pass_hz": 0.011, "low_pass_hz": 0.092, "smoothing_fwhm_mm": 5.5}
+    settings["inference"] |= {"alpha": 0.045, "n_permutations": 4321, "seed": 77}
+    settings["inference"]["sesoi"] = {"g": 0.44, "partial_r": 0.27}
+    text = write(settings)
+    for value in (
+        "0.37 mm",
+        "4.75 minutes",
+        "19 degrees",
+        "0.41 mm",
+        "63 %",
+        "0.011 to 0.092 Hz",
+        "5.5 mm FWHM",
+    ):
+        assert value in text
+    for value in (
+        "at 0.045",
+        "4321 permutations",
+        "seed 77",
+        "Hedges g 0.44",
+        "partial r 0.27",
+        "(-36, 18, 2)",
+    ):
+        assert value in text
+    assert "21 claims" in text
+    assert "sex (8)" in text
+
+
+def test_no_filter_no_censoring_and_global_signal_are_said(settings):
+    settings["denoising"] |= {"high_pass_hz": None, "low_pass_hz": None}
+    settings["denoising"]["strategy"] |= {"global_signal": 1, "acompcor": None, "motion": 24}
+    settings["censoring"]["fd_threshold_mm"] = None
+    text = write(settings)
+    assert "without a temporal filter" in text
+    assert "No volume was censored" in text
+    assert "the global signal was removed (1 term)" in text
+    assert "aCompCor" not in text
+    assert "@behzadi2007" not in text
+    assert "24 motion parameters [@friston1996]" in text
+
+
+def test_denoised_input_claims_no_denoising(settings):
+    settings["input"] |= {"derivatives": [], "parcellated": ["data/rpn"], "denoised": True}
+    settings["rois"]["rois"] = [{"name": "A", "kind": "column", "column": "A_1", "source": ""}]
+    text = write(settings)
+    assert "None: the series were used as they came." in text
+    for word in ("aCompCor", "framewise displacement above", "fMRIPrep", "brain mask", "minutes"):
+        assert word not in text
+
+
+def test_only_cited_works_are_listed_and_all_of_them(settings):
+    text = write(settings)
+    bibtex = write_citations(text)
+    for key in read_citations():
+        assert (f"@{key}" in text) == (f"{{{key}," in bibtex)
+    assert "@" not in cite_in_words(text)
+
+
+def test_a_claims_own_sesoi_is_named(settings):
+    settings["claims"][2]["sesoi"] = 0.4
+    assert "except for P3, which set their own" in write(settings)
+
+
+def test_every_reference_can_be_printed():
+    references = read_references(read_citations())
+    assert references["freedman1983"].label == "Freedman & Lane, 1983"
+    assert references["esteban2019"].label == "Esteban et al., 2019"
+    for reference in references.values():
+        assert not set("{}\\") & set(reference.text)
+        assert reference.text.endswith(".")
+
+
+def test_settings_of_the_shipped_configs_fit_the_template(request):
+    """The template reads keys of the real config model; a renamed key would print an empty value."""
+    from rsconn.settings.config import read_config
+
+    for name in ("config/config.yaml", "config/examples/rpn.yaml"):
+        path = request.config.rootpath / name
+        if not path.exists():
+            pytest.skip(f"{name} is not there")
+        text = write(read_config(path).model_dump(mode="json"))
+        assert "  " not in text
+        assert " ," not in text
+        assert "None " not in text
