@@ -123,20 +123,18 @@ def check_numeric(people: pd.DataFrame, column: str, *, option: str, source: obj
             )
 
 
-def find_mixed_column(values: Iterable[Any]) -> tuple[str, str] | None:
-    """Return a number and a word that stand in the same column, or None if they do not.
+def find_hidden_number(values: Iterable[Any]) -> str | None:
+    """Return a number that stands in a column of words, or None if there is none.
 
-    Such a column would silently be taken for a category with one level per number.
+    Such a column would silently be taken for a category with one level per number: ages with a decimal comma, or
+    with one cell that says "34 years".
 
     Examples
     --------
-    >>> find_mixed_column(["31", "34 years", None])
-    ('31', '34 years')
+    >>> find_hidden_number(["31", "34 years", None]), find_hidden_number(["young", "old"])
+    ('31', None)
     """
-    words = [value for value in values if isinstance(value, str)]
-    numbers = [word for word in words if _is_number_like(word)]
-    others = [word for word in words if not _is_number_like(word)]
-    return (numbers[0], others[0]) if numbers and others else None
+    return next((value for value in values if isinstance(value, str) and _is_number_like(value)), None)
 
 
 def _is_number_like(cell: str) -> bool:

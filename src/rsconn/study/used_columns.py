@@ -11,8 +11,8 @@ import pandas as pd
 from rsconn.errors import ProblemsError, TableError
 from rsconn.settings.problems import suggest
 from rsconn.settings.sample_grammar import parse_expression
-from rsconn.study.columns import make_columns, match_value
-from rsconn.study.people import find_mixed_column
+from rsconn.study.columns import Column, is_text, make_columns, match_value
+from rsconn.study.people import find_hidden_number
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
@@ -50,16 +50,29 @@ def check_used_columns(people: pd.DataFrame, scores: Iterable[str], config: Conf
             problems.append(
                 f"no column {name!r} in the tables ({option}); {suggest(name, people.columns, what='columns')}"
             )
-        elif mixed := find_mixed_column(columns[name].tolist()):
-            problems.append(
-                f"column {name!r} ({option}) mixes numbers ({mixed[0]!r}) and words ({mixed[1]!r}); "
-                f"mend the cells or map them with input.values: {{{name}: {{{mixed[1]!r}: n/a}}}}"
-            )
+        else:
+            problems += _find_hidden_numbers(columns[name], name, option)
     problems += [line for claim in config.claims for line in _find_empty_sides(claim, columns)]
     if len(problems) == 1:
         raise TableError(problems[0])
     if problems:
         raise ProblemsError(problems)
+
+
+def _find_hidden_numbers(column: Column, name: str, option: str) -> Iterator[str]:
+    number = find_hidden_number(column.tolist()) if is_text(column) else None
+    if number is None:
+        return
+    word = next(
+        (value for value in column if value is not None and find_hidden_number([value]) is None), None
+    )
+    if word is None:
+        yield f"column {name!r} ({option}) holds numbers such as {number!r}; set input.decimal: ','"
+    else:
+        yield (
+            f"column {name!r} ({option}) mixes numbers ({number!r}) and words ({word!r}); "
+            f"mend the cells or map them with input.values: {{{name}: {{{word!r}: n/a}}}}"
+        )
 
 
 def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:

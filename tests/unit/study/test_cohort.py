@@ -161,6 +161,11 @@ def test_combined_motion_of_several_sessions():
             r"column 'age' \(covariates.edge\) mixes numbers \('30'\) and words \('34 ",
         ),
         (
+            {},
+            {"age": ["30,5", "34,0", None]},
+            r"column 'age' .* holds numbers such as '30,5'; set input.decimal: ','",
+        ),
+        (
             {"contrast": {"column": "sex", "a": "female", "b": "M"}},
             {},
             r"claim F1, contrast: nobody has 'female' in column 'sex'; it has: F, M",

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.study.people import check_numeric, convert_column, find_mixed_column, read_people
+from rsconn.study.people import check_numeric, convert_column, find_hidden_number, read_people
 from rsconn.study.published_tables import read_published_table
 
 PHENOTYPE = Path(__file__).parents[4] / "shared/data/phenotype"
@@ -75,10 +75,10 @@ def test_text_in_a_score_names_the_cell(write):
         check_numeric(people, "pt", option="scores.PT.column")
 
 
-def test_a_mixed_column_is_found():
-    assert find_mixed_column(["a", "b", None]) is None
-    assert find_mixed_column(np.array([1.0, 2.0])) is None
-    assert find_mixed_column([None, "34 years", "12,5"]) == ("12,5", "34 years")
+def test_a_number_among_words_is_found():
+    assert find_hidden_number(["a", "1b", None]) is None
+    assert find_hidden_number(np.array([1.0, 2.0])) is None
+    assert find_hidden_number([None, "34 years", "12,5"]) == "12,5"
 
 
 @pytest.mark.parametrize(
