@@ -10,8 +10,9 @@ from scipy import stats
 
 from rsconn.inference.estimators import Estimate, compute_p, estimate_model
 from rsconn.inference.model import Model, check_model
+from rsconn.study.claim_samples import find_sample, find_sides
 from rsconn.study.columns import Columns, Mask, is_text
-from rsconn.study.designs import Design, Terms, find_sample, find_sides, has_edge
+from rsconn.study.designs import Design, Terms, has_edge
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
