@@ -24,6 +24,13 @@ from rsconn.questionnaires import (
 from rsconn.settings.problems import list_problems, suggest
 from rsconn.study.ledger import LedgerRow
 from rsconn.study.people import check_numeric
+from rsconn.study.score_checks import (
+    check_range,
+    find_wrong_reversal,
+    hint_at_means,
+    hint_at_range,
+    hint_at_sums,
+)
 
 if TYPE_CHECKING:
     from rsconn.settings.scores import ScoreSettings
@@ -34,11 +41,6 @@ SCORE_COLUMNS = (
     "score", "instrument", "subscale", "n", "n_missing", "mean", "sd", "min", "max",
     "possible_min", "possible_max", "alpha", "omega",
 )  # fmt: skip
-
-# Already reversed items that are reversed again lose some .3-.9 of alpha; chance moves the mean of several
-# subscales by far less once this many people answered.
-_LEAST_ALPHA_GAIN = 0.1
-_LEAST_PEOPLE = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,9 @@ def score_people(people: pd.DataFrame, scores: Mapping[str, ScoreSettings]) -> S
             scored[name] = _score(name, settings, people)
         except TableError as error:
             problems.extend(list_problems(error))
-    problems += _find_reversed_items(scores, scored)
+    problems += find_wrong_reversal(
+        scores, {name: result.keyed for name, result in scored.items() if result.keyed is not None}
+    )
     if len(problems) == 1:
         raise TableError(problems[0])
     if problems:
@@ -110,7 +114,7 @@ def _score(name: str, settings: ScoreSettings, people: pd.DataFrame) -> _Scored:
     values = _get_numbers(people, str(settings.column), f"scores.{name}.column")
     if settings.instrument is None:
         limits = settings.range or (np.nan, np.nan)
-        _check_range(values, people, str(settings.column), limits, f"scores.{name}.range")
+        check_range(values, people, str(settings.column), limits, f"scores.{name}.range")
         return _Scored(values, limits)
     return _score_column(name, settings, people, values)
 
@@ -122,18 +126,18 @@ def _score_column(name: str, settings: ScoreSettings, people: pd.DataFrame, valu
     column, option = str(settings.column), f"scores.{name}.coding: {settings.coding}"
     item_range = settings.range or (form.low, form.high)
     if settings.coding == "mean":
-        hint = _hint_at_sums(values, limits) or _hint_at_range(name, values, item_range)
-        _check_range(values, people, column, item_range, option, hint)
+        hint = hint_at_sums(values, limits) or hint_at_range(name, values, item_range)
+        check_range(values, people, column, item_range, option, hint)
         n_items = len(get_subscale(form.name, str(settings.subscale)).items)
         return _Scored(rescale(values, item_range, (form.low, form.high)) * n_items, limits)
     n_items = len(get_subscale(form.name, str(settings.subscale)).items)
     stored = (item_range[0] * n_items, item_range[1] * n_items)
-    hint = _hint_at_means(name, values, item_range)
+    hint = hint_at_means(name, values, item_range)
     if hint:
         raise TableError(
             f"column {column!r}: values up to {np.nanmax(values):g} are no sums ({option}); {hint}"
         )
-    _check_range(values, people, column, stored, option, "")
+    check_range(values, people, column, stored, option, "")
     return _Scored(rescale(values, stored, limits), limits)
 
 
@@ -147,9 +151,9 @@ def _score_items(name: str, settings: ScoreSettings, people: pd.DataFrame) -> _S
     answers = np.full((len(people), form.n_items), np.nan)
     for number, column in columns.items():
         answers[:, number - 1] = _get_numbers(people, column, f"scores.{name}.items")
-    hint = _hint_at_range(name, answers, item_range)
+    hint = hint_at_range(name, answers, item_range)
     for number, column in columns.items():
-        _check_range(answers[:, number - 1], people, column, item_range, f"scores.{name}.items", hint)
+        check_range(answers[:, number - 1], people, column, item_range, f"scores.{name}.items", hint)
     answers = rescale(answers, item_range, (form.low, form.high))
     keyed = key_items(
         answers, form.name, str(settings.subscale), already_reversed=settings.coding == "items_reversed"
@@ -169,97 +173,6 @@ def _get_numbers(people: pd.DataFrame, column: str, option: str) -> FloatArray:
         )
     check_numeric(people, column, option=option)
     return np.asarray(people[column].to_numpy(dtype=float, na_value=np.nan))
-
-
-def _check_range(
-    values: FloatArray,
-    people: pd.DataFrame,
-    column: str,
-    limits: tuple[float, float],
-    option: str,
-    hint: str = "",
-) -> None:
-    with np.errstate(invalid="ignore"):
-        outside = np.flatnonzero((values < limits[0]) | (values > limits[1]))
-    if outside.size == 0:
-        return
-    person, value = people["participant_id"].iloc[outside[0]], values[outside[0]]
-    more = f" and {outside.size - 1} more" if outside.size > 1 else ""
-    remedy = hint or f"mend it, or map it with input.values: {{{column}: {{'{value:g}': n/a}}}}"
-    raise TableError(
-        f"column {column!r}, {person}{more}: {value:g} is out of range, {limits[0]:g} to {limits[1]:g} needed "
-        f"({option}); {remedy}"
-    )
-
-
-def _hint_at_sums(values: FloatArray, limits: tuple[float, float]) -> str:
-    """Say that declared item means look like sums."""
-    known = values[np.isfinite(values)]
-    whole = known.size > 0 and bool((known == np.round(known)).all())
-    if whole and known.min() >= limits[0] and known.max() <= limits[1] and known.max() > 7:
-        return "they look like sums: coding: sum"
-    return ""
-
-
-def _hint_at_means(name: str, values: FloatArray, item_range: tuple[float, float]) -> str:
-    """Say that declared sums look like item means: broken numbers no larger than one answer can be."""
-    known = values[np.isfinite(values)]
-    if known.size == 0 or known.max() > item_range[1] + 1 or (known == np.round(known)).all():
-        return ""
-    shifted = _hint_at_range(name, values, item_range)
-    return f"they look like item means: scores.{name}.coding: mean" + (f", {shifted}" if shifted else "")
-
-
-def _hint_at_range(name: str, values: FloatArray, item_range: tuple[float, float]) -> str:
-    """Say that answers look as if they were numbered one higher or one lower than declared."""
-    known = values[np.isfinite(values)]
-    for shift in (1.0, -1.0):
-        low, high = item_range[0] + shift, item_range[1] + shift
-        if known.size and known.min() >= low and known.max() <= high:
-            return f"if answers go from {low:g} to {high:g}, say scores.{name}.range: [{low:g}, {high:g}]"
-    return ""
-
-
-def _find_reversed_items(scores: Mapping[str, ScoreSettings], scored: Mapping[str, _Scored]) -> list[str]:
-    """Compare the alphas of both readings of the reversed items, over the subscales of one set of columns."""
-    gains: dict[tuple[str, str, str], dict[str, tuple[float, float]]] = {}
-    for name, result in scored.items():
-        settings = scores[name]
-        if (
-            result.keyed is None
-            or not get_subscale(str(settings.instrument), str(settings.subscale)).reversed_items
-        ):
-            continue
-        if np.isfinite(result.keyed).all(axis=1).sum() >= _LEAST_PEOPLE:
-            family = (str(settings.instrument), str(settings.items), str(settings.coding))
-            gains.setdefault(family, {})[name] = _compute_both_alphas(settings, result.keyed)
-    return [
-        _describe_wrong_coding(family[2], alphas)
-        for family, alphas in gains.items()
-        if np.mean([other - this for this, other in alphas.values()]) > _LEAST_ALPHA_GAIN
-    ]
-
-
-def _compute_both_alphas(settings: ScoreSettings, keyed: FloatArray) -> tuple[float, float]:
-    """Return alpha as declared, and with the reversed items turned round."""
-    form, key = (
-        INSTRUMENTS[str(settings.instrument)],
-        get_subscale(str(settings.instrument), str(settings.subscale)),
-    )
-    turned = np.isin(key.items, key.reversed_items)
-    return compute_alpha(keyed), compute_alpha(np.where(turned, form.low + form.high - keyed, keyed))
-
-
-def _describe_wrong_coding(coding: str, alphas: Mapping[str, tuple[float, float]]) -> str:
-    other = "items" if coding == "items_reversed" else "items_reversed"
-    found = ", ".join(f"{name} {this:.2f}" for name, (this, _) in alphas.items())
-    better = ", ".join(f"{name} {alpha:.2f}" for name, (_, alpha) in alphas.items())
-    meaning = "reversed already" if other == "items_reversed" else "not reversed yet"
-    keys = ", ".join(f"scores.{name}.coding" for name in alphas)
-    return (
-        f"items: alpha is {found} with coding: {coding}, and {better} if the items are {meaning}; "
-        f"set {keys}: {other}"
-    )
 
 
 def _summarise(name: str, settings: ScoreSettings, result: _Scored) -> dict[str, Any]:
