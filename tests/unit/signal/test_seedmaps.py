@@ -125,6 +125,19 @@ def test_voxels_without_variance_or_not_finite_are_nan_and_harm_no_other():
     assert_array_equal(found[..., others], expected[..., others])
 
 
+def test_a_voxel_that_is_not_finite_is_zero_for_its_smoothed_neighbours():
+    study, zeroed = Study("<f4"), Study("<f4")
+    inside = np.flatnonzero(study.mask)
+    lost = next(i for i in range(200, 300) if inside[i] not in study.weights.voxels)
+    study.retained[50] = zeroed.retained[50] = True
+    study.data[50, inside[lost]] = np.inf
+    zeroed.data[:, inside[lost]] = 0
+    found, expected = study.run(fwhm=5.0)[1].r, zeroed.run(fwhm=5.0)[1].r
+    assert np.isnan(found[..., lost]).all()
+    others = np.arange(len(inside)) != lost
+    assert_allclose(found[..., others], expected[..., others], atol=2e-6)
+
+
 def test_large_offsets_and_drifts_do_no_harm():
     study = Study("<f4")
     study.data += np.float32(50_000)
