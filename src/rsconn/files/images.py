@@ -6,6 +6,7 @@ Nothing here imports nibabel, so that the per-run path starts fast; nibabel is t
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +56,16 @@ def read_mask(path: Path, header: ImageHeader) -> NDArray[np.bool_]:
     check_same_grid(mask_header, header)
     if mask_header.n_volumes != 1:
         raise RunError(f"{path}: a mask of {mask_header.n_volumes} volumes, one volume is needed")
-    data, _ = read_image(path)
-    mask: NDArray[np.bool_] = np.nan_to_num(data.ravel(order="F")) != 0
+    mask = [_find_nonzero(stored, mask_header) for stored in stream_volumes(mask_header)][0]
     if not mask.any():
         raise RunError(f"{path}: the mask is empty, no voxel is inside the brain")
     return mask
+
+
+def _find_nonzero(stored: NDArray[Any], header: ImageHeader) -> NDArray[np.bool_]:
+    """Return which image values are neither 0 nor NaN; without a copy of the volume where that is possible."""
+    values = stored if header.intercept == 0 else header.slope * stored.astype(np.float64) + header.intercept
+    return np.asarray((values != 0) & ~np.isnan(values))
 
 
 def check_same_grid(one: ImageHeader, other: ImageHeader) -> None:
