@@ -56,7 +56,7 @@ def read_mask(path: Path, header: ImageHeader) -> NDArray[np.bool_]:
     check_same_grid(mask_header, header)
     if mask_header.n_volumes != 1:
         raise RunError(f"{path}: a mask of {mask_header.n_volumes} volumes, one volume is needed")
-    mask = [_find_nonzero(stored, mask_header) for stored in stream_volumes(mask_header)][0]
+    [mask] = [_find_nonzero(stored, mask_header) for stored in stream_volumes(mask_header)]
     if not mask.any():
         raise RunError(f"{path}: the mask is empty, no voxel is inside the brain")
     return mask
