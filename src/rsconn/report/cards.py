@@ -17,14 +17,23 @@ from rsconn.report.saving import render_svg
 from rsconn.report.wording import Source
 
 DIRECTIONAL = frozenset({"greater", "less", "positive", "negative"})
+# flag in group/claims.tsv: what it means, and the sensitivity analysis whose note tells more
 FLAGS = {
-    "opposite": "The effect points the opposite way to the claim.",
-    "too small": "Any effect in the claimed direction is smaller than the smallest effect of interest.",
-    "smaller than sesoi": "The effect is there, but smaller than the smallest effect of interest.",
-    "underpowered": "With these people, the test would often miss an effect of the smallest size of interest.",
-    "exact permutation": "The permutation p is exact: every arrangement was counted.",
-    "exploratory": "Exploratory: this claim was not specified before the data were seen.",
-    "simpson": "The slope over everybody and the slopes within the groups differ in sign (Simpson's paradox).",
+    "opposite": ("The effect points the opposite way to the claim.", ""),
+    "too small": ("Any effect in the claimed direction is below the smallest effect of interest.", ""),
+    "smaller than sesoi": ("The effect is there, but below the smallest effect of interest.", ""),
+    "underpowered": ("With these people the test would often miss an effect that matters.", ""),
+    "exact permutation": ("The permutation p is exact: every arrangement was counted.", ""),
+    "exploratory": ("Exploratory: not among the claims that were specified to be confirmed.", ""),
+    "fragile": ("Fragile: without one of the people the verdict would be another.", "leave one out"),
+    "motion": (
+        "Head motion goes with the groups or the score of this claim, and could carry the effect.",
+        "",
+    ),
+    "slopes differ in sign": (
+        "The slope over everybody and the slopes within the groups differ in sign (Simpson's paradox).",
+        "",
+    ),
 }
 ANSWERS = {
     "not testable": "No test was made, because none could give an answer.",
@@ -45,11 +54,12 @@ class Card:
     source: str
     answer: str
     facts: tuple[Fact, ...]
-    flags: tuple[str, ...]
+    flags: tuple[Markup, ...]
     reason: Markup
     notes: tuple[str, ...]
     picture: str
     picture_alt: str
+    slopes: tuple[int, ...]
     sensitivity: tuple[int, ...]
     flow: tuple[int, ...]
 
@@ -100,6 +110,7 @@ def _build_card(results: Results, row: int) -> Card:
     shown = forest[forest["id"] == claim["id"]].iloc[0]
     told = _find_definition(results.study, str(claim["id"]))
     flags = tuple(flag.strip() for flag in _text(claim.get("flags")).split(";") if flag.strip())
+    analyses = _find_analyses(results.group.get("sensitivity"), str(claim["id"]))
     return Card(
         anchor=make_anchor(str(claim["id"])),
         id=str(claim["id"]),
@@ -110,12 +121,13 @@ def _build_card(results: Results, row: int) -> Card:
         source=str(told.get("source") or ""),
         answer=answer_claim(str(shown["expect"]), str(claim["verdict"]), flags),
         facts=tuple(list_facts(ClaimRow(claims, row, shown))),
-        flags=tuple(FLAGS.get(flag, flag) for flag in flags),
+        flags=tuple(_explain_flag(flag, results.group.get("sensitivity"), analyses) for flag in flags),
         reason=claims.print_text(row, "reason"),
         notes=tuple(str(note) for note in told.get("notes") or ()),
         picture=_draw_picture(results, str(claim["id"])),
         picture_alt=describe_picture(shown),
-        sensitivity=_find_rows(results.group.get("sensitivity"), str(claim["id"])),
+        slopes=tuple(row for row, name in analyses.items() if name.startswith("slope")),
+        sensitivity=tuple(row for row, name in analyses.items() if not name.startswith("slope")),
         flow=_find_rows(results.figures.get("claim_flow"), str(claim["id"])),
     )
 
@@ -131,6 +143,24 @@ def describe_picture(shown: pd.Series) -> str:
 
 def _find_definition(study: Mapping[str, Any], claim_id: str) -> Mapping[str, Any]:
     return next((claim for claim in study.get("claims") or () if str(claim.get("id")) == claim_id), {})
+
+
+def _find_analyses(source: Source | None, claim_id: str) -> dict[int, str]:
+    """Return the rows of a claim's sensitivity analyses, each with its name."""
+    return (
+        {row: str(source.table.loc[row, "analysis"]) for row in _find_rows(source, claim_id)}
+        if source
+        else {}
+    )
+
+
+def _explain_flag(flag: str, source: Source | None, analyses: Mapping[int, str]) -> Markup:
+    """Return a flag in words, with the note of the analysis that raised it."""
+    words, analysis = FLAGS.get(flag, (flag, ""))
+    rows = [row for row, name in analyses.items() if name == analysis]
+    if source is None or not rows:
+        return Markup("{}").format(words)
+    return Markup("{} ({})").format(words, source.print_text(rows[0], "note"))
 
 
 def _find_rows(source: Source | None, claim_id: str) -> tuple[int, ...]:

@@ -68,7 +68,7 @@ def list_facts(claim: ClaimRow) -> list[Fact]:
         ("p against it, corrected", "p_contradict_family", _print_p_contradict),
         ("p by permutation", "p_permutation", lambda one: one.print("p_permutation", "p")),
         ("p by sign flips, family-wise", "p_family_maxt", lambda one: one.print("p_family_maxt", "p")),
-        ("Bayes factor", "bayes_factor_10", lambda one: one.print("bayes_factor_10")),
+        ("Bayes factor for an effect", "bayes_factor_10", lambda one: one.print("bayes_factor_10")),
     )
     return [Fact(name, write(claim)) for name, column, write in lines if claim.has(column)]
 

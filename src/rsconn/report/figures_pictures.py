@@ -26,7 +26,7 @@ from rsconn.report.style import (
 )
 
 # letters that fit along an axis
-LABEL_WIDTH = 30
+LABEL_WIDTH = 24
 
 
 def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -46,12 +46,12 @@ def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
         return plot_nothing("Not testable here: nothing was estimated.", simulated=simulated)
     with use_style():
         figure = make_figure(4.5, 3.1, simulated=simulated)
-        left, right = figure.subplots(1, 2, width_ratios=(2.1, 1))
-        _draw_people(left, people, estimate)
         if estimated:
+            left, right = figure.subplots(1, 2, width_ratios=(2.1, 1))
             _draw_estimate(right, estimate)
         else:
-            right.remove()
+            left = figure.subplots()
+        _draw_people(left, people, estimate)
     return figure
 
 

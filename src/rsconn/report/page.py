@@ -24,9 +24,6 @@ VERDICT_MEANINGS = {
     "inconclusive": "these data cannot tell",
     "not testable": "no test could answer",
 }
-SENSITIVITY_COLUMNS = (
-    ("n", "count"), ("estimate", "3"), ("ci_low", "3"), ("ci_high", "3"), ("p", "p"), ("effect_size", "2"),
-)  # fmt: skip
 
 
 def write_page(folder: Path) -> Path:
@@ -56,7 +53,6 @@ def build_context(results: Results) -> dict[str, Any]:
         "tables": build_page_tables(results),
         "sensitivity": results.group.get("sensitivity"),
         "claim_flow": results.figures.get("claim_flow"),
-        "sensitivity_columns": SENSITIVITY_COLUMNS,
         "alpha": _print_alpha(results),
         "methods": _render_methods(results.methods),
         "references": list(read_references(find_citations(results.methods)).values()),

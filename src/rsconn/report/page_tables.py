@@ -47,7 +47,7 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     ),
     "exclusions": (
         "Exclusion ledger",
-        (("participant_id", "Person", ""), ("run", "Run", ""), ("stage", "Stage", ""), ("rule", "Rule", ""),
+        (("participant_id", "Person", ""), ("rule", "Rule", ""),
          ("value", "Value", "3"), ("threshold", "Limit", "3"), ("unit", "Unit", ""), ("decision", "Decision", ""),
          ("reason", "Reason", "")),
     ),
@@ -113,7 +113,7 @@ def _print_summary(source: Source, row: int | None) -> tuple[Markup, Markup, Mar
     count = source.print_number(row, "n", "count")
     if not source.is_given(row, "mean"):
         return count, Markup(""), Markup("")
-    mean, spread, low, high = (source.print_number(row, name) for name in ("mean", "sd", "min", "max"))
+    mean, spread, low, high = (source.print_number(row, name, "s") for name in ("mean", "sd", "min", "max"))
     return count, Markup("{} ({})").format(mean, spread), Markup("{} to {}").format(low, high)
 
 

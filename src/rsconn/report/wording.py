@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -43,7 +44,7 @@ def format_p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def format_significant(value: float, digits: int = 3) -> str:
+def format_significant(value: float, digits: int = 3, *, keep_zeros: bool = False) -> str:
     """Format with significant digits and no exponent where that reads well.
 
     Examples
@@ -59,7 +60,8 @@ def format_significant(value: float, digits: int = 3) -> str:
     if decimals > 6:
         return f"{value:.{digits - 1}e}".replace("-", MINUS)
     text = f"{value:.{decimals}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
+    if "." in text and not keep_zeros:
+        text = text.rstrip("0").rstrip(".")
     return text.replace("-", MINUS)
 
 
@@ -74,6 +76,7 @@ FORMATS: dict[str, Callable[[float], str]] = {
     "2": lambda value: format_number(value, 2),
     "1": lambda value: format_number(value, 1),
     "3": format_significant,
+    "s": partial(format_significant, keep_zeros=True),
 }
 
 
@@ -102,7 +105,8 @@ class Source:
         column : str
             Column name.
         style : str
-            A key of `FORMATS`: ``count``, ``p``, ``1`` or ``2`` decimals, ``3`` significant digits.
+            A key of `FORMATS`: ``count``, ``p``, ``1`` or ``2`` decimals, ``3`` significant digits,
+            ``s`` the same with trailing zeros.
         """
         value = self._read(row, column)
         if not math.isfinite(value):

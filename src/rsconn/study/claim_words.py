@@ -64,12 +64,16 @@ def describe_condition(expression: str) -> str:
     --------
     >>> describe_condition("group == 'T' and sex == 'M'"), describe_condition("age > 40")
     ('T, M', 'age > 40')
+    >>> describe_condition("excluded == 0 and group == 'T'")
+    'excluded == 0, T'
     """
     parts = re.split(r"\s+and\s+", expression.strip())
-    plain = [re.fullmatch(r"`?[\w-]+`?\s*==\s*(?:'([^']*)'|\"([^\"]*)\"|(\S+))", part) for part in parts]
-    if not all(plain):
+    values = [re.fullmatch(r"`?[\w-]+`?\s*==\s*(?:'([^']*)'|\"([^\"]*)\"|([\w.-]+))", part) for part in parts]
+    if not all(values):
         return expression.strip()
-    return ", ".join(next(text for text in match.groups() if text is not None) for match in plain if match)
+    # a quoted value speaks for itself; a number needs its column
+    words = [match[1] or match[2] or part for match, part in zip(values, parts, strict=True) if match]
+    return ", ".join(words)
 
 
 def _describe_side(side: object) -> str:

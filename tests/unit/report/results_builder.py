@@ -512,7 +512,7 @@ def make_tables(seed: int = 7) -> tuple[dict[str, pd.DataFrame], dict, dict]:
             if row["id"][0] in "FB"
             for name, factor, note in (
                 ("without mean_fd", 0.97, None),
-                ("total slope without group", -0.4, "sign differs within groups"),
+                ("slope without group", -0.4, "sign differs within groups"),
             )
         ]
     )

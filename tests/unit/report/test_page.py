@@ -63,6 +63,16 @@ def read_rows(path):
         return list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
+def is_rounded(text, value):
+    """Say whether a text is a value rounded to the digits it shows."""
+    if text.startswith("<"):
+        return 0 <= value < float(text[1:])
+    digits = text.replace("−", "-")
+    exponent = float(digits.partition("e")[2] or 0)
+    decimals = len(digits.partition("e")[0].partition(".")[2])
+    return abs(float(digits) - value) <= 0.5 * 10 ** (exponent - decimals) * (1 + 1e-9)
+
+
 def test_every_printed_number_stands_in_its_cell(reader, results_folder):
     tables, found = {}, 0
     for text, stack in reader.texts:
@@ -78,6 +88,7 @@ def test_every_printed_number_stands_in_its_cell(reader, results_folder):
         cell = float(rows[int(attributes["data-row"])][attributes["data-column"]])
         assert float(attributes["value"]) == cell
         assert text == FORMATS[attributes["data-style"]](cell)
+        assert is_rounded(text, cell), (text, cell)
         found += 1
     assert found > 300
 
