@@ -227,6 +227,13 @@ def test_the_flow_adds_up():
     ]
 
 
+def test_the_flow_of_a_slope_names_the_predictor():
+    cohort = make_cohort()
+    cohort.loc[[1, 2], "FS"] = np.nan
+    flow = build(make_claim(contrast=None, predictor="FS", expect="positive"), cohort).flow
+    assert [(step.rule, step.n) for step in flow] == [("sample", 24), ("no PT", 24), ("no FS", 22)]
+
+
 @pytest.mark.parametrize("data", ["this", "Neuroscience 2022"])
 def test_circularity(data):
     config = SimpleNamespace(

@@ -127,6 +127,13 @@ def test_holm_counts_the_testable_claims_of_the_family_only():
     assert table.loc["X1", "flags"].split(";")[-1] == "exploratory"
 
 
+def test_family_interval_counts_testable_claims_only():
+    cohort = make_cohort(PT=0.5)
+    cohort["constant"] = 3.0
+    row = evaluate(cohort, make_claim("P1"), make_claim("P2", outcome="constant")).loc["P1"]
+    assert row["ci_family_high"] == row["ci_high"]
+
+
 def test_family_interval_is_bonferroni():
     row = evaluate(make_cohort(PT=0.5), make_claim("P1"), make_claim("P2", outcome="FS")).loc["P1"]
     half = stats.t.ppf(1 - 0.05 / 2 / 2, row["dof"]) * row["std_error"]

@@ -79,6 +79,12 @@ def test_item_means_on_one_to_five_are_moved():
     np.testing.assert_allclose(scores.table["PT"], [28, 0, 14])
 
 
+def test_item_means_of_the_erq_have_their_own_number_of_items():
+    people = make_people(cr=[1.0, 7.0, 4.5])
+    settings = ScoreSettings(instrument="ERQ", subscale="CR", column="cr", coding="mean")
+    np.testing.assert_allclose(score_people(people, {"CR": settings}).table["CR"], [6, 42, 27])
+
+
 def test_sums_on_one_to_five_are_moved():
     scores = score(make_people(pt=[35.0, 7.0]), **SUM, range=(1, 5))
     np.testing.assert_allclose(scores.table["PT"], [28, 0])
