@@ -1,7 +1,8 @@
-"""Run ``snakemake --lint`` on the workflow, with a small simulated dataset for it to plan."""
+"""Run ``snakemake --lint`` on the workflow, with a small simulated dataset for it to plan; exit 1 on any finding."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -10,22 +11,40 @@ from pathlib import Path
 from rsconn.simulate.dataset import simulate_tiny_study
 
 ROOT = Path(__file__).resolve().parents[1]
+# Every step runs in the one environment that requirements.lock pins, in which Snakemake itself runs.
+IGNORED = {"Specify a conda environment or container for each rule."}
+
+
+def lint(folder: Path) -> list[str]:
+    """Return a line per finding on the demo's config, its data replaced by a small simulation in `folder`."""
+    simulate_tiny_study(folder / "demo")
+    config = (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
+    config = config.replace("data/demo", str(folder / "demo"))
+    config = config.replace("config/studies", str(ROOT / "config" / "studies"))
+    (folder / "config.yaml").write_text(config, encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "--lint", "json", "--snakefile", str(ROOT / "Snakefile")]
+    result = subprocess.run(
+        [*command, "--configfile", str(folder / "config.yaml")],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        findings = json.loads(result.stdout)
+    except json.JSONDecodeError:
+        return [result.stdout + result.stderr]
+    named = [(rule["for"]["rule"], found) for rule in findings["rules"] for found in rule["lints"]]
+    named += [("Snakefile", found) for found in findings["globals"]]
+    return [f"{place}: {found['title']}" for place, found in named if found["title"] not in IGNORED]
 
 
 def main() -> int:
-    """Simulate, write a config that points there, lint."""
+    """Print the findings."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        simulate_tiny_study(folder / "demo")
-        config = (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
-        config = config.replace("data/demo", str(folder / "demo")).replace(
-            "config/studies", str(ROOT / "config" / "studies")
-        )
-        (folder / "config.yaml").write_text(config, encoding="utf-8")
-        command = [sys.executable, "-m", "snakemake", "--lint", "--snakefile", str(ROOT / "Snakefile")]
-        return subprocess.run(
-            [*command, "--configfile", str(folder / "config.yaml")], cwd=folder, check=False
-        ).returncode
+        findings = lint(Path(name))
+    sys.stdout.writelines(f"{line}\n" for line in findings or ["snakemake --lint: nothing found"])
+    return int(bool(findings))
 
 
 if __name__ == "__main__":

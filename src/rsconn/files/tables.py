@@ -38,7 +38,7 @@ def format_cell(value: Any) -> str:
     return str(value).replace("\t", " ").replace("\n", " ") or MISSING
 
 
-def write_tsv(path: Path, columns: Mapping[str, Sequence[Any]]) -> None:
+def write_tsv(path: Path, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> None:
     """Write columns of equal length as a tab-separated table.
 
     Raises

@@ -50,7 +50,7 @@ def run_workflow(
     """
     checked = check_config(config)
     if checked.problems:
-        raise ProblemsError(checked.problems)
+        raise ProblemsError(list(checked.problems))
     for line in checked.lines:
         print(line, flush=True)  # noqa: T201 - what the command says
     output_dir = checked.output_dir

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from rsconn.files.tables import write_tsv
 from rsconn.questionnaires import INSTRUMENTS
@@ -49,7 +49,7 @@ def score_table(
     TableError, ProblemsError
         If the table cannot be scored.
     """
-    coding = cast("Literal['items', 'items_reversed']", "items_reversed" if already_reversed else "items")
+    coding: Literal["items", "items_reversed"] = "items_reversed" if already_reversed else "items"
     people = read_people(InputSettings(derivatives=(table.parent,), participants=table))
     settings = {
         name: ScoreSettings(

@@ -4,7 +4,9 @@ from rsconn.naming import format_edge, format_name, format_participant_id, forma
 
 
 def test_parse_keeps_every_entity_and_the_whole_extension():
-    entities, suffix, extension = parse_entities("sub-01_ses-b_task-rest_run-02_space-X_desc-preproc_bold.nii.gz")
+    entities, suffix, extension = parse_entities(
+        "sub-01_ses-b_task-rest_run-02_space-X_desc-preproc_bold.nii.gz"
+    )
     assert entities == {"sub": "01", "ses": "b", "task": "rest", "run": "02", "space": "X", "desc": "preproc"}
     assert (suffix, extension) == ("bold", ".nii.gz")
 

@@ -8,7 +8,7 @@ def _dump(text: str) -> str:
 
 
 def test_comments_and_docstrings_do_not_change_the_digest():
-    bare = 'def f(x):\n    return x + 1\n'
+    bare = "def f(x):\n    return x + 1\n"
     documented = '"""Module."""\n\n\ndef f(x):\n    """Add one."""\n    # why\n    return x + 1\n'
     assert _dump(bare) == _dump(documented)
 

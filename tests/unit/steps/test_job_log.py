@@ -8,8 +8,8 @@ from rsconn.steps.job_log import find_user_errors, write_job_log
 
 def test_everything_printed_goes_to_the_log(tmp_path, capsys):
     with write_job_log(str(tmp_path / "logs" / "a.log")):
-        print("out")
-        print("err", file=sys.stderr)
+        sys.stdout.write("out\n")
+        sys.stderr.write("err\n")
     assert (tmp_path / "logs" / "a.log").read_text() == "out\nerr\n"
     assert capsys.readouterr().out == ""
 
