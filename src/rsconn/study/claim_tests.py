@@ -120,7 +120,9 @@ def describe_needed_n(model: Model, plan: Plan, claim: Claim, sesoi: float, *, a
     rule = get_rule(claim.expect)
     needed = find_n(plan, sesoi, alpha=alpha, rule=rule, power=POWER)
     scale = "partial r" if claim.contrast is None else "g"
-    at = f"for {POWER:.0%} power at {scale} {'within ' if rule == 'equivalence' else ''}{sesoi:g}"
+    at = f"for {POWER:.0%} power at {scale} {sesoi:g}"
+    if rule == "equivalence":
+        at = f"for {POWER:.0%} power to show {scale} within {sesoi:g}"
     if needed is None:
         return f"more than a million people would be needed {at}"
     if plan.kind != "contrast":

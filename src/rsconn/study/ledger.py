@@ -174,7 +174,7 @@ def compare_people(in_tables: Collection[str], with_runs: Collection[str]) -> li
     for person in sorted(set(in_tables) - set(with_runs)):
         twin = _find_twin(person, set(with_runs) - set(in_tables))
         hint = f"; the dataset has {twin}" if twin else ""
-        rows.append(_absent(person, NO_RUN, f"{person}: in the tables, no run found{hint}"))
+        rows.append(_absent(person, NO_RUN, f"{person}: no run found{hint}; in claims on scores only"))
     for person in sorted(set(with_runs) - set(in_tables)):
         twin = _find_twin(person, set(in_tables) - set(with_runs))
         hint = f"; the tables have {twin}" if twin else ""

@@ -203,7 +203,7 @@ def _list_gaps(name: str, settings: ScoreSettings, result: _Scored, people: pd.D
         person, session = str(people["participant_id"].iloc[index]), people["session"].iloc[index]
         n_missing = None if gaps is None else int(gaps[index])
         lost = bool(np.isnan(result.sums[index]))
-        found = "no value" if n_missing is None else f"{n_missing} items missing"
+        found = "no value" if n_missing is None else f"{n_missing} item{'s' if n_missing > 1 else ''} missing"
         allowed = (
             ""
             if n_missing is None

@@ -102,7 +102,7 @@ def test_people_are_compared_both_ways():
         ("sub-001", "not in the tables"),
         ("sub-99", "not in the tables"),
     ]
-    assert rows[1].reason.endswith("no run found; the dataset has sub-001")
+    assert rows[1].reason.endswith("no run found; the dataset has sub-001; in claims on scores only")
     assert rows[2].reason.endswith("no row in the tables; the tables have sub-1")
 
 

@@ -110,7 +110,7 @@ def test_missing_items_are_filled_only_when_allowed():
     ]
     assert (
         lenient.ledger[0].reason
-        == "sub-01: PT: 1 items missing, 1 allowed (scores.PT.max_missing_items); filled"
+        == "sub-01: PT: 1 item missing, 1 allowed (scores.PT.max_missing_items); filled"
     )
     assert lenient.ledger[1].reason.endswith("left out of claims on it")
 

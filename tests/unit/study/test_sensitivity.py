@@ -101,7 +101,15 @@ def test_simpson_is_seen_and_flagged():
     assert compare(cohort).signs_differ
     evaluation, rows = evaluate(cohort, make_claim("B3", **SLOPE))
     assert "slopes differ in sign" in evaluation.claims["flags"].iloc[0].split(";")
-    assert rows.loc[("B3", "slope in T"), "note"].startswith("signs differ (Simpson's paradox)")
+    assert rows.loc[("B3", "slope in T"), "note"].startswith(
+        "signs differ, intervals too (Simpson's paradox)"
+    )
+
+
+def test_signs_that_differ_by_noise_are_not_called_a_paradox():
+    evaluation, rows = evaluate(make_cohort(seed=1), make_claim("B3", **SLOPE))
+    assert "slopes differ in sign" in evaluation.claims["flags"].iloc[0].split(";")
+    assert rows.loc[("B3", "slope in T"), "note"].endswith("the intervals allow one sign")
 
 
 def test_slopes_that_agree_are_not_flagged():
