@@ -1,0 +1,130 @@
+"""Null cohorts from images on: simulate, extract, denoise, connect, cohort, evaluate; all but Snakemake."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from calibration.tallies import Tally, tabulate
+from rsconn.files.tables import MISSING, write_tsv
+from rsconn.files.writing import write_json
+from rsconn.naming import format_name
+from rsconn.settings.config import parse_config
+from rsconn.settings.locations import find_house
+from rsconn.simulate.anatomy import Anatomy, make_anatomy
+from rsconn.simulate.confound_table import compute_confounds
+from rsconn.simulate.dataset import SLOPE, SPACE
+from rsconn.simulate.nifti import write_bold, write_mask
+from rsconn.simulate.runs import T_R, simulate_run
+from rsconn.simulate.study import Study, draw_study, make_participants
+from rsconn.steps.cohort import gather_cohort
+from rsconn.steps.connect import connect
+from rsconn.steps.denoise import denoise
+from rsconn.steps.extract import extract
+from rsconn.steps.plan import Plan, find_config_runs
+from rsconn.study.cohort import read_cohort
+from rsconn.study.evaluation import Evaluation, evaluate_claims
+
+CHUNK = 2
+VOXEL_MM = 8.0
+N_VOLUMES = 150  # at 2 s: about 26 degrees of freedom are left by the study's denoising
+N_PEOPLE = (18, 18)
+# The columns that denoising and censoring read; the others cost half of the time.
+_READ = re.compile(
+    r"(trans|rot)_[xyz]|a_comp_cor_\d+|framewise_displacement|(std_)?dvars|non_steady_state_.*"
+)
+
+
+def evaluate_images(numbers: Sequence[int], n_permutations: int) -> Tally:  # noqa: ARG001 - as its siblings
+    """Evaluate null studies of these numbers, each in a folder of its own that is then removed."""
+    evaluations = []
+    for number in numbers:
+        with tempfile.TemporaryDirectory(prefix="rsconn-calibrate-") as folder, contextlib.chdir(folder):
+            evaluations.append(_evaluate_study(Path(folder), number))
+    return tabulate(evaluations)
+
+
+def _evaluate_study(folder: Path, number: int) -> Evaluation:
+    study = draw_study(
+        seed=1_000_000 + number, effect=0.0, n_volumes=N_VOLUMES, n_scored=N_PEOPLE, n_scanned=N_PEOPLE,
+        problems=False,
+    )  # fmt: skip
+    write_study(folder / "study", study)
+    config_file = write_config(folder)
+    config = parse_config(json.loads(config_file.read_text()), config_file, launched=folder)
+    plan = Plan(config, find_config_runs(config))
+    records = []
+    for batch in plan.batches:
+        stages = {stage: Path("work", stage, f"{batch}.json") for stage in ("extract", "denoise", "connect")}
+        runs = plan.list_runs(batch)
+        extract(stages["extract"], runs=runs, settings=plan.extract_settings)
+        denoise(stages["denoise"], before=[stages["extract"]], runs=runs, settings=plan.denoise_settings)
+        connect(stages["connect"], before=stages["denoise"], settings=plan.connect_settings)
+        records.append(stages["connect"])
+    gather_cohort(records, config=config_file)
+    return evaluate_claims(read_cohort(Path("group", "cohort.tsv")), config, describe=False)
+
+
+@cache
+def _get_anatomy() -> Anatomy:
+    """Return the one head that every simulated person shares."""
+    return make_anatomy(VOXEL_MM, rng=np.random.default_rng([20220401, 3]))
+
+
+def write_study(folder: Path, study: Study) -> None:
+    """Write participants and images as `rsconn.simulate.dataset` does, compressed fast, with fewer confounds."""
+    write_tsv(folder / "participants.tsv", make_participants(study))
+    derivatives = folder / "derivatives" / "fmriprep"
+    made_by = [{"Name": "rsconn simulate"}]
+    write_json(derivatives / "dataset_description.json", {"Name": "SIMULATED", "GeneratedBy": made_by})
+    for number, name in enumerate(study.people.participant_id):
+        _write_person(
+            derivatives / name / "func", name, study, np.random.default_rng([study.seed, 2, number])
+        )
+
+
+def _write_person(folder: Path, name: str, study: Study, rng: np.random.Generator) -> None:
+    anatomy = _get_anatomy()
+    run = simulate_run(study.runs[name], anatomy, study.plan.edges, rng=rng)
+    table = compute_confounds(run, anatomy)
+    entities = {"sub": name.removeprefix("sub-"), "task": "rest"}
+    bold = format_name({**entities, "space": SPACE, "desc": "preproc"}, "bold", "")
+    mask = format_name({**entities, "space": SPACE, "desc": "brain"}, "mask", "")
+    confounds = format_name({**entities, "desc": "confounds"}, "timeseries", "")
+    write_bold(folder / f"{bold}.nii.gz", run.image, anatomy, t_r=T_R, slope=SLOPE)
+    write_mask(folder / f"{mask}.nii.gz", run.mask, anatomy)
+    write_json(folder / f"{bold}.json", {"RepetitionTime": T_R})
+    columns = {key: values for key, values in table.columns.items() if _READ.fullmatch(key)}
+    cells = {
+        key: [MISSING if np.isnan(x) else f"{x:.7g}" for x in values.tolist()]
+        for key, values in columns.items()
+    }
+    write_tsv(folder / f"{confounds}.tsv", cells)
+    write_json(folder / f"{confounds}.json", dict(table.metadata))
+
+
+def write_config(folder: Path) -> Path:
+    """Write the demo's config for the study in this folder (JSON is YAML), paths made absolute."""
+    house = find_house()
+    content = _read_demo_config(house)
+    content["input"]["derivatives"] = str(folder / "study" / "derivatives" / "fmriprep")
+    content["input"]["participants"] = str(folder / "study" / "participants.tsv")
+    content["output_dir"] = str(folder)
+    for key in ("rois", "claims"):
+        content[key] = str(house / content[key])
+    content["inference"]["n_permutations"] = 0
+    path = folder / "config.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def _read_demo_config(house: Path) -> dict:
+    return yaml.safe_load((house / "config" / "config.yaml").read_text())
