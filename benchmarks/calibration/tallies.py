@@ -38,7 +38,7 @@ class Tally:
     @property
     def n(self) -> int:
         """Number of cohorts."""
-        return len(self.numbers["verdict"])
+        return len(next(iter(self.numbers.values())))
 
     def get(self, name: str, claims: Sequence[str]) -> np.ndarray:
         """Return one quantity of some claims, (n_cohorts, len(claims))."""
