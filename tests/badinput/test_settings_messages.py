@@ -135,7 +135,8 @@ CONFIG_CASES = [
     ("batch_size", 0, "batch_size: 0 found, a number of at least 1 needed"),
     # --- conflicts inside a section
     ("input/parcellated", "p", "input: both of derivatives and parcellated found, one of them needed"),
-    ("input/derivatives", ABSENT, "input: neither of derivatives and parcellated found, one of them needed"),
+    ("input/derivatives", ABSENT,
+     "input: neither of derivatives and parcellated found, one of them needed; a study of scores only has no rois, edges"),
     ("input/denoised", "true", "input: denoised: goes with parcellated only; images are always denoised here"),
     ("denoising/low_pass_hz", 0.01, "denoising: high_pass_hz 0.01 is not below low_pass_hz 0.01"),
     ("denoising/high_pass_hz", 0.2, "denoising: high_pass_hz 0.2 is not below low_pass_hz 0.08"),
@@ -231,6 +232,16 @@ ROI_CASES = [
     ("rois/rois/0/atlas", {"image": "a.nii", "label": "PCC"},
      "rois[1].atlas: label 'PCC' is a name; labels_tsv needed to find its number"),
     ("rois/rois/0/map", {"image": "a.nii", "index": -1}, "rois[1].map.index: -1 found, a number of at least 0 needed"),
+    ("rois/rois/0/variants", {}, "rois[1].variants: no size found; radius_mm or smoothing_fwhm_mm, or both, needed"),
+    ("rois/rois/0/variants", {"radius_mm": [4, 8, 4]}, "rois[1].variants: radius_mm: 4 occurs twice"),
+    ("rois/rois/0/variants", {"radius_mm": [0]}, "rois[1].variants.radius_mm[1]: 0 found, a number greater than 0 needed"),
+    ("rois/rois/0/variants", {"radius": 4}, "rois[1].variants.radius: unknown key; did you mean 'radius_mm'?"),
+    ("rois/rois/0", {"name": "LAI", "mask": "m.nii.gz", "variants": {"radius_mm": 4}},
+     "rois[1]: variants.radius_mm: only a sphere has a radius; smoothing_fwhm_mm alone needed"),
+    ("rois/rois/0", {"name": "LAI", "column": "A", "variants": {"smoothing_fwhm_mm": 4}},
+     "rois[1]: variants: a column is a series already; a region of an image needed"),
+    ("rois/rois", [{"name": "A", "sphere": {"center_mm": [0, 0, 0]}, "variants": {"radius_mm": 8}},
+                   {"name": "A_R8", "sphere": {"center_mm": [0, 0, 0]}}], "ROI 'A_R8' occurs twice; names must differ"),
     ("rois/circular", {"contrast": "group"}, "circular.data: missing; this key is required"),
     ("rois/circular", {"contrast": "grroup", "data": "this"},
      "circular.contrast: no claim knows a column 'grroup'; did you mean 'group'?"),
@@ -356,6 +367,23 @@ PARCELLATED_CASES = [
 @pytest.mark.parametrize(("keys", "line"), PARCELLATED_CASES)
 def test_mistake_with_parcellated_input(write_study: Any, keys: Content, line: str) -> None:
     given = {"input": {"parcellated": "p", "denoised": "true", "participants": "p.tsv"}} | keys
+    assert line in read_problems(write_study(lambda contents: contents["config"].update(given)))
+
+
+SCORES_ONLY_CASES = [
+    ({"seeds": ["LAI"]}, ("config.yaml: input: neither of derivatives and parcellated found, one of them needed; "
+     "a study of scores only has no seeds")),
+    ({"scores": None}, "config.yaml: scores: missing; without images there is nothing else to analyse"),
+    ({}, ("claims.yaml: claim F1 outcome: 'LAI-dmPFC' is neither an edge nor a score of the config; "
+     "valid: FS, PT, EC, PD, CR, ES")),
+    ({"input": {"participants": "p.tsv", "denoised": "true"}},
+     "config.yaml: input: denoised: goes with parcellated only; images are always denoised here"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("keys", "line"), SCORES_ONLY_CASES)
+def test_mistake_in_a_study_of_scores_only(write_study: Any, keys: Content, line: str) -> None:
+    given = {"input": {"participants": "p.tsv"}, "rois": None, "edges": None, "seeds": None} | keys
     assert line in read_problems(write_study(lambda contents: contents["config"].update(given)))
 
 

@@ -45,10 +45,15 @@ def find_missing_files(config: Config) -> list[str]:
         if not path.exists()
     ]
     return missing + [
-        f"{show_path(config.rois_path)}: ROI {name!r}: {show_path(path)} does not exist"
+        f"{show_rois_path(config)}: ROI {name!r}: {show_path(path)} does not exist"
         for name, path in _list_roi_files(config)
         if not path.exists()
     ]
+
+
+def show_rois_path(config: Config) -> str:
+    """Return the ROI file as messages show it; empty in a study of scores only."""
+    return show_path(config.rois_path) if config.rois_path else ""
 
 
 def _list_roi_files(config: Config) -> Iterable[tuple[str, Path]]:
@@ -67,7 +72,7 @@ def _check_sources(config: Config) -> Iterable[str]:
         yield f"rois: ROI {images[0]!r} needs images; column: NAME needed with input.parcellated"
     if config.input.parcellated and config.denoising.smoothing_fwhm_mm:
         yield "denoising.smoothing_fwhm_mm: parcellated series cannot be smoothed; 0 needed"
-    if not config.edges and not config.seeds:
+    if config.input.has_runs and not config.edges and not config.seeds:
         yield "rois: one ROI and no seeds leave nothing to compute; two ROIs or a seed needed"
 
 
@@ -78,7 +83,7 @@ def _check_space(config: Config) -> Iterable[str]:
         if space and config.input.derivatives and found != space and not accepted:
             yield (
                 f"input.filters.space: {found!r} found, the ROIs are in {space!r} "
-                f"({show_path(config.rois_path)}); set input.accept_space_mismatch: true to accept it"
+                f"({show_rois_path(config)}); set input.accept_space_mismatch: true to accept it"
             )
 
 

@@ -116,7 +116,7 @@ def _check_circular(config: Config) -> Iterable[str]:
     near = difflib.get_close_matches(circular.contrast, known, n=1, cutoff=0.75)
     if circular.contrast not in known and near:
         yield (
-            f"{show_path(config.rois_path)}: circular.contrast: no claim knows a column "
+            f"{show_path(config.rois_path or config.path)}: circular.contrast: no claim knows a column "
             f"{circular.contrast!r}; did you mean {near[0]!r}?"
         )
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rsconn.errors import SettingsError, UserError
 from rsconn.settings.checks import check_config
@@ -41,7 +41,7 @@ class ConfigFile(Settings):
     input: InputSettings
     output_dir: Path = Path("results")
     sessions: Literal["combine", "separate"] = "combine"
-    rois: LocalPath
+    rois: LocalPath | None = None
     edges: OneOrMore[Text] = ()
     connectivity: ConnectivitySettings = ConnectivitySettings()
     seeds: OneOrMore[Text] = ()
@@ -55,6 +55,21 @@ class ConfigFile(Settings):
     inference: InferenceSettings = InferenceSettings()
     batch_size: Annotated[Count, Field(ge=1)] = 20
 
+    @model_validator(mode="after")
+    def _check_runs(self) -> Self:
+        """Regions need images or series, and the reverse; without both, the study is one of scores only."""
+        if self.input.has_runs and self.rois is None:
+            raise ValueError("rois: missing; this key is required")
+        asked = [key for key in ("rois", "edges", "seeds") if getattr(self, key)]
+        if asked and not self.input.has_runs:
+            raise ValueError(
+                "input: neither of derivatives and parcellated found, one of them needed; "
+                f"a study of scores only has no {', '.join(asked)}"
+            )
+        if not self.input.has_runs and not self.scores:
+            raise ValueError("scores: missing; without images there is nothing else to analyse")
+        return self
+
 
 class Config(Settings):
     """Everything that was asked for, with the files it names read in."""
@@ -64,7 +79,7 @@ class Config(Settings):
     output_dir: Path
     sessions: Literal["combine", "separate"]
     rois: RoiSet
-    rois_path: Path
+    rois_path: Path | None
     edges: tuple[Edge, ...]
     connectivity: ConnectivitySettings
     seeds: tuple[str, ...]
@@ -143,7 +158,7 @@ def _find_problems_elsewhere(content: dict[str, Any], base: Path) -> list[str]:
 def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config:
     """Read the files that the config names; the mistakes of all of them are told at once."""
     problems: list[str] = []
-    rois = _try(problems, lambda: read_roi_set(file.rois, space=_get_space(file.input)))
+    rois = _try(problems, lambda: _read_rois(file))
     claims = _try(problems, lambda: read_claims(file.claims) if file.claims else ())
     strategy = _try(problems, lambda: _read_strategy(file.denoising, path, base))
     edges = _try(problems, lambda: _read_edges(file.edges, rois, path)) if rois else None
@@ -181,6 +196,12 @@ def _try(problems: list[str], read: Callable[[], Result]) -> Result | None:
     except UserError as error:
         problems.extend(list_problems(error))
         return None
+
+
+def _read_rois(file: ConfigFile) -> RoiSet:
+    if file.rois is None:
+        return RoiSet(name="scores")
+    return read_roi_set(file.rois, space=_get_space(file.input))
 
 
 def _get_space(settings: InputSettings) -> str | None:

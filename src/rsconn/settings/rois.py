@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,7 +15,9 @@ from rsconn.settings.fields import (
     Count,
     Label,
     LocalPath,
+    NotNegative,
     Number,
+    OneOrMore,
     Positive,
     SafeName,
     Settings,
@@ -36,11 +40,14 @@ def _check_center(center: tuple[float, ...]) -> tuple[float, ...]:
     return center
 
 
+Radius = Annotated[Positive, Field(le=100)]
+
+
 class Sphere(Settings):
     """Voxels whose centre is within `radius_mm` of `center_mm` (world millimetres)."""
 
     center_mm: Annotated[tuple[Number, Number, Number], AfterValidator(_check_center)]
-    radius_mm: Annotated[Positive, Field(le=100)] = 6.0
+    radius_mm: Radius = 6.0
 
 
 def _read_label(label: Any) -> int | str:
@@ -78,6 +85,32 @@ class Circular(Settings):
     data: Text
 
 
+class Variants(Settings):
+    """Further versions of a region, extracted in the same pass: every radius with every smoothing.
+
+    A list left out keeps the region's own value. No edge is made of variants; their series lie beside the
+    regions' own, for analyses that ask how much a radius or a kernel matters.
+    """
+
+    radius_mm: OneOrMore[Radius] = ()
+    smoothing_fwhm_mm: OneOrMore[NotNegative] = ()
+
+    @model_validator(mode="after")
+    def _check_lists(self) -> Self:
+        for key, values in (("radius_mm", self.radius_mm), ("smoothing_fwhm_mm", self.smoothing_fwhm_mm)):
+            twice = find_twice(values)
+            if twice:
+                raise ValueError(f"{key}: {twice[0]:g} occurs twice")
+        if not self.radius_mm and not self.smoothing_fwhm_mm:
+            raise ValueError("no size found; radius_mm or smoothing_fwhm_mm, or both, needed")
+        return self
+
+    @property
+    def sizes(self) -> tuple[tuple[float | None, float | None], ...]:
+        """Pairs of radius and smoothing, None for the region's own."""
+        return tuple(product(self.radius_mm or (None,), self.smoothing_fwhm_mm or (None,)))
+
+
 class Roi(Settings):
     """One region of any kind; exactly one of sphere, mask, atlas, map and column is given."""
 
@@ -88,12 +121,21 @@ class Roi(Settings):
     atlas: AtlasRegion | None = None
     map: MapRegion | None = None
     column: Text | None = None
+    variants: Variants | None = None
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
         given = [kind for kind in _KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"{' and '.join(given) or 'no region'} found, one of {', '.join(_KINDS)} needed")
+        return self
+
+    @model_validator(mode="after")
+    def _check_variants(self) -> Self:
+        if self.variants is not None and self.column is not None:
+            raise ValueError("variants: a column is a series already; a region of an image needed")
+        if self.variants is not None and self.variants.radius_mm and self.sphere is None:
+            raise ValueError("variants.radius_mm: only a sphere has a radius; smoothing_fwhm_mm alone needed")
         return self
 
     @computed_field  # type: ignore[prop-decorator]
@@ -103,22 +145,55 @@ class Roi(Settings):
         return next(kind for kind in _KINDS if getattr(self, kind) is not None)
 
 
+@dataclass(frozen=True)
+class RoiRow:
+    """One row of weights: a region, or one of its variants.
+
+    Attributes
+    ----------
+    roi : Roi
+        The region; a variant has its own name (``LAI_R8S6``) and radius.
+    smoothing_fwhm_mm : float
+        Gaussian with which the image is smoothed for this row; 0 for none.
+    variant_of : str or None
+        Name of the region that a variant belongs to; None for the region itself.
+    """
+
+    roi: Roi
+    smoothing_fwhm_mm: float
+    variant_of: str | None = None
+
+
 class RoiSet(Settings):
-    """Regions analysed together; `name` is the `seg` label of the output files."""
+    """Regions analysed together; `name` is the `seg` label of the output files. Empty in a study of scores only."""
 
     name: Label
     space: str | None = None
     circular: Circular | None = None
-    rois: Annotated[tuple[Roi, ...], Field(min_length=1)]
+    rois: tuple[Roi, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the ROIs, in the file's order."""
         return tuple(roi.name for roi in self.rois)
 
+    def list_rows(self, smoothing_fwhm_mm: float = 0.0) -> tuple[RoiRow, ...]:
+        """Return the regions in the file's order, smoothed as the config says, and then their variants.
+
+        Examples
+        --------
+        >>> sphere = Sphere(center_mm=(0, 51, 32))
+        >>> sizes = Variants(radius_mm=(4, 8), smoothing_fwhm_mm=(6,))
+        >>> rois = RoiSet(name="A", space="MNI", rois=(Roi(name="dmPFC", sphere=sphere, variants=sizes),))
+        >>> [row.roi.name for row in rois.list_rows()]
+        ['dmPFC', 'dmPFC_R4S6', 'dmPFC_R8S6']
+        """
+        own = tuple(RoiRow(roi, smoothing_fwhm_mm) for roi in self.rois)
+        return own + tuple(row for roi in self.rois for row in _list_variants(roi, smoothing_fwhm_mm))
+
     @model_validator(mode="after")
     def _check_set(self) -> Self:
-        twice = find_twice(self.names)
+        twice = find_twice(row.roi.name for row in self.list_rows())
         if twice:
             raise ValueError(f"ROI {twice[0]!r} occurs twice; names must differ")
         images = [roi.name for roi in self.rois if roi.kind != "column"]
@@ -127,6 +202,30 @@ class RoiSet(Settings):
                 f"space: missing; ROI {images[0]!r} is in a template; name its space, as MNI152NLin2009cAsym"
             )
         return self
+
+
+class RoiFile(RoiSet):
+    """The ROI set of a file, which has at least one region."""
+
+    rois: Annotated[tuple[Roi, ...], Field(min_length=1)]
+
+
+def _list_variants(roi: Roi, smoothing_fwhm_mm: float) -> tuple[RoiRow, ...]:
+    return tuple(
+        RoiRow(
+            _change_size(roi, radius, fwhm), smoothing_fwhm_mm if fwhm is None else fwhm, variant_of=roi.name
+        )
+        for radius, fwhm in (roi.variants.sizes if roi.variants else ())
+    )
+
+
+def _change_size(roi: Roi, radius: float | None, fwhm: float | None) -> Roi:
+    """Return the variant under its own name: R for the radius, S for the smoothing, mm."""
+    size = ("" if radius is None else f"R{radius:g}") + ("" if fwhm is None else f"S{fwhm:g}")
+    changed: dict[str, Any] = {"name": f"{roi.name}_{size}", "variants": None}
+    if radius is not None and roi.sphere is not None:
+        changed["sphere"] = roi.sphere.model_copy(update={"radius_mm": radius})
+    return roi.model_copy(update=changed)
 
 
 def read_roi_set(path: Path, *, space: str | None = None) -> RoiSet:
@@ -154,4 +253,4 @@ def read_roi_set(path: Path, *, space: str | None = None) -> RoiSet:
         raise SettingsError(
             f"{show_path(path)}: {describe_value(content)} found, a list of ROIs or the key rois needed"
         )
-    return validate(RoiSet, {"name": label} | content, path, base=find_base(path))
+    return validate(RoiFile, {"name": label} | content, path, base=find_base(path))

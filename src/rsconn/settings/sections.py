@@ -44,16 +44,20 @@ class InputSettings(Settings):
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
-        if bool(self.derivatives) == bool(self.parcellated):
-            found = "both" if self.derivatives else "neither"
-            raise ValueError(f"{found} of derivatives and parcellated found, one of them needed")
+        if self.derivatives and self.parcellated:
+            raise ValueError("both of derivatives and parcellated found, one of them needed")
         if self.parcellated and self.denoised is None:
             raise ValueError(
                 "denoised: missing; with parcellated say whether the series are denoised: true or false"
             )
-        if self.derivatives and self.denoised is not None:
+        if not self.parcellated and self.denoised is not None:
             raise ValueError("denoised: goes with parcellated only; images are always denoised here")
         return self
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether there are images or series; without them only claims on scores can be tested."""
+        return bool(self.derivatives or self.parcellated)
 
 
 class ConnectivitySettings(Settings):

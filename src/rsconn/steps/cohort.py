@@ -14,6 +14,7 @@ from rsconn.steps.columns import describe_columns
 from rsconn.steps.records import read_records
 from rsconn.steps.runs_table import tabulate_runs
 from rsconn.study.cohort import build_cohort
+from rsconn.study.ledger import FLOW_STAGES, NO_RUN
 from rsconn.study.people import read_people
 from rsconn.study.scores import score_people
 
@@ -50,11 +51,14 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
     quality = tables.quality.drop(columns="usable")
     if cohort.mean_fd_source == "participants":
         quality["mean_fd_source"] = "participants"
+    ledger, flow = cohort.ledger, cohort.flow
+    if not settings.input.has_runs:  # nobody was expected to have images
+        ledger, flow = ledger[ledger["rule"] != NO_RUN], flow[flow["stage"] == FLOW_STAGES[0]]
     written = {
         "cohort": cohort.table,
         "edges": tables.edges,
-        "exclusions": cohort.ledger,
-        "flow": cohort.flow,
+        "exclusions": ledger,
+        "flow": flow,
         "quality": quality,
         "coverage": tables.coverage,
         "scores": scores.summary,

@@ -37,8 +37,8 @@ def denoise(
     runs : sequence of dict
         The batch, used if there is no record before.
     settings : mapping
-        ``set_name``, ``rois``, ``columns`` (ROI to column of a parcellated dataset), ``denoised``, ``t_r``,
-        ``denoising``, ``censoring``.
+        ``set_name``, ``rois`` (without their variants), ``columns`` (ROI to column of a parcellated dataset),
+        ``denoised``, ``t_r``, ``denoising``, ``censoring``.
     """
 
     def process(run: Run, facts: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def _read_series(
 ) -> tuple[list[str], np.ndarray]:
     if facts:
         names, series = read_numbers(Path(facts["timeseries"]))
-        return list(names), series
+        return settings["rois"], series[:, [names.index(roi) for roi in settings["rois"]]]
     if run.timeseries is None:
         raise RunError(f"{run.name}: {'; '.join(run.problems) or 'no series'}")
     columns = settings["columns"]

@@ -19,6 +19,7 @@ from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import Extraction, extract_timeseries
 from rsconn.signal.motion import count_nonsteady
+from rsconn.signal.weights import RoiWeights, stack_weights, take_row
 from rsconn.steps.records import process_records, start_records, write_records
 from rsconn.steps.run_files import name_output
 
@@ -33,7 +34,8 @@ def extract(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[s
     runs : sequence of dict
         The batch (`rsconn.files.bids.Run.to_dict`).
     settings : mapping
-        ``set_name``, ``space``, ``accept_space_mismatch``, ``rois``, ``smoothing_fwhm_mm``, ``t_r``.
+        ``set_name``, ``space``, ``accept_space_mismatch``, ``t_r``, and ``rois``: regions and then their
+        variants, each with its ``smoothing_fwhm_mm`` and the region that it is a ``variant_of``.
     """
 
     def process(run: Run, _: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def _extract_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     n_nonsteady = count_run_nonsteady(run, header.n_volumes)
     extraction = extract_timeseries(
         lambda: stream_volumes(header),
-        build_weights(settings["rois"], header, settings["smoothing_fwhm_mm"]),
+        build_rows(settings["rois"], header),
         read_mask(run.mask, header),
         slope=header.slope,
         intercept=header.intercept,
@@ -67,18 +69,52 @@ def _extract_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
         "n_nonsteady": n_nonsteady,
         "t_r": t_r,
         "warnings": [warning] if warning else [],
-        "coverage": [
-            {"roi": roi, "coverage": coverage, "n_voxels": n_voxels, "n_nonfinite": n_nonfinite, "tsnr": tsnr}
-            for roi, coverage, n_voxels, n_nonfinite, tsnr in zip(
-                [roi["name"] for roi in settings["rois"]],
-                extraction.coverage.tolist(),
-                extraction.n_voxels.tolist(),
-                extraction.n_nonfinite.tolist(),
-                [None if math.isnan(value) else value for value in extraction.tsnr.tolist()],
-                strict=True,
-            )
-        ],
+        **_describe_coverage(extraction, settings["rois"]),
     }
+
+
+def build_rows(rois: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:
+    """Return one row of weights per region or variant, each with its own smoothing, in the order given.
+
+    Raises
+    ------
+    SettingsError
+        If an image of the ROI set cannot be used.
+    """
+    kernels = list(dict.fromkeys(roi["smoothing_fwhm_mm"] for roi in rois))
+    parts = [
+        build_weights([roi for roi in rois if roi["smoothing_fwhm_mm"] == fwhm], header, fwhm)
+        for fwhm in kernels
+    ]
+    weights = stack_weights(parts)
+    order = [weights.names.index(roi["name"]) for roi in rois]
+    if order == sorted(order):
+        return weights
+    return stack_weights([take_row(weights, row) for row in order])
+
+
+def _describe_coverage(extraction: Extraction, rois: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what is known of each region, its variants apart: no rule is applied to those."""
+    rows = [
+        {
+            "roi": roi["name"],
+            "coverage": coverage,
+            "n_voxels": n_voxels,
+            "n_nonfinite": n_nonfinite,
+            "tsnr": tsnr,
+        }
+        for roi, coverage, n_voxels, n_nonfinite, tsnr in zip(
+            rois,
+            extraction.coverage.tolist(),
+            extraction.n_voxels.tolist(),
+            extraction.n_nonfinite.tolist(),
+            [None if math.isnan(value) else value for value in extraction.tsnr.tolist()],
+            strict=True,
+        )
+    ]
+    own = [row for row, roi in zip(rows, rois, strict=True) if roi["variant_of"] is None]
+    variants = [row for row, roi in zip(rows, rois, strict=True) if roi["variant_of"] is not None]
+    return {"coverage": own, "variant_coverage": variants} if variants else {"coverage": own}
 
 
 def check_files(run: Run) -> None:
@@ -128,7 +164,12 @@ def _write_extraction(
         "Description": "Weighted mean over the usable voxels of each ROI, not denoised.",
         "ROIs": {roi["name"]: roi["source"] for roi in settings["rois"]},
         "RepetitionTime": t_r,
-        "SmoothingFWHM": settings["smoothing_fwhm_mm"],
+        "SmoothingFWHM": settings["rois"][0]["smoothing_fwhm_mm"],
+        "Variants": {
+            roi["name"]: {"Of": roi["variant_of"], "SmoothingFWHM": roi["smoothing_fwhm_mm"]}
+            for roi in settings["rois"]
+            if roi["variant_of"]
+        },
         "Sources": [str(path) for path in (run.bold, run.mask) if path],
         "Space": run.entities.get("space") or "n/a",
         "Units": "image units",

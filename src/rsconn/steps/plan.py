@@ -15,6 +15,7 @@ from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.provenance import compute_code_digest
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.locations import find_house
+from rsconn.study.used_columns import list_used_columns
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
@@ -106,8 +107,14 @@ class Plan:
             "set_name": config.rois.name,
             "space": config.rois.space,
             "accept_space_mismatch": config.input.accept_space_mismatch,
-            "rois": [roi.model_dump(mode="json") for roi in config.rois.rois],
-            "smoothing_fwhm_mm": config.denoising.smoothing_fwhm_mm,
+            "rois": [
+                {
+                    **row.roi.model_dump(mode="json", exclude={"variants"}),
+                    "smoothing_fwhm_mm": row.smoothing_fwhm_mm,
+                    "variant_of": row.variant_of,
+                }
+                for row in config.rois.list_rows(config.denoising.smoothing_fwhm_mm)
+            ],
             "t_r": config.input.t_r,
         }
 
@@ -117,6 +124,7 @@ class Plan:
         config = self.config
         return {
             "set_name": config.rois.name,
+            "rois": list(config.rois.names),
             "columns": {roi.name: roi.column for roi in config.rois.rois if roi.column},
             "denoised": config.input.denoised if self.parcellated else False,
             "t_r": config.input.t_r,
@@ -147,6 +155,7 @@ class Plan:
             "input": config.input.model_dump(mode="json"),
             "sessions": config.sessions,
             "edges": [edge.name for edge in config.edges],
+            "columns": sorted(list_used_columns(config)),
             "groups": config.groups.model_dump(mode="json") if config.groups else None,
             "scores": {name: score.model_dump(mode="json") for name, score in config.scores.items()},
             "covariates": config.covariates.model_dump(mode="json"),
@@ -202,7 +211,9 @@ def make_plan(config_files: Sequence[Path]) -> Plan:
 
 
 def find_config_runs(config: Config) -> tuple[Run, ...]:
-    """Find the runs that a config's filters select, whichever door they come in by."""
+    """Find the runs that a config's filters select, whichever door they come in by; none if there is no door."""
+    if not config.input.has_runs:
+        return ()
     if config.input.parcellated:
         return find_parcellated_runs(config.input.parcellated, config.input.filters)
     return find_runs(config.input.derivatives, config.input.filters)

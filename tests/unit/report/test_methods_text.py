@@ -109,3 +109,18 @@ def test_settings_of_the_shipped_configs_fit_the_template(request):
         assert "  " not in text
         assert " ," not in text
         assert "None " not in text
+
+
+def test_a_study_of_scores_only_tells_of_no_images(settings):
+    settings["rois"]["rois"], settings["edges"] = [], []
+    text = write(settings)
+    assert "Scores alone were analysed" in text
+    for word in (
+        "fMRIPrep",
+        "region set",
+        "projection",
+        "framewise",
+        "Runs were combined",
+        "runs of a person",
+    ):
+        assert word not in text

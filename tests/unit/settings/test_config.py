@@ -282,3 +282,18 @@ def test_true_is_no_number(folder: Path, place: str) -> None:
     keys = {"batch_size": True, "inference": {"alpha": True}, "denoising": {"high_pass_hz": True}}
     with pytest.raises(SettingsError, match="True found, a number needed"):
         parse(folder, **{place: keys[place]})
+
+
+def test_variants_make_no_edges(folder: Path) -> None:
+    (folder / "rois.yaml").write_text(ROIS.replace("0, 0]}}", "0, 0]}, variants: {radius_mm: 4}}"))
+    config = parse(folder)
+    assert [edge.name for edge in config.edges] == ["A-B", "A-C", "B-C"]
+    assert len(config.rois.list_rows()) == 5
+
+
+def test_a_study_of_scores_only_has_no_regions(folder: Path) -> None:
+    config = parse_config(
+        {"input": {"participants": "p.tsv"}, "scores": {"X": {"column": "x"}}}, folder / "config.yaml"
+    )
+    assert (config.rois.rois, config.edges, config.rois_path) == ((), (), None)
+    assert not config.input.has_runs

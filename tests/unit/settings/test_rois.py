@@ -79,3 +79,33 @@ def test_regions_are_frozen(folder: Path) -> None:
     rois = read_roi_set(folder / "my-rois.yaml")
     with pytest.raises(ValidationError, match="frozen"):
         rois.rois[0].name = "other"  # type: ignore[misc]
+
+
+def test_variants_are_further_rows_behind_the_regions(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        """
+space: MNI
+rois:
+  - {name: A, sphere: {center_mm: [0, 0, 0], radius_mm: 5}, variants: {radius_mm: [4, 8.5], smoothing_fwhm_mm: [0, 6]}}
+  - {name: B, mask: b.nii.gz, variants: {smoothing_fwhm_mm: 6}}
+  - {name: C, sphere: {center_mm: [9, 0, 0]}, variants: {radius_mm: 8}}
+"""
+    )
+    rows = read_roi_set(path).list_rows(3.0)
+    found = [
+        (row.roi.name, row.variant_of, row.roi.sphere and row.roi.sphere.radius_mm, row.smoothing_fwhm_mm)
+        for row in rows
+    ]
+    assert found == [
+        ("A", None, 5, 3),
+        ("B", None, None, 3),
+        ("C", None, 6, 3),
+        ("A_R4S0", "A", 4, 0),
+        ("A_R4S6", "A", 4, 6),
+        ("A_R8.5S0", "A", 8.5, 0),
+        ("A_R8.5S6", "A", 8.5, 6),
+        ("B_S6", "B", None, 6),
+        ("C_R8", "C", 8, 3),
+    ]
+    assert read_roi_set(path).names == ("A", "B", "C")
