@@ -136,7 +136,8 @@ CONFIG_CASES = [
     # --- conflicts inside a section
     ("input/parcellated", "p", "input: both of derivatives and parcellated found, one of them needed"),
     ("input/derivatives", ABSENT,
-     "input: neither of derivatives and parcellated found, one of them needed; a study of scores only has no rois, edges"),
+     ("input: neither of derivatives and parcellated found, one of them needed; "
+      "a study of scores only has no rois, edges")),
     ("input/denoised", "true", "input: denoised: goes with parcellated only; images are always denoised here"),
     ("denoising/low_pass_hz", 0.01, "denoising: high_pass_hz 0.01 is not below low_pass_hz 0.01"),
     ("denoising/high_pass_hz", 0.2, "denoising: high_pass_hz 0.2 is not below low_pass_hz 0.08"),
@@ -234,7 +235,8 @@ ROI_CASES = [
     ("rois/rois/0/map", {"image": "a.nii", "index": -1}, "rois[1].map.index: -1 found, a number of at least 0 needed"),
     ("rois/rois/0/variants", {}, "rois[1].variants: no size found; radius_mm or smoothing_fwhm_mm, or both, needed"),
     ("rois/rois/0/variants", {"radius_mm": [4, 8, 4]}, "rois[1].variants: radius_mm: 4 occurs twice"),
-    ("rois/rois/0/variants", {"radius_mm": [0]}, "rois[1].variants.radius_mm[1]: 0 found, a number greater than 0 needed"),
+    ("rois/rois/0/variants", {"radius_mm": [0]},
+     "rois[1].variants.radius_mm[1]: 0 found, a number greater than 0 needed"),
     ("rois/rois/0/variants", {"radius": 4}, "rois[1].variants.radius: unknown key; did you mean 'radius_mm'?"),
     ("rois/rois/0", {"name": "LAI", "mask": "m.nii.gz", "variants": {"radius_mm": 4}},
      "rois[1]: variants.radius_mm: only a sphere has a radius; smoothing_fwhm_mm alone needed"),
