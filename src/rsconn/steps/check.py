@@ -19,6 +19,7 @@ from rsconn.steps.predict import Prediction, check_regions, predict_run
 from rsconn.study.ledger import LedgerRow, compare_people
 from rsconn.study.people import read_people
 from rsconn.study.scores import score_people
+from rsconn.study.used_columns import check_used_columns
 
 Result = TypeVar("Result")
 _SHOWN = 5
@@ -126,7 +127,8 @@ def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, confi
 
 def _read_scored_people(config: Config) -> pd.DataFrame:
     people = read_people(config.input, config.groups, sessions=config.sessions)
-    score_people(people, config.scores)
+    scores = score_people(people, config.scores)
+    check_used_columns(people, scores.table.columns, config)
     return people
 
 
