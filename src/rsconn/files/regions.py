@@ -48,13 +48,41 @@ def build_weights(
         An image or a label table cannot be used, a label or map is not in it, or a region has no weight at
         all.
     """
-    regions = [roi if isinstance(roi, Mapping) else roi.model_dump() for roi in rois]
+    regions = [get_mapping(roi) for roi in rois]
     parts, order = [], []
     for members in _group_by_image(regions):
         parts.append(_BUILDERS[_get_kind(regions[members[0]])]([regions[i] for i in members], header))
         order.extend(members)
     weights = _reorder(stack_weights(parts), np.argsort(order))
     return smooth_weights(weights, header.affine, smoothing_fwhm_mm) if smoothing_fwhm_mm else weights
+
+
+class WeightsBuilder:
+    """Builds the weights of an ROI set, and builds them again only for a run on another grid.
+
+    Reading and resampling a 1 mm atlas takes half a second; the runs of a batch mostly share one grid.
+
+    Parameters
+    ----------
+    rois, smoothing_fwhm_mm
+        See `build_weights`.
+    """
+
+    def __init__(self, rois: Sequence[Roi | Mapping[str, Any]], smoothing_fwhm_mm: float = 0.0) -> None:
+        self._rois, self._smoothing_fwhm_mm = rois, smoothing_fwhm_mm
+        self._held: tuple[tuple[Any, ...], RoiWeights] | None = None
+
+    def build(self, header: ImageHeader) -> RoiWeights:
+        """Return the weights on the grid of `header`."""
+        grid = (header.shape, header.affine.tobytes())
+        if self._held is None or self._held[0] != grid:
+            self._held = (grid, build_weights(self._rois, header, self._smoothing_fwhm_mm))
+        return self._held[1]
+
+
+def get_mapping(roi: Roi | Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a region as a mapping, which is what jobs receive."""
+    return roi if isinstance(roi, Mapping) else roi.model_dump()
 
 
 def _get_kind(region: Mapping[str, Any]) -> str:

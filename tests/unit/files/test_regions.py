@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose
 
 from rsconn.errors import SettingsError
 from rsconn.files.images import read_header, read_mask, stream_volumes
-from rsconn.files.regions import build_weights
+from rsconn.files.region_variants import build_variants
+from rsconn.files.regions import WeightsBuilder, build_weights
 from rsconn.settings.rois import Roi
 from rsconn.signal.extraction import extract_timeseries
 
@@ -241,3 +242,25 @@ def test_regions_that_cannot_be_used_are_named(dataset, atlas, maps, tmp_path):
     for fields, message in faults:
         with pytest.raises(SettingsError, match=f"ROI 'R'.*({message})"):
             build_weights([{"name": "R", **fields}], header)
+
+
+def test_variants_are_the_sets_one_would_build_one_by_one(dataset):
+    header, mask = read_header(dataset.run), read_mask(dataset.mask, read_header(dataset.run))
+    weights = build_variants(SPHERES, header, [(None, 0.0), (9.0, 0.0), (None, 6.0)])
+    assert weights.names == tuple(f"S{i}_{label}" for label in ("S0", "R9S0", "S6") for i in range(3))
+    found = extract_timeseries(
+        lambda: stream_volumes(header), weights, mask, slope=header.slope, intercept=header.intercept
+    )
+    wide = [{"name": roi["name"], "sphere": {**roi["sphere"], "radius_mm": 9.0}} for roi in SPHERES]
+    parts = [dataset.extract(SPHERES), dataset.extract(wide), dataset.extract(SPHERES, 6.0)]
+    assert_allclose(found.timeseries, np.hstack([part.timeseries for part in parts]), rtol=1e-12)
+    assert_allclose(found.coverage, np.hstack([part.coverage for part in parts]))
+
+
+def test_weights_are_built_once_per_grid(dataset, atlas, tmp_path):
+    header = read_header(dataset.run)
+    builder = WeightsBuilder([{"name": "L", "atlas": {"image": atlas, "label": 6}}])
+    first = builder.build(header)
+    assert builder.build(read_header(dataset.run)) is first
+    nib.save(nib.Nifti1Image(np.ones((9, 9, 9), np.uint8), AFFINE), tmp_path / "other.nii.gz")
+    assert builder.build(read_header(tmp_path / "other.nii.gz")).shape == (9, 9, 9)
