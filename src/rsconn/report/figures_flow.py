@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,10 +17,27 @@ from rsconn.report.style import (
     pick_group_colours,
     plot_nothing,
     use_style,
+    wrap,
 )
 
-COLUMN_WIDTH = 4.6
-LINE_HEIGHT = 0.17
+# inches: a column without and with room for those who left
+BOX_WIDTH, NOTE_WIDTH = 2.6, 2.4
+LINE_HEIGHT, HEAD_HEIGHT = 0.17, 0.6
+
+
+@dataclass(frozen=True)
+class Column:
+    """One group's boxes: where the column starts (inches), and what it says at each stage."""
+
+    group: str
+    left: float
+    kept: dict[str, int]
+    notes: dict[str, list[str]]
+
+    @property
+    def middle(self) -> float:
+        """Where the boxes of people kept stand."""
+        return self.left + BOX_WIDTH / 2
 
 
 def plot_exclusion_flow(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -28,19 +46,29 @@ def plot_exclusion_flow(table: pd.DataFrame, *, simulated: bool = False) -> Figu
     if not groups:
         return plot_nothing("Nobody was found.", simulated=simulated)
     stages = list(dict.fromkeys(table["stage"]))
-    notes = {group: _write_notes(table[table["group"] == group], stages) for group in groups}
-    heights = [max(_measure(notes[group][stage]) for group in groups) for stage in stages]
-    total = sum(heights) + 0.5
+    width = BOX_WIDTH + (NOTE_WIDTH if (table["kind"] == "excluded").any() else 0)
+    columns = [
+        _read_column(table[table["group"] == group], group, number * width, stages)
+        for number, group in enumerate(groups)
+    ]
+    heights = [max(_measure(column.notes[stage]) for column in columns) for stage in stages]
+    heights[0] = 0.75
+    total = (max(width * len(groups), 4.6), sum(heights) + HEAD_HEIGHT + 0.2)
     with use_style():
-        figure = make_figure(COLUMN_WIDTH * len(groups), total, simulated=simulated)
+        figure = make_figure(*total, simulated=simulated)
         axes = figure.add_subplot()
-        axes.set_xlim(0, COLUMN_WIDTH * len(groups))
-        axes.set_ylim(total, 0)
+        axes.set_xlim(0, total[0])
+        axes.set_ylim(total[1], 0)
         axes.set_axis_off()
-        for column, group in enumerate(groups):
-            _draw_column(axes, column, group, table[table["group"] == group], notes[group], heights)
-            axes.texts[-1].set_color(pick_group_colours(groups)[group])
+        for column, colour in zip(columns, pick_group_colours(groups).values(), strict=True):
+            _draw_column(axes, column, heights, colour)
     return figure
+
+
+def _read_column(rows: pd.DataFrame, group: str, left: float, stages: Sequence[str]) -> Column:
+    kept = rows[rows["kind"] == "kept"]
+    counts = {str(stage): int(n) for stage, n in zip(kept["stage"], kept["n"], strict=True)}
+    return Column(group, left, counts, _write_notes(rows, stages))
 
 
 def _write_notes(rows: pd.DataFrame, stages: Sequence[str]) -> dict[str, list[str]]:
@@ -59,29 +87,31 @@ def _measure(lines: Sequence[str]) -> float:
     return max(0.95, LINE_HEIGHT * len(lines) + 0.65)
 
 
-def _draw_column(
-    axes: Axes,
-    column: int,
-    group: str,
-    rows: pd.DataFrame,
-    notes: dict[str, list[str]],
-    heights: Sequence[float],
-) -> None:
-    left, top, before = column * COLUMN_WIDTH, 0.4, None
-    for (stage, lines), height in zip(notes.items(), heights, strict=True):
-        kept = rows[(rows["stage"] == stage) & (rows["kind"] == "kept")]
-        if not kept.empty:
-            centre = top + height - 0.35
-            if before is not None:
-                _draw_arrow(axes, (left + 1.15, before + 0.26), (left + 1.15, centre - 0.26))
-            _draw_box(axes, left + 1.15, centre, f"{stage}\nn = {int(kept['n'].iloc[0])}", bold=True)
-            if lines:
-                middle = centre - 0.35 - LINE_HEIGHT * len(lines) / 2
-                _draw_arrow(axes, (left + 1.15, middle), (left + 2.3, middle))
-                _draw_box(axes, left + 2.35, middle, "\n".join(lines), bold=False)
-            before = centre
+def _draw_column(axes: Axes, column: Column, heights: Sequence[float], colour: str) -> None:
+    x, top, before = column.middle, HEAD_HEIGHT, None
+    axes.plot([x - 0.9, x + 0.9], [HEAD_HEIGHT] * 2, color=colour, linewidth=3)
+    axes.text(
+        x,
+        HEAD_HEIGHT - 0.1,
+        wrap(column.group, BOX_WIDTH - 0.2, 11),
+        ha="center",
+        va="bottom",
+        fontweight="bold",
+        fontsize=11,
+    )
+    for (stage, lines), height in zip(column.notes.items(), heights, strict=True):
         top += height
-    axes.text(left + 1.15, 0.2, group, ha="center", va="center", fontweight="bold", fontsize=11)
+        if stage not in column.kept:
+            continue
+        centre = top - 0.35
+        if before is not None:
+            _draw_arrow(axes, (x, before + 0.26), (x, centre - 0.26))
+        _draw_box(axes, x, centre, f"{stage}\nn = {column.kept[stage]}", bold=True)
+        if lines:
+            middle = centre - 0.35 - LINE_HEIGHT * len(lines) / 2
+            _draw_arrow(axes, (x, middle), (column.left + BOX_WIDTH - 0.15, middle))
+            _draw_box(axes, column.left + BOX_WIDTH - 0.1, middle, "\n".join(lines), bold=False)
+        before = centre
 
 
 def _draw_box(axes: Axes, x: float, y: float, text: str, *, bold: bool) -> None:

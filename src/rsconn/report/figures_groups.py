@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from rsconn.report.style import (
     FAINT_INK,
     INK,
+    add_legend,
     draw_grid,
     limit_panels,
     make_figure,
@@ -23,6 +24,7 @@ from rsconn.report.style import (
     plot_nothing,
     spread_points,
     use_style,
+    wrap,
     write_remark,
 )
 
@@ -94,7 +96,7 @@ def _plot_panels(table: pd.DataFrame, nothing: str, *, simulated: bool) -> Figur
         grid = figure.subplots(n_rows, n_columns, squeeze=False)
         for axes, panel in zip(grid.flat, panels, strict=False):
             _draw_panel(axes, table[table["panel"] == panel], groups, levels)
-            axes.set_title(panel)
+            axes.set_title(wrap(panel, panel_width - 0.7, 10.5))
         for axes in list(grid.flat)[len(panels) :]:
             axes.remove()
         _add_legend(figure, groups)
@@ -112,11 +114,11 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, groups: Sequence[str], levels: 
             rows = rows[rows["level"] == level] if level else rows
             draw_cell(axes, len(ticks), rows, colours[group], markers[group])
             size = rows.loc[rows["kind"] == "mean", "n"].sum()
-            ticks.append(f"{level or group}\nn = {int(size)}")
+            ticks.append(f"{wrap(level or group, 0.8, 8.5)}\nn = {int(size)}")
     axes.set_xticks(range(len(ticks)), ticks)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(ticks) - 0.4)
-    axes.set_ylabel(panel["axis_label"].iloc[0])
+    axes.set_ylabel(wrap(panel["axis_label"].iloc[0], 2.3))
     low, high = panel["axis_low"].iloc[0], panel["axis_high"].iloc[0]
     if np.isfinite(low) and np.isfinite(high):
         axes.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))
@@ -150,4 +152,4 @@ def _add_legend(figure: Figure, groups: Sequence[str]) -> None:
     handles.append(
         Line2D([], [], marker="o", color=INK, markersize=4.5, linewidth=1.8, label="mean, 95 % interval")
     )
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5))
+    add_legend(figure, handles)

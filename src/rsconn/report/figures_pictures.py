@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 
 import numpy as np
 import pandas as pd
@@ -23,10 +22,8 @@ from rsconn.report.style import (
     make_figure,
     plot_nothing,
     use_style,
+    wrap,
 )
-
-# letters that fit along an axis
-LABEL_WIDTH = 24
 
 
 def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -57,10 +54,10 @@ def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
 
 def _draw_people(axes: Axes, people: pd.DataFrame, labels: pd.Series) -> None:
     draw_grid(axes)
-    axes.set_ylabel(textwrap.fill(labels["y_label"], LABEL_WIDTH))
+    axes.set_ylabel(wrap(labels["y_label"], 1.9))
     if labels["shape"] == "slope":
         _draw_slope(axes, people)
-        axes.set_xlabel(textwrap.fill(labels["x_label"], LABEL_WIDTH))
+        axes.set_xlabel(wrap(labels["x_label"], 2))
         return
     sides = list(dict.fromkeys(people["side"].dropna()))
     labels = []
@@ -68,7 +65,9 @@ def _draw_people(axes: Axes, people: pd.DataFrame, labels: pd.Series) -> None:
         cell = people[people["side"] == side]
         place = int(cell["colour"].iloc[0]) % len(GROUP_COLOURS)
         draw_cell(axes, position, cell, GROUP_COLOURS[place], GROUP_MARKERS[place], column="y")
-        labels.append(f"{cell['label'].iloc[0]}\nn = {int(cell.loc[cell['kind'] == 'mean', 'n'].sum())}")
+        labels.append(
+            f"{wrap(cell['label'].iloc[0], 1, 8.5)}\nn = {int(cell.loc[cell['kind'] == 'mean', 'n'].sum())}"
+        )
     axes.set_xticks(range(len(sides)), labels)
     axes.set_xlim(-0.6, max(len(sides), 1) - 0.4)
     axes.tick_params(axis="x", length=0)
@@ -100,7 +99,7 @@ def _draw_estimate(axes: Axes, estimate: pd.Series) -> None:
     margin = 0.08 * max(np.ptp(values), 1e-12)
     axes.set_ylim(values.min() - margin, values.max() + margin)
     axes.set_xlim(-1, 1)
-    axes.set_xticks([0], [f"{estimate['estimate_label']}\n{estimate['label']}"])
+    axes.set_xticks([0], [f"{estimate['estimate_label']}\n{wrap(estimate['label'], 1.1, 8.5)}"])
     axes.tick_params(axis="x", length=0)
     axes.yaxis.tick_right()
     axes.spines["right"].set_visible(True)

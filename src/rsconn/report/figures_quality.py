@@ -15,6 +15,7 @@ from rsconn.report.figures_groups import draw_cell
 from rsconn.report.style import (
     INK,
     VERDICT_COLOURS,
+    add_legend,
     draw_grid,
     make_figure,
     pick_group_colours,
@@ -22,6 +23,7 @@ from rsconn.report.style import (
     plot_nothing,
     spread_points,
     use_style,
+    wrap,
 )
 from rsconn.report.wording import format_significant
 
@@ -37,7 +39,7 @@ def plot_motion_coverage(table: pd.DataFrame, *, simulated: bool = False) -> Fig
     n_columns = min(3, len(panels))
     with use_style():
         n_rows = ceil(len(panels) / n_columns)
-        figure = make_figure(3.3 * n_columns, 3.0 * n_rows + 0.4, simulated=simulated)
+        figure = make_figure(max(3.3 * n_columns, 4.6), 3.0 * n_rows + 0.4, simulated=simulated)
         grid = figure.subplots(n_rows, n_columns, squeeze=False)
         for axes, panel in zip(grid.flat, panels, strict=False):
             _draw_panel(axes, table[table["panel"] == panel], groups)
@@ -85,7 +87,8 @@ def _draw_groups(axes: Axes, panel: pd.DataFrame) -> None:
     for position, group in enumerate(groups):
         rows = panel[panel["group"] == group]
         draw_cell(axes, position, rows, colours[group], markers[group])
-        labels.append(f"{group}\n{int(rows.loc[rows['kind'] == 'mean', 'n'].sum())} runs")
+        n_runs = int(rows.loc[rows["kind"] == "mean", "n"].sum())
+        labels.append(f"{wrap(group, 1, 8.5)}\n{n_runs} run{'' if n_runs == 1 else 's'}")
     axes.set_xticks(range(len(groups)), labels)
     axes.set_xlim(-0.6, len(groups) - 0.4)
     axes.tick_params(axis="x", length=0)
@@ -121,4 +124,4 @@ def _add_legend(figure: Figure, groups: Sequence[str]) -> None:
         Line2D([], [], color=INK, linewidth=1.6, marker="o", markersize=4, label="mean"),
         Line2D([], [], color=LIMIT, linewidth=1.2, linestyle=(0, (4, 2)), label="limit of the config"),
     ]
-    figure.legend(handles=handles, loc="outside upper left", ncols=min(len(handles), 5))
+    add_legend(figure, handles)

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rsconn.report.style import (
     FAINT_INK,
+    add_legend,
     draw_grid,
     limit_panels,
     make_figure,
@@ -19,6 +20,7 @@ from rsconn.report.style import (
     pick_group_markers,
     plot_nothing,
     use_style,
+    wrap,
     write_remark,
 )
 
@@ -37,8 +39,7 @@ def plot_score_by_connectivity(table: pd.DataFrame, *, simulated: bool = False) 
             _draw_panel(axes, table[table["panel"] == panel])
         for axes in list(grid.flat)[len(panels) :]:
             axes.remove()
-        handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper left", ncols=3)
+        add_legend(figure, grid.flat[0].get_legend_handles_labels()[0])
         write_remark(figure, remark)
     return figure
 
@@ -56,9 +57,9 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame) -> None:
                 line["x"], line["y"], color=FAINT_INK, linestyle=(0, (5, 3)), linewidth=1.3, label=group
             )
     first = panel.iloc[0]
-    axes.set_title(f"{first['score']} and {first['edge']}  ({first['claims']})")
-    axes.set_xlabel(f"{first['edge']} connectivity (Fisher z)")
-    axes.set_ylabel(f"{first['score']} score")
+    axes.set_title(wrap(f"{first['score']} and {first['edge']}  ({first['claims']})", 3.6, 10.5))
+    axes.set_xlabel(wrap(f"{first['edge']} connectivity (Fisher z)", 3.6))
+    axes.set_ylabel(wrap(f"{first['score']} score", 2.4))
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
 
 

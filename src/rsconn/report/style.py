@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -92,6 +94,19 @@ def plot_nothing(reason: str, *, simulated: bool) -> Figure:
     figure = make_figure(6, 1.2, simulated=simulated, layout=None)
     figure.text(0.5, 0.55, reason, ha="center", va="center", color=FAINT_INK, wrap=True)
     return figure
+
+
+def wrap(text: str, inches: float, points: float = 9) -> str:
+    """Break a text into lines that fit a width; a letter is about 0.62 of its points wide."""
+    return textwrap.fill(text, max(6, int(inches * 72 / (0.62 * points))))
+
+
+def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Put a legend above the axes, in as many rows as the figure's width makes necessary."""
+    widest = max(len(str(handle.get_label())) for handle in handles)
+    # a letter of 8.5 points is about 0.075 inches wide; sign and gaps take 0.65
+    n_columns = int(figure.get_figwidth() / (0.075 * widest + 0.65))
+    figure.legend(handles=list(handles), loc="outside upper left", ncols=max(1, min(n_columns, len(handles))))
 
 
 def limit_panels(panels: Sequence[str]) -> tuple[list[str], str]:

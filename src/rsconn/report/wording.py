@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 MINUS = "−"
 NOT_GIVEN = "n/a"
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def format_number(value: float, decimals: int) -> str:
@@ -45,20 +46,22 @@ def format_p(value: float) -> str:
 
 
 def format_significant(value: float, digits: int = 3, *, keep_zeros: bool = False) -> str:
-    """Format with significant digits and no exponent where that reads well.
+    """Format with significant digits, as a power of ten where plain digits read badly.
 
     Examples
     --------
-    >>> format_significant(0.012345), format_significant(1234.5), format_significant(5.0), format_significant(-12.3456)
-    ('0.0123', '1234', '5', '−12.3')
+    >>> [format_significant(value) for value in (0.012345, 1234.5, 5.0, -12.3456, 2.71e9)]
+    ['0.0123', '1234', '5', '−12.3', '2.71 × 10⁹']
     """
     if not math.isfinite(value):
         return NOT_GIVEN
     if value == 0:
         return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    if decimals > 6:
-        return f"{value:.{digits - 1}e}".replace("-", MINUS)
+    magnitude = math.floor(math.log10(abs(value)))
+    if not -5 < magnitude < 6:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(_RAISED)}".replace("-", MINUS)
+    decimals = max(0, digits - 1 - magnitude)
     text = f"{value:.{decimals}f}"
     if "." in text and not keep_zeros:
         text = text.rstrip("0").rstrip(".")

@@ -96,10 +96,11 @@ def tabulate_forest(
 
 def _name_unit(definition: Mapping[str, Any], units: Mapping[str, str]) -> str:
     """Return the unit of a claim's estimate, such as ``points`` or ``Fisher z per point``."""
-    outcome = units[str(definition["outcome"])]
+    outcome = units.get(str(definition["outcome"]), "units")
     if not definition.get("predictor"):
         return outcome
-    return f"{outcome} per {units[str(definition['predictor'])].removesuffix('s')}"
+    predictor = units.get(str(definition["predictor"]), "units")
+    return f"{outcome} per {predictor.removesuffix('s')}"
 
 
 def index_claims(claims: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

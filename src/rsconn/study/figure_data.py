@@ -84,7 +84,11 @@ def build_figure_tables(
         "score_by_connectivity": tabulate_slopes(cohort, find_pairs(claims, edge_names, scores), groups),
         "roi_positions": tabulate_rois(positions, edges),
         "motion_coverage": tabulate_quality(
-            tables["quality"], tables["coverage"], membership, groups, _read_thresholds(settings)
+            _use_given_motion(tables["quality"], cohort),
+            tables["coverage"],
+            membership,
+            groups,
+            _read_thresholds(settings),
         ),
         "exclusion_flow": tabulate_flow(tables["flow"], groups),
         "verdict_counts": count_verdicts(tables["claims"]),
@@ -96,6 +100,8 @@ def build_figure_tables(
 
 def read_result_table(path: Path) -> pd.DataFrame:
     """Read one of the result tables: numbers as numbers, names as text, ``n/a`` as missing."""
+    if not path.read_text(encoding="utf-8").strip():  # a figure that does not apply has no columns
+        return pd.DataFrame()
     header = pd.read_csv(path, sep="\t", nrows=0).columns
     text = {name: str for name in header if name in TEXT_COLUMNS}
     return pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False, dtype=text)
@@ -113,6 +119,16 @@ def _read_edges(edges: Sequence[Any]) -> list[tuple[str, str]]:
     return [
         (edge["first"], edge["second"]) if isinstance(edge, Mapping) else (edge[0], edge[1]) for edge in edges
     ]
+
+
+def _use_given_motion(quality: pd.DataFrame, cohort: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs with the mean FD of the participants table, where that is what the analysis uses."""
+    if "mean_fd_source" not in quality or not (quality["mean_fd_source"] == "participants").any():
+        return quality
+    separate = cohort["participant_id"].duplicated().any()
+    keys = ["participant_id", "session"] if separate else ["participant_id"]
+    given = cohort[[*keys, "mean_fd"]]
+    return quality.drop(columns="mean_fd").merge(given, on=keys, how="left", validate="many_to_one")
 
 
 def _list_claimed(claims: Sequence[Mapping[str, Any]], edges: Sequence[str]) -> list[str]:

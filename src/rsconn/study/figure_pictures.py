@@ -57,7 +57,8 @@ def tabulate_pictures(
         model = getattr(design, "model", None)
         people = pd.DataFrame() if model is None else _tabulate_people(definition, design, places)
         parts.append(pd.concat([people, estimate], ignore_index=True).assign(claim=claim["id"]))
-    return pd.concat(parts, ignore_index=True).reindex(columns=list(PICTURE_COLUMNS))
+    together = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return together.reindex(columns=list(PICTURE_COLUMNS))
 
 
 def _label_axes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rsconn.report.figures import FIGURES, plot_claim
 from rsconn.report.saving import render_svg, write_figures
 from rsconn.report.style import SIMULATED, limit_panels, spread_points, use_style
-from rsconn.study.figure_data import FIGURE_NAMES, read_result_table
+from rsconn.study.figure_data import FIGURE_NAMES, build_figure_tables, read_result_table
 
 
 def list_points(figure):
@@ -166,3 +168,35 @@ def test_spread_points_is_centred_where_asked():
     assert abs(offsets[:3].sum()) < 1e-12
     assert offsets[3] == 0
     assert len(set(offsets[:3])) == 3
+
+
+@pytest.fixture(scope="module")
+def long_tables(builder):
+    """The study under the names that laboratories give things, with one score and one edge."""
+    tables, settings, designs = builder.make_tables()
+    names = {
+        "therapist": "person-centred psychotherapists in practice",
+        "control": "people of other professions",
+        "LAI-dmPFC": "left_anterior_insula-dorsomedial_prefrontal_cortex",
+        "PT": "perspective_taking_of_the_other",
+    }
+    tables = {name: table.rename(columns=names).replace(names) for name, table in tables.items()}
+    text = json.dumps(settings)
+    for old, new in names.items():
+        text = text.replace(f'"{old}"', f'"{new}"').replace(f"'{old}'", f"'{new}'")
+    settings = json.loads(text)
+    settings["edges"][0] = {"first": "left_anterior_insula", "second": "dorsomedial_prefrontal_cortex"}
+    designs = {name: design for name, design in designs.items() if name in {"P1", "F1", "B1", "S4"}}
+    return build_figure_tables(tables, settings, designs=designs)
+
+
+@pytest.mark.parametrize("name", FIGURE_NAMES)
+def test_long_names_are_not_cut_off(long_tables, name):
+    assert len(long_tables[name])
+    check_nothing_is_cut_off(FIGURES[name](long_tables[name], simulated=True))
+
+
+@pytest.mark.parametrize("claim", ["P1", "F1", "B1", "S4"])
+def test_long_names_are_not_cut_off_in_claims_pictures(long_tables, claim):
+    table = long_tables["claim_pictures"]
+    check_nothing_is_cut_off(plot_claim(table[table["claim"] == claim], simulated=True))

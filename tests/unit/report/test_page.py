@@ -67,10 +67,10 @@ def is_rounded(text, value):
     """Say whether a text is a value rounded to the digits it shows."""
     if text.startswith("<"):
         return 0 <= value < float(text[1:])
-    digits = text.replace("−", "-")
-    exponent = float(digits.partition("e")[2] or 0)
-    decimals = len(digits.partition("e")[0].partition(".")[2])
-    return abs(float(digits) - value) <= 0.5 * 10 ** (exponent - decimals) * (1 + 1e-9)
+    digits, _, raised = text.replace("−", "-").partition(" × 10")
+    exponent = int(raised.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")) or 0)
+    decimals = len(digits.partition(".")[2])
+    return abs(float(digits) * 10.0**exponent - value) <= 0.5 * 10 ** (exponent - decimals) * (1 + 1e-9)
 
 
 def test_every_printed_number_stands_in_its_cell(reader, results_folder):
