@@ -17,18 +17,34 @@ if TYPE_CHECKING:
 # Columns of the cohort table that rsconn fills itself.
 RESERVED_COLUMNS = ("participant_id", "session", "group", "sex", "age", "mean_fd", "included")
 
+# fMRIPrep removes cosines of 128 s and longer before it computes CompCor components.
+_ACOMPCOR_HIGH_PASS_HZ = 1 / 128
+
 
 def check_config(config: Config) -> list[str]:
     """Return one line per contradiction between sections; an empty list means none."""
     problems = [
         *_check_sources(config),
         *_check_space(config),
+        *_check_high_pass(config),
         *_check_seeds(config),
         *_check_scores(config),
         *_check_groups(config),
         *_check_folders(config),
     ]
     return [f"{show_path(config.path)}: {problem}" for problem in problems] + check_claims(config)
+
+
+def list_warnings(config: Config) -> list[str]:
+    """Return what is odd in a config and no obstacle."""
+    high_pass_hz = config.denoising.high_pass_hz
+    if not _uses_acompcor(config) or high_pass_hz is None or high_pass_hz >= _ACOMPCOR_HIGH_PASS_HZ:
+        return []
+    line = (
+        f"denoising.high_pass_hz: {high_pass_hz:g} Hz is below the 0.0078 Hz (128 s) above which fMRIPrep computes "
+        "aCompCor; drifts between the two are not removed"
+    )
+    return [line]
 
 
 def find_missing_files(config: Config) -> list[str]:
@@ -85,6 +101,20 @@ def _check_space(config: Config) -> Iterable[str]:
                 f"input.filters.space: {found!r} found, the ROIs are in {space!r} "
                 f"({show_rois_path(config)}); set input.accept_space_mismatch: true to accept it"
             )
+
+
+def _uses_acompcor(config: Config) -> bool:
+    strategy = config.denoising.strategy
+    return bool(strategy.acompcor or strategy.acompcor_variance) and not config.input.denoised
+
+
+def _check_high_pass(config: Config) -> Iterable[str]:
+    """FMRIPrep filters before it computes the components: they cannot explain drifts, which must go as well."""
+    if config.input.has_runs and _uses_acompcor(config) and config.denoising.high_pass_hz is None:
+        yield (
+            f"denoising.high_pass_hz: null found; strategy {config.denoising.strategy.name!r} uses aCompCor, which "
+            "fMRIPrep computes above 0.0078 Hz (128 s); 0.008 or more needed, or a strategy without aCompCor"
+        )
 
 
 def _check_seeds(config: Config) -> Iterable[str]:

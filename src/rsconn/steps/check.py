@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -12,17 +12,19 @@ import pandas as pd
 
 from rsconn.errors import ProblemsError, UserError
 from rsconn.files.bids import Run
-from rsconn.settings.checks import find_missing_files
-from rsconn.settings.config import Config
-from rsconn.steps.plan import Plan, make_plan
+from rsconn.settings.checks import find_missing_files, list_warnings
+from rsconn.settings.config import Config, read_config
+from rsconn.steps.expect import Expectation, expect_cohort
+from rsconn.steps.plan import Plan, find_config_runs
 from rsconn.steps.predict import Prediction, check_regions, predict_run
-from rsconn.study.ledger import LedgerRow, compare_people
 from rsconn.study.people import read_people
-from rsconn.study.scores import score_people
+from rsconn.study.scores import Scores, score_people
 from rsconn.study.used_columns import check_used_columns
 
 Result = TypeVar("Result")
 _SHOWN = 5
+# Runs whose degrees of freedom are printed one by one: all of a usual study, the worst of a large one.
+_SHOWN_RUNS = 40
 # Seconds and memory of one run's image, measured on the demo: reading is most of it.
 _SECONDS_PER_GIGABYTE = 3.0
 _START_SECONDS = 15.0
@@ -47,6 +49,12 @@ class CheckResult:
     output_dir: Path = field(default=Path())
 
 
+@dataclass(frozen=True, eq=False)
+class _People:
+    table: pd.DataFrame
+    scores: Scores
+
+
 def check_config(path: Path) -> CheckResult:
     """Find every problem of a config and the data it names.
 
@@ -56,39 +64,48 @@ def check_config(path: Path) -> CheckResult:
         The config file.
     """
     problems: list[str] = []
-    plan = _try(problems, lambda: make_plan([path]))
-    if plan is None:
+    config = _try(problems, lambda: read_config(path))
+    if config is None:
         return _finish(problems, [], Path())
-    config = plan.config
     problems += find_missing_files(config)
-    if problems:
-        return _finish(problems, [], config.output_dir)
-    people = _try(problems, lambda: _read_scored_people(config))
-    predictions = {run.name: predict_run(run, config) for run in plan.runs}
-    warnings = [line for prediction in predictions.values() for line in prediction.warnings]
-    problems += check_regions(plan)
-    lines = [_describe_data(plan), *_describe_dof(predictions)]
-    lines += _describe_unusable(plan.runs, predictions)
-    if people is not None:
-        lines += [row.reason or "" for row in _compare(people, plan.runs)]
-        problems += check_share_lost(find_lost_people(plan, predictions), people, config)
+    people = _try(problems, lambda: _read_scored_people(config)) if _exist(_list_tables(config)) else None
+    runs = _try(problems, lambda: find_config_runs(config)) if _exist(_list_datasets(config)) else None
+    lines, warnings = [_describe_config(config, runs or ())], list_warnings(config)
+    predictions: dict[str, Prediction] = {}
+    if runs:
+        plan = Plan(config, runs)
+        predictions = {run.name: predict_run(run, config) for run in runs}
+        warnings += [line for prediction in predictions.values() for line in prediction.warnings]
+        regions = check_regions(plan)
+        problems += regions.problems
+        warnings += regions.warnings
+        lines += [*_describe_dof(predictions), *_describe_unusable(runs, predictions)]
+    if people is not None and runs is not None:
+        problems += check_share_lost(find_lost_people(runs, predictions), people.table, config)
+        problems += check_ids(people.table, runs)
+        expected = _try(
+            problems, lambda: expect_cohort(people.table, people.scores, runs, predictions, config)
+        )
+        if expected is not None:
+            lines += _describe_expected(expected, config)
+            warnings += expected.strangers
     lines += [f"warning: {line}" for line in _shorten(warnings)]
-    ready = f"ready: {_estimate(plan)}"
+    ready = f"ready: {_estimate(runs or (), people)}"
     return _finish(problems, lines if problems else [*lines, ready], config.output_dir)
 
 
-def find_lost_people(plan: Plan, predictions: Mapping[str, Prediction]) -> dict[str, str | None]:
+def find_lost_people(runs: Sequence[Run], predictions: Mapping[str, Prediction]) -> dict[str, str | None]:
     """Say of everyone with images why all their runs are unusable; None for those who keep one.
 
     Parameters
     ----------
-    plan : Plan
-        Config and runs.
+    runs : sequence of Run
+        All runs.
     predictions : mapping of str to Prediction
         Run name to what will become of it.
     """
     lost: dict[str, str | None] = {}
-    for run in plan.runs:
+    for run in runs:
         reason = predictions[run.name].reason
         if reason is None or run.participant_id not in lost:
             lost[run.participant_id] = reason
@@ -125,11 +142,37 @@ def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, confi
     return problems
 
 
-def _read_scored_people(config: Config) -> pd.DataFrame:
+def check_ids(people: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
+    """Return a problem if nobody with images is in the tables: the ids are written in two ways."""
+    in_tables, with_runs = set(people["participant_id"]), {run.participant_id for run in runs}
+    if not with_runs or in_tables & with_runs:
+        return []
+    found = f"{_name_some(with_runs)} have images, {_name_some(in_tables)} are in the tables"
+    return [f"participant_id: nobody is in both: {found}; rewrite the ids of the tables as the images' are"]
+
+
+def _name_some(people: Iterable[str]) -> str:
+    names = sorted(people)
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _list_tables(config: Config) -> list[Path]:
+    return [config.input.participants, *config.input.phenotype]
+
+
+def _list_datasets(config: Config) -> list[Path]:
+    return [*config.input.derivatives, *config.input.parcellated]
+
+
+def _exist(paths: Iterable[Path]) -> bool:
+    return all(path.exists() for path in paths)
+
+
+def _read_scored_people(config: Config) -> _People:
     people = read_people(config.input, config.groups, sessions=config.sessions)
     scores = score_people(people, config.scores)
     check_used_columns(people, scores.table.columns, config)
-    return people
+    return _People(people, scores)
 
 
 def _try(problems: list[str], read: Callable[[], Result]) -> Result | None:
@@ -142,19 +185,30 @@ def _try(problems: list[str], read: Callable[[], Result]) -> Result | None:
     return None
 
 
-def _describe_data(plan: Plan) -> str:
-    people = len({run.participant_id for run in plan.runs})
-    claims = len(plan.config.claims)
-    rois = len(plan.config.rois.rois)
-    return f"{people} people, {len(plan.runs)} runs, {rois} ROIs, {len(plan.config.edges)} edges, {claims} claims"
+def _describe_config(config: Config, runs: Sequence[Run]) -> str:
+    claims = f"{len(config.claims)} claims"
+    if not config.input.has_runs:
+        return f"no images: {len(config.scores)} scores, {claims}"
+    people = len({run.participant_id for run in runs})
+    rois = f"{len(config.rois.rois)} ROIs"
+    n_variants = len(config.rois.list_rows()) - len(config.rois.rois)
+    rois += f" and {n_variants} variants of them" if n_variants else ""
+    return f"{people} people with images, {len(runs)} runs, {rois}, {len(config.edges)} edges, {claims}"
 
 
 def _describe_dof(predictions: Mapping[str, Prediction]) -> list[str]:
-    dof = [prediction.dof for prediction in predictions.values() if prediction.dof is not None]
-    if not dof:
+    known = {name: prediction for name, prediction in predictions.items() if prediction.dof is not None}
+    if not known:
         return []
+    dof = [prediction.dof or 0 for prediction in known.values()]
     spread = f"median {np.median(dof):g}, from {min(dof)} to {max(dof)}"
-    return [f"predicted degrees of freedom per run: {spread} (n = {len(dof)} runs)"]
+    lowest = sorted(known, key=lambda name: known[name].dof or 0)[:_SHOWN_RUNS]
+    shown = [name for name in known if name in set(lowest)]
+    which = "" if len(shown) == len(known) else f"; the {len(shown)} lowest"
+    return [
+        f"predicted degrees of freedom per run: {spread} (n = {len(dof)} runs{which}):",
+        *(f"  {name}: {known[name].describe()}" for name in shown),
+    ]
 
 
 def _describe_unusable(runs: Sequence[Run], predictions: Mapping[str, Prediction]) -> list[str]:
@@ -165,10 +219,13 @@ def _describe_unusable(runs: Sequence[Run], predictions: Mapping[str, Prediction
     return [f"{len(unusable)} of {len(runs)} runs will be left out:", *(f"  {line}" for line in unusable)]
 
 
-def _compare(people: pd.DataFrame, runs: Sequence[Run]) -> list[LedgerRow]:
-    """Return the people who have images and no row in the tables; the reverse is usual and only counted."""
-    rows = compare_people(set(people["participant_id"]), {run.participant_id for run in runs})
-    return [row for row in rows if row.rule == "not in the tables"]
+def _describe_expected(expected: Expectation, config: Config) -> list[str]:
+    lines = ["people, by group:", *(f"  {group}: {counts}" for group, counts in expected.groups.items())]
+    if config.claims:
+        n_testable = len(config.claims) - len(expected.untestable)
+        lines.append(f"{n_testable} of {len(config.claims)} claims can be tested with these people")
+        lines += [f"  not testable: {claim}: {reason}" for claim, reason in expected.untestable.items()]
+    return lines
 
 
 def _shorten(lines: Sequence[str]) -> list[str]:
@@ -176,11 +233,14 @@ def _shorten(lines: Sequence[str]) -> list[str]:
     return [*lines[:_SHOWN], *more]
 
 
-def _estimate(plan: Plan) -> str:
-    n_bytes = sum(run.bold.stat().st_size for run in plan.runs if run.bold)
+def _estimate(runs: Sequence[Run], people: _People | None) -> str:
+    n_bytes = sum(run.bold.stat().st_size for run in runs if run.bold)
     seconds = _START_SECONDS + n_bytes / 1e9 * _SECONDS_PER_GIGABYTE * 4
-    people = len({run.participant_id for run in plan.runs})
-    return f"{people} people, {len(plan.runs)} runs, about {seconds:.0f} s on one core, 0.3 GB of memory"
+    found = {run.participant_id for run in runs}
+    if not runs and people is not None:
+        found = set(people.table["participant_id"])
+    what = f"{len(runs)} runs" if runs else "no images"
+    return f"{len(found)} people, {what}, about {seconds:.0f} s on one core, 0.3 GB of memory"
 
 
 def _finish(problems: Sequence[str], lines: Sequence[str], output_dir: Path) -> CheckResult:

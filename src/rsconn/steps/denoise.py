@@ -190,7 +190,7 @@ def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     rois, series = _read_series(run, {}, settings)
     if not np.isfinite(series).all(axis=0).any():
         raise RunError(f"{run.name}: no asked-for column of {run.timeseries} is complete")
-    mean_fd, max_fd = _measure_given_motion(run)
+    mean_fd, max_fd = measure_given_motion(run)
     path = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], desc="denoised")
     write_tsv(path, dict(zip(rois, series.T, strict=True)))
     described = {
@@ -216,7 +216,8 @@ def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"denoised": str(path), "sample_mask": "1" * len(series), "quality": quality}
 
 
-def _measure_given_motion(run: Run) -> tuple[float | None, float | None]:
+def measure_given_motion(run: Run) -> tuple[float | None, float | None]:
+    """Return the mean and largest framewise displacement (mm) of a run that came denoised; None if unknown."""
     if run.confounds is None:
         return None, None
     fd = read_confounds(run.confounds, run.confounds_json).get("framewise_displacement")

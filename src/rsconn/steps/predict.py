@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
@@ -15,10 +20,20 @@ from rsconn.files.regions import build_weights
 from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import Config
 from rsconn.signal.projection import make_basis
-from rsconn.steps.denoise import make_run_model, read_run_confounds, settle_parcellated_t_r
+from rsconn.signal.weights import RoiWeights
+from rsconn.steps.denoise import (
+    make_run_model,
+    measure_given_motion,
+    read_run_confounds,
+    settle_parcellated_t_r,
+)
 from rsconn.steps.extract import check_files, check_space, count_run_nonsteady
 from rsconn.steps.plan import Plan
 from rsconn.study.ledger import judge_run
+
+# Masks that are compared with the ROIs: enough to see drop-out and cut fields of view, few enough for seconds.
+_LOOKED_AT = 20
+_FEW_VOXELS = 5
 
 
 @dataclass(frozen=True)
@@ -33,10 +48,34 @@ class Prediction:
         Degrees of freedom after denoising; None if unknown.
     warnings : tuple of str
         What is odd and no obstacle.
+    n_volumes, n_retained : int or None
+        Volumes of the run, and those left after non-steady state and censoring; None if unknown.
+    minutes_retained : float or None
+        The latter in minutes.
+    mean_fd : float
+        Mean framewise displacement, mm; NaN if unknown.
     """
 
     reason: str | None = None
     dof: int | None = None
+    warnings: tuple[str, ...] = ()
+    n_volumes: int | None = None
+    n_retained: int | None = None
+    minutes_retained: float | None = None
+    mean_fd: float = math.nan
+
+    def describe(self) -> str:
+        """Return volumes, minutes, degrees of freedom and motion in words."""
+        fd = f", mean FD {self.mean_fd:.2f} mm" if math.isfinite(self.mean_fd) else ""
+        minutes = f" ({self.minutes_retained:.1f} min)" if self.minutes_retained is not None else ""
+        return f"{self.n_retained} of {self.n_volumes} volumes{minutes}, {self.dof} degrees of freedom{fd}"
+
+
+@dataclass(frozen=True)
+class RegionCheck:
+    """What is wrong with the ROIs on the runs' grids: obstacles, and what is odd and no obstacle."""
+
+    problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -56,47 +95,83 @@ def predict_run(run: Run, config: Config) -> Prediction:
         return Prediction(reason=str(error))
 
 
-def check_regions(plan: Plan) -> list[str]:
-    """Return a line for every ROI that is empty or lies outside the brain on the first usable run's grid.
+def check_regions(plan: Plan) -> RegionCheck:
+    """Compare every ROI with the brain masks of the runs, up to twenty of them spread over the dataset.
+
+    A ROI that is outside the mask, or covered too little, in all of these runs is a problem; in some of them,
+    or if it is a variant or has few voxels, a warning.
 
     Parameters
     ----------
     plan : Plan
         Config and runs.
     """
-    for run in plan.runs:
-        if run.bold and run.mask:
-            try:
-                return _check_regions_on(run, plan)
-            except RunError:
-                continue  # told as a run that will be left out
-            except UserError as error:
-                return [str(error)]
-    return []
+    runs = [run for run in plan.runs if run.bold and run.mask]
+    grids: dict[bytes, RoiWeights] = {}
+    counts: list[NDArray[np.float64]] = []
+    for run in runs[:: max(1, math.ceil(len(runs) / _LOOKED_AT))]:
+        try:
+            counts.append(_count_inside(run, plan, grids))
+        except RunError:
+            continue  # told as a run that will be left out
+        except UserError:
+            return RegionCheck(problems=tuple(_list_unusable_rois(run, plan)))
+    return _judge_regions(np.array(counts), plan) if counts else RegionCheck()
 
 
-def _check_regions_on(run: Run, plan: Plan) -> list[str]:
+def _count_inside(run: Run, plan: Plan, grids: dict[bytes, RoiWeights]) -> NDArray[np.float64]:
+    """Return each row's share of weight, and number of voxels, inside the run's mask: (2, n_rows)."""
     assert run.bold is not None  # noqa: S101 - check_regions saw to it
     assert run.mask is not None  # noqa: S101
     header = read_header(run.bold)
     mask = read_mask(run.mask, header)
-    weights = build_weights(plan.extract_settings["rois"], header, 0.0)
-    least = plan.config.quality.min_coverage
-    problems = []
-    for row, name in enumerate(weights.names):
-        entries = slice(weights.starts[row], weights.starts[row + 1])
-        inside = weights.values[entries][mask[weights.voxels[entries]]].sum()
-        share = inside / weights.totals[row]
-        if not inside:
-            problems.append(
-                f"{plan.config.rois_path}: ROI {name!r} has no voxel in the brain mask of {run.name}"
-            )
-        elif share < least:
-            problems.append(
-                f"{plan.config.rois_path}: ROI {name!r}: {share:.0%} in the brain mask of {run.name}, {least:.0%} "
+    grid = repr(header.shape).encode() + header.affine.tobytes()
+    if grid not in grids:
+        grids[grid] = build_weights(plan.extract_settings["rois"], header, 0.0)
+    weights = grids[grid]
+    inside = mask[weights.voxels]
+    row, n_rois = weights.row_of_entry, weights.n_rois
+    share = np.bincount(row, weights.values * inside, n_rois) / np.maximum(weights.totals, 1e-300)
+    return np.stack([share, np.bincount(row, inside, n_rois)])
+
+
+def _list_unusable_rois(run: Run, plan: Plan) -> Iterator[str]:
+    """Yield the fault of every region that cannot be built, not of the first alone."""
+    assert run.bold is not None  # noqa: S101 - check_regions saw to it
+    header = read_header(run.bold)
+    for roi in plan.extract_settings["rois"]:
+        try:
+            build_weights([roi], header, 0.0)
+        except UserError as error:
+            if roi["variant_of"] is None:
+                yield f"{plan.config.rois_path}: {error}"
+
+
+def _judge_regions(counts: NDArray[np.float64], plan: Plan) -> RegionCheck:
+    """Judge shares and voxels of (n_runs, 2, n_rows)."""
+    least, n_runs = plan.config.quality.min_coverage, len(counts)
+    problems: list[str] = []
+    warnings: list[str] = []
+    for roi, shares, voxels in zip(
+        plan.extract_settings["rois"], counts[:, 0].T, counts[:, 1].T, strict=True
+    ):
+        low = int((shares < least).sum())
+        where = f"{plan.config.rois_path}: ROI {roi['name']!r}"
+        if low or not voxels.any():
+            found = f"at most {shares.max():.0%}" if voxels.any() else "none"
+            if low < n_runs:
+                found = f"as little as {shares.min():.0%}"
+            line = (
+                f"{where}: {found} of it in the brain mask in {max(low, 1)} of {n_runs} runs looked at, {least:.0%} "
                 "needed (quality.min_coverage)"
             )
-    return problems
+            obstacle = (low == n_runs or not voxels.any()) and roi["variant_of"] is None
+            (problems if obstacle else warnings).append(line)
+        elif np.median(voxels) < _FEW_VOXELS:
+            warnings.append(
+                f"{where}: {np.median(voxels):g} voxels in the brain mask; a mean of so few is noisy"
+            )
+    return RegionCheck(tuple(problems), tuple(warnings))
 
 
 def _predict(run: Run, config: Config) -> Prediction:
@@ -122,12 +197,32 @@ def _predict(run: Run, config: Config) -> Prediction:
         "mean_fd": model.mean_fd,
     }
     reasons = [row.reason for row in judge_run(facts, config.censoring, config.quality) if row.reason]
-    return Prediction("; ".join(reasons) or None, dof, warnings)
+    return Prediction(
+        "; ".join(reasons) or None,
+        dof,
+        warnings,
+        n_volumes=len(confounds.values),
+        n_retained=n_retained,
+        minutes_retained=n_retained * t_r / 60,
+        mean_fd=model.mean_fd,
+    )
 
 
 def _predict_denoised(run: Run, config: Config) -> Prediction:
     _check_columns(run, config)
-    return Prediction()
+    mean_fd, _ = measure_given_motion(run)
+    facts = {
+        "participant_id": run.participant_id,
+        "session": run.session,
+        "run": run.name,
+        "n_volumes": None,
+        "n_retained": None,
+        "minutes_retained": None,
+        "dof": None,
+        "mean_fd": mean_fd,
+    }
+    reasons = [row.reason for row in judge_run(facts, config.censoring, config.quality) if row.reason]
+    return Prediction("; ".join(reasons) or None, mean_fd=math.nan if mean_fd is None else mean_fd)
 
 
 def _check_image(run: Run, config: Config) -> tuple[float, str | None]:
