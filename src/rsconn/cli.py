@@ -1,4 +1,4 @@
-"""The door for people: ``rsconn demo``, ``simulate``, ``check``, ``run`` and ``score``."""
+"""The door for people: ``rsconn demo``, ``simulate``, ``check``, ``run``, ``power`` and ``score``."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rsconn {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_simulate, _add_check, _add_run, _add_score):
+    for add in (_add_demo, _add_simulate, _add_check, _add_run, _add_power, _add_score):
         add(commands)
     return parser
 
@@ -147,6 +147,44 @@ def _run(options: argparse.Namespace) -> int:
     return run_workflow(
         options.config, cores=options.cores, profile=options.profile, snakemake_options=options.snakemake
     )
+
+
+def _add_power(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("power", help="how often each claim would be supported with a planned n")
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="its data need not exist yet")
+    parser.add_argument(
+        "--n",
+        type=int,
+        nargs="+",
+        default=None,
+        metavar="N",
+        help="people per group (default: 20 40 60 80 120)",
+    )
+    parser.add_argument(
+        "--multiple", type=float, nargs="+", default=[1.0], metavar="X",
+        help="true effects, as multiples of the smallest effect of interest (default: 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--simulations", type=int, default=400, metavar="N", help="cohorts per n (default: 400)"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=None, metavar="DIR", help="default: power/ in output_dir"
+    )
+    parser.set_defaults(command=_power)
+
+
+def _power(options: argparse.Namespace) -> int:
+    from rsconn.steps.power import DEFAULT_N, plan_power
+
+    for line in plan_power(
+        options.config,
+        n_per_group=options.n or DEFAULT_N,
+        multiples=options.multiple,
+        n_simulations=options.simulations,
+        output=options.output,
+    ):
+        print(line)
+    return 0
 
 
 def _add_score(commands: type_of_commands) -> None:  # type: ignore[type-arg]

@@ -1,0 +1,158 @@
+"""Cohorts of a study that is only planned: balanced cells of whatever its claims name, nothing planted yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.settings.sample_grammar import parse_expression
+from rsconn.settings.sample_parser import ORDER_SIGNS, Comparison
+
+if TYPE_CHECKING:
+    from rsconn.settings.claims import Claim
+    from rsconn.settings.config import Config
+
+FloatArray = NDArray[np.float64]
+
+SEXES = ("F", "M")
+# Correlation of two sessions of one person.
+RETEST = 0.5
+_ELIGIBLE = "other"
+
+
+@dataclass(frozen=True)
+class StudyDesign:
+    """The columns that planned people need.
+
+    Attributes
+    ----------
+    groups : tuple of str
+        Levels of the column ``group``; one nameless level if the config has no groups.
+    group_column : str
+        The table's own name of that column.
+    factors : dict of str to tuple
+        Further columns with the levels that claims tell apart; crossed and balanced within groups.
+    limits : dict of str to (str, float)
+        Columns of which claims ask an order only: the sign and the value. Everybody satisfies it.
+    numbers : tuple of str
+        Scores, edges and numeric covariates.
+    sessions : tuple of str
+        Two levels for paired claims, else ``n/a``.
+    session_column : str
+        What paired claims contrast.
+    """
+
+    groups: tuple[str, ...]
+    group_column: str
+    factors: dict[str, tuple[Any, ...]]
+    limits: dict[str, tuple[str, float]]
+    numbers: tuple[str, ...]
+    sessions: tuple[str, ...]
+    session_column: str
+
+
+def read_study_design(config: Config) -> StudyDesign:
+    """Take from a config and its claims which columns planned people need, and which levels these have.
+
+    A column of which the claims name a single level (``handedness == 'right'``, ``excluded == 0``) is a condition
+    of taking part, so everybody has it; of two or more levels, each gets its share of every group.
+    """
+    groups = tuple(config.groups.levels) if config.groups is not None else ("everybody",)
+    group_column = config.groups.column if config.groups is not None else "group"
+    levels, limits = _list_levels(config.claims)
+    paired = [claim.contrast for claim in config.claims if claim.paired and claim.contrast is not None]
+    session_column = str(paired[0].column) if paired else "session"
+    sessions = (str(paired[0].b), str(paired[0].a)) if paired else ("n/a",)
+    covariates = {
+        name for claim in config.claims for name in (claim.covariates or ())
+    } | {*config.covariates.edge, *config.covariates.score}  # fmt: skip
+    known = {"group", group_column, session_column}
+    factors = {name: values for name, values in levels.items() if name not in known}
+    if "sex" in covariates:
+        factors.setdefault("sex", SEXES)
+    named = (*config.scores, *(edge.name for edge in config.edges), *sorted(covariates))
+    taken = known | factors.keys() | limits.keys()
+    numbers = tuple(name for name in dict.fromkeys(named) if name not in taken)
+    return StudyDesign(groups, group_column, factors, limits, numbers, sessions, session_column)
+
+
+def _list_levels(claims: Iterable[Claim]) -> tuple[dict[str, tuple[Any, ...]], dict[str, tuple[str, float]]]:
+    """Return the levels that claims name, by column, and the columns of which they ask an order."""
+    levels: dict[str, dict[Any, None]] = {}
+    limits: dict[str, tuple[str, float]] = {}
+    for claim in claims:
+        contrast = claim.contrast
+        if contrast is not None and contrast.column is not None:
+            levels.setdefault(contrast.column, {}).update({str(contrast.a): None, str(contrast.b): None})
+        for comparison in _list_comparisons(claim):
+            if comparison.operator in ORDER_SIGNS:
+                limits[comparison.column] = (comparison.operator, float(comparison.values[0]))
+            else:
+                without = comparison.operator in {"!=", "not in"}
+                named = (_ELIGIBLE,) if without else comparison.values
+                levels.setdefault(comparison.column, {}).update(dict.fromkeys(named))
+    found = {name: tuple(values) for name, values in levels.items()}
+    for name, values in found.items():  # "not X" is met by the other levels, where there are any
+        if len(values) > 1:
+            found[name] = tuple(value for value in values if value != _ELIGIBLE)
+    return found, {name: limit for name, limit in limits.items() if name not in found}
+
+
+def _list_comparisons(claim: Claim) -> list[Comparison]:
+    contrast = claim.contrast
+    sides = () if contrast is None else (contrast.a, contrast.b)
+    conditions = [claim.sample, *(side.where for side in sides if not isinstance(side, str))]
+    return [found for condition in conditions for found in parse_expression(condition).comparisons]
+
+
+def simulate_planned(
+    design: StudyDesign, n_per_group: int, *, rng: np.random.Generator
+) -> dict[str, NDArray[Any]]:
+    """Draw planned people.
+
+    Parameters
+    ----------
+    design : StudyDesign
+    n_per_group : int
+        People of each group; factors are crossed, and their cells differ by one person at most.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict of str to array (n_rows,)
+        One row per person and session. Every number is standard normal (two sessions of a person correlate by
+        0.5), so an effect added to it is in units of its SD.
+    """
+    n_people, n_sessions = n_per_group * len(design.groups), len(design.sessions)
+    person = np.tile(np.arange(n_people), n_sessions)
+    within = np.arange(n_people) % n_per_group
+    group = np.repeat(np.array(design.groups, dtype=object), n_per_group)
+    columns: dict[str, NDArray[Any]] = {
+        "participant_id": np.array([f"sub-{number:05d}" for number in person], dtype=object),
+        "session": np.repeat(np.array(design.sessions, dtype=object), n_people),
+        "group": group[person],
+    }
+    columns[design.group_column] = columns["group"]
+    columns[design.session_column] = columns["session"]
+    stride = 1
+    for name, levels in design.factors.items():
+        columns[name] = np.array(levels, dtype=object)[within // stride % len(levels)][person]
+        stride *= len(levels)
+    for name, (sign, value) in design.limits.items():
+        excess = 1e-6 + np.abs(rng.standard_normal(n_people))[person]
+        columns[name] = value + (excess if ">" in sign else -excess)
+    for name in design.numbers:
+        columns[name] = draw_numbers(person, rng=rng)
+    return columns
+
+
+def draw_numbers(person: NDArray[np.intp], *, rng: np.random.Generator) -> FloatArray:
+    """Draw standard normal numbers (n_rows,), correlated by 0.5 over the rows of a person."""
+    if np.unique(person).size == person.size:
+        return rng.standard_normal(person.size)
+    shared = rng.standard_normal(int(person.max()) + 1)[person]
+    return np.asarray(RETEST**0.5 * shared + (1 - RETEST) ** 0.5 * rng.standard_normal(person.size))
