@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,6 +33,7 @@ EFFECT_LABELS = {
 # inches
 ROW_HEIGHT, HEAD_HEIGHT, FOOT_HEIGHT = 0.28, 0.5, 0.75
 AXES_WIDTH, TEXT_WIDTH, LETTER_WIDTH = 4.2, 4.0, 0.072
+LINE_LENGTH = 66  # letters
 
 
 def plot_claims_forest(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -44,7 +46,8 @@ def plot_claims_forest(table: pd.DataFrame, *, simulated: bool = False) -> Figur
     kinds = [kind for kind in EFFECT_LABELS if (table["effect_kind"] == kind).any()]
     layouts = [_lay_out_rows(table[table["effect_kind"] == kind]) for kind in kinds]
     with use_style():
-        left = LETTER_WIDTH * max(len(f"{row['label']}   {row['id']}") for _, row in table.iterrows()) + 0.2
+        lines = [line for _, row in table.iterrows() for line in _write_label(row).splitlines()]
+        left = LETTER_WIDTH * max(map(len, lines)) + 0.2
         width = left + AXES_WIDTH + TEXT_WIDTH
         height = HEAD_HEIGHT + sum(_measure(rows) for rows in layouts)
         # every size is known in inches, so the rows stay equally high in both panels
@@ -54,6 +57,7 @@ def plot_claims_forest(table: pd.DataFrame, *, simulated: bool = False) -> Figur
             box = (left / width, (top - ROW_HEIGHT * len(rows)) / height, AXES_WIDTH / width)
             axes = figure.add_axes((*box, ROW_HEIGHT * len(rows) / height))
             _draw_forest(axes, rows, EFFECT_LABELS[kind], "g" if kind == "g" else "r")
+            _draw_rules(axes, rows, left)
             top -= _measure(rows)
         _add_legend(figure)
     return figure
@@ -80,17 +84,30 @@ def _draw_forest(axes: Axes, rows: Sequence[pd.Series | str], label: str, symbol
     ticks = []
     for position, row in enumerate(rows):
         if isinstance(row, str):
-            axes.axhline(position - 0.5, color=RULE, linewidth=0.8, xmin=-0.9, xmax=1.9, clip_on=False)
             ticks.append((position, f"{row[:1].upper()}{row[1:]}"))
         else:
             _draw_claim(axes, position, row, symbol)
-            ticks.append((position, f"{row['label']}   {row['id']}"))
+            ticks.append((position, _write_label(row)))
     axes.set_yticks([position for position, _ in ticks], [text for _, text in ticks])
     for text, row in zip(axes.get_yticklabels(), rows, strict=True):
         text.set_fontweight("bold" if isinstance(row, str) else "normal")
+        text.set_linespacing(1.0)
+        text.set_fontsize(7.5 if "\n" in text.get_text() else 8.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(label)
+
+
+def _draw_rules(axes: Axes, rows: Sequence[pd.Series | str], left: float) -> None:
+    """Draw a line across the whole figure above each family."""
+    ends = (0.15 - left) / AXES_WIDTH, 1 + (TEXT_WIDTH - 0.15) / AXES_WIDTH
+    for position, row in enumerate(rows):
+        if isinstance(row, str):
+            axes.axhline(position - 0.5, *ends, color=RULE, linewidth=0.8, clip_on=False)
+
+
+def _write_label(row: pd.Series) -> str:
+    return textwrap.fill(f"{row['label']}   {row['id']}", LINE_LENGTH)
 
 
 def _draw_claim(axes: Axes, position: float, row: pd.Series, symbol: str) -> None:

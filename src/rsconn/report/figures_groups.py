@@ -118,7 +118,7 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, groups: Sequence[str], levels: 
     axes.set_xticks(range(len(ticks)), ticks)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(ticks) - 0.4)
-    axes.set_ylabel(wrap(panel["axis_label"].iloc[0], 2.3))
+    axes.set_ylabel(wrap(panel["axis_label"].iloc[0], 2.4))
     low, high = panel["axis_low"].iloc[0], panel["axis_high"].iloc[0]
     if np.isfinite(low) and np.isfinite(high):
         axes.set_ylim(low - 0.03 * (high - low), high + 0.03 * (high - low))

@@ -24,7 +24,7 @@ def plot_power(table: pd.DataFrame) -> Figure:
     with use_style():
         families = list(dict.fromkeys(table["family"]))
         n_rows = math.ceil(len(families) / _COLUMNS)
-        figure = make_figure(9.0, 3.0 * n_rows, simulated=True)
+        figure = make_figure(11.0, 3.0 * n_rows, simulated=True)
         panels = figure.subplots(n_rows, _COLUMNS, squeeze=False, sharey=True).ravel()
         for axes, family in zip(panels, families, strict=False):
             _draw_family(axes, table[table["family"] == family], family)
@@ -50,4 +50,4 @@ def _draw_family(axes: Axes, table: pd.DataFrame, family: str) -> None:
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("people per group")
     axes.set_ylabel("power")
-    axes.legend(ncols=2, loc="best")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.03))  # beside the lines, never over them

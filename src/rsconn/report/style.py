@@ -97,8 +97,8 @@ def plot_nothing(reason: str, *, simulated: bool) -> Figure:
 
 
 def wrap(text: str, inches: float, points: float = 9) -> str:
-    """Break a text into lines that fit a width; a letter is about 0.62 of its points wide."""
-    return textwrap.fill(text, max(6, int(inches * 72 / (0.62 * points))))
+    """Break a text into lines that fit a width; a letter is about 0.57 of its points wide."""
+    return textwrap.fill(text, max(6, int(inches * 72 / (0.57 * points))))
 
 
 def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:
