@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +28,7 @@ from calibration.work import (
     evaluate_scenario,
     evaluate_shuffled,
     evaluate_simulated,
+    evaluate_warnings,
     fingerprint,
     get_scenario,
     make_config,
@@ -34,6 +36,7 @@ from calibration.work import (
 )
 
 RESULTS = ROOT / "benchmarks" / "results" / "calibration"
+REAL_DATA = ROOT.parent / "shared" / "data" / "rpn"
 RPN_COHORT = ROOT / "results" / "rpn" / "group" / "cohort.tsv"
 
 
@@ -69,6 +72,8 @@ def calibrate(options: argparse.Namespace, pool: ProcessPoolExecutor) -> Results
             scenario.name, partial(evaluate_scenario, scenario.name), n, pool,
             n_permuted=min(options.permuted, n) if scenario.guarantee and scenario.planting == "null" else 0,
         )  # fmt: skip
+        warned = partial(evaluate_warnings, scenario.name)
+        tallies[f"warned-{scenario.name}"] = _gather(f"warned-{scenario.name}", warned, options.warned, pool)
     rates = {
         scenario.name: list_rates(
             tallies[scenario.name], claims, get_scenario(scenario.name)[1].truth, scenario.planting
@@ -77,6 +82,10 @@ def calibrate(options: argparse.Namespace, pool: ProcessPoolExecutor) -> Results
     }
     for name, effect in (("planted", 1.0), ("planted-null", 0.0)):
         tallies[name] = _gather(name, partial(evaluate_simulated, effect), options.planted, pool)
+    if options.rpn == RPN_COHORT and not options.rpn.is_file() and REAL_DATA.is_dir():
+        subprocess.run(
+            [sys.executable, "-m", "rsconn.cli", "run", "config/examples/rpn.yaml"], cwd=ROOT, check=True
+        )
     if options.rpn.is_file():
         tallies["shuffled"] = _gather(
             "shuffled", partial(evaluate_shuffled, str(options.rpn)), options.real, pool
@@ -117,6 +126,9 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--cohorts", type=int, default=10_000, help="per guarantee scenario")
     parser.add_argument("--permuted", type=int, default=10_000, help="of these, with 499 permutations")
     parser.add_argument("--stress", type=int, default=4_000, help="cohorts per stress scenario")
+    parser.add_argument(
+        "--warned", type=int, default=200, help="cohorts per scenario, for the report's warnings"
+    )
     parser.add_argument("--planted", type=int, default=1_000, help="simulated studies, planted and null")
     parser.add_argument("--real", type=int, default=2_000, help="shuffles of the real cohort")
     parser.add_argument("--rpn", type=Path, default=RPN_COHORT, help="its cohort table")

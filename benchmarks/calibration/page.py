@@ -12,7 +12,7 @@ from calibration.figure import save_figure
 from calibration.marks import COVERAGE, MARGIN, Rate
 from calibration.scenarios import SCENARIOS
 from calibration.tallies import N_PERMUTATIONS, VERDICTS, Tally
-from calibration.texts import FIGURE, IMAGES, INTRODUCTION, LIMITS, PLANTED, REAL, STRESS
+from calibration.texts import FIGURE, IMAGES, INTRODUCTION, LIMITS, PLANTED, REAL, STRESS, WARNINGS
 from rsconn.simulate.claims_truth import describe_claims
 from rsconn.simulate.study import N_SCORED
 from rsconn.simulate.truth import plan_study
@@ -50,6 +50,7 @@ def write_page(results: Results, folder: Path) -> None:
         FIGURE,
         _write_over_coverage(results),
         STRESS + _write_rates(results, guarantee=False),
+        _write_warnings(results.tallies),
         _write_planted(results.tallies),
     ]
     if "shuffled" in results.tallies:
@@ -124,6 +125,17 @@ def _write_over_coverage(results: Results) -> str:
         "### Over-coverage\n\nClaims whose 95 % interval holds the truth more often than 95 % by more than "
         f"{MARGIN:g} Monte Carlo errors (HC3 is careful in small samples):\n\n" + "\n".join(lines)
     )
+
+
+def _write_warnings(tallies: Mapping[str, Tally]) -> str:
+    rows = []
+    for scenario in SCENARIOS:
+        tally = tallies[f"warned-{scenario.name}"]
+        shares = (tally.numbers["warnings"] > 0).mean(axis=0)
+        order = np.argsort(-shares, kind="stable")[:5]
+        most = [f"{tally.ids[index]} {shares[index]:.0%}" for index in order if shares[index] > 0]
+        rows.append([scenario.title, str(tally.n), f"{shares.mean():.1%}", ", ".join(most) or "none"])
+    return WARNINGS + _write_table(["Scenario", "Cohorts", "Claims warned of", "Most often"], rows)
 
 
 def _write_planted(tallies: Mapping[str, Tally]) -> str:

@@ -26,10 +26,21 @@ report flags a claim whose design resembles one of them.
 
 """
 
+WARNINGS = """### How often the report warns
+
+Share of claims whose design `rsconn.study.design_warnings.find_stress` calls stressed: small cells of unequal n and
+variance, strong skew where it does not cancel, a slope that hangs on one person. It sees one sample and not the
+population, so it warns now and then where nothing is wrong, and misses some of what is. Motion that goes with a
+contrast has a flag of its own, `motion`, which is not counted here.
+
+"""
+
 PLANTED = """## Power and accuracy on the simulated study
 
 The demo's own cohorts (52 and 92 people with scores, 18 and 18 scanned; bounded, skewed sums, people who are lost to
-motion or have missing answers), through the same code. The true verdict is the one that unlimited data would give."""
+motion or have missing answers), through the same code. The true verdict is the one that unlimited data would give.
+Of an effect that has the claimed direction but is smaller than the smallest effect of interest (S4, B5), "contradicted"
+because it is too small is true as well; unlimited data would say "supported" and flag it "smaller than sesoi"."""
 
 REAL = """## Real data, shuffled
 

@@ -15,6 +15,9 @@ from rsconn.settings.config import Config, read_config
 from rsconn.simulate.cohort import simulate_cohort
 from rsconn.simulate.study import draw_study
 from rsconn.study.cohort import read_cohort
+from rsconn.study.columns import make_columns
+from rsconn.study.design_warnings import find_stress
+from rsconn.study.designs import build_model, read_terms
 from rsconn.study.evaluation import evaluate_claims
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +48,19 @@ def evaluate_scenario(name: str, numbers: Sequence[int], n_permutations: int) ->
         )
         for number in numbers
     ])  # fmt: skip
+
+
+def evaluate_warnings(name: str, numbers: Sequence[int], n_permutations: int) -> Tally:  # noqa: ARG001
+    """Count the warnings that the report gives of each claim's design, in the cohorts of these numbers."""
+    scenario, planting = get_scenario(name)
+    config = make_config(read_study(), n_permutations=0)
+    terms = read_terms(config)
+    warned = []
+    for number in numbers:
+        columns = make_columns(draw_cohort(scenario, planting, number))
+        models = [build_model(claim, columns, terms).model for claim in config.claims]
+        warned.append([0.0 if model is None else float(len(find_stress(model))) for model in models])
+    return Tally(tuple(claim.id for claim in config.claims), {"warnings": np.array(warned)})
 
 
 def evaluate_simulated(effect: float, numbers: Sequence[int], n_permutations: int) -> Tally:

@@ -109,6 +109,26 @@ def test_calibration_goes_on_where_it_stopped(calibration, null_tally, tmp_path)
     assert asked == [((0, 1), 499)]
 
 
+def test_designs_under_stress_are_warned_of_and_ordinary_ones_are_not(calibration):
+    work = calibration["work"]
+    shares = {
+        name: (work.evaluate_warnings(name, range(20), 0).numbers["warnings"] > 0).mean()
+        for name in ("normal", "stress-cells", "stress-cells-small-sd")
+    }
+    assert shares["normal"] < 0.05
+    assert min(shares["stress-cells"], shares["stress-cells-small-sd"]) > 0.15
+
+
+@pytest.mark.slow
+def test_null_study_goes_from_images_to_verdicts(calibration, root, monkeypatch):
+    monkeypatch.syspath_prepend(str(root / "benchmarks"))
+    images = importlib.import_module("calibration.images")
+    tally = images.evaluate_images([0], 0)
+    scanned = ["F1", "F2", "B1", "B2", "B3", "B4", "B5"]
+    assert np.isfinite(tally.get("p", scanned)).all()
+    assert not tally.has("not testable", scanned).any()
+
+
 def test_other_numbers_have_another_digest(calibration, null_tally):
     tallies = calibration["tallies"]
     changed = {name: values.copy() for name, values in null_tally.numbers.items()}
