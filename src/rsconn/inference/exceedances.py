@@ -1,0 +1,148 @@
+"""Which voxels exceed a threshold under which permutation: found in float32, judged in float64.
+
+|t| > h is the same as w (x'u)^2 + |N'u|^2 > 1 with w = 1 + dof / h^2. With x scaled by sqrt(w) that is the sum
+of the squares of one tall product, so a tile costs a product, a square, a sum and a comparison, all within the
+processor's cache. Whatever comes near 1 is computed again in float64: nothing that exceeds is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rsconn.inference.model import Floats, Integers
+from rsconn.inference.patches import Patch, Singles, match_dof
+
+# Numbers in a tile of products: 1 MB, so that it stays in the second-level cache.
+TILE = 1 << 18
+# sqrt(w) may be this large before float32 could miss an exceedance; |t| is then about sqrt(dof) / 100
+_LARGEST_SCALE = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class Exceedances:
+    """Voxels with |t| above a threshold, ordered by permutation and voxel.
+
+    Attributes
+    ----------
+    permutation, voxel : ndarray of int, shape (n,)
+    t : ndarray, shape (n,)
+    """
+
+    permutation: Integers
+    voxel: Integers
+    t: Floats
+
+    def above(self, threshold: float) -> Exceedances:
+        """Return those above a higher threshold."""
+        kept = np.abs(self.t) > threshold
+        return Exceedances(self.permutation[kept], self.voxel[kept], self.t[kept])
+
+
+def find_exceedances(patches: Sequence[Patch], orders: Integers, threshold: float) -> Exceedances:
+    """Return every voxel and order with |t| > threshold.
+
+    Parameters
+    ----------
+    patches : sequence of Patch
+    orders : ndarray of int, shape (n_orders, n_people)
+        A batch; memory is some megabytes for a hundred or two.
+    threshold : float
+        On the scale of the degrees of freedom where everybody takes part; above 0.
+    """
+    found = []
+    for patch in patches:
+        rows = patch.make_rows(orders)
+        candidates = _find_candidates(patch, rows, threshold)
+        found.append(judge(patch, rows, *candidates, threshold))
+    return _merge(found)
+
+
+def _find_candidates(patch: Patch, rows: Floats, threshold: float) -> tuple[Integers, Integers]:
+    """Return orders and places in the patch that may exceed."""
+    h = float(match_dof(np.array([threshold]), patch.full_dof, patch.dof)[0])
+    scale = min(np.sqrt(1 + patch.dof / h**2), _LARGEST_SCALE)
+    limit = np.float32(1 - 1e-5 * (1 + scale))
+    n_axes, n_orders, n_dimensions = rows.shape
+    tall = (rows * np.r_[scale, np.ones(n_axes - 1)][:, None, None]).astype(np.float32)
+    tall = tall.reshape(-1, n_dimensions)
+    width = max(TILE // len(tall), 1)
+    buffer = np.empty(len(tall) * width, np.float32)
+    found: list[tuple[Integers, Integers]] = []
+    for start in range(0, len(patch.voxels), width):
+        tile = patch.residuals[start : start + width]
+        products = buffer[: len(tall) * len(tile)].reshape(len(tall), len(tile))
+        np.matmul(tall, tile.T, out=products)
+        squares = _sum_squares(products.reshape(n_axes, n_orders, len(tile)))
+        order, place = np.divmod(np.flatnonzero(squares > limit), len(tile))
+        found.append((order, place + start))
+    return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
+
+
+def _sum_squares(products: Singles) -> Singles:
+    """Sum the squares over the first axis, in place: pairs first, so that few passes are made."""
+    np.multiply(products, products, out=products)
+    n = len(products)
+    while n > 1:
+        half = n // 2
+        np.add(products[:half], products[n - half : n], out=products[:half])
+        n -= half
+    total: Singles = products[0]
+    return total
+
+
+def judge(patch: Patch, rows: Floats, order: Integers, place: Integers, threshold: float) -> Exceedances:
+    """Compute t of candidates (order, place) in float64 and keep what exceeds the threshold."""
+    arranged = np.argsort(order, kind="stable")
+    order, place = order[arranged], place[arranged]
+    products = np.empty((len(rows), len(order)))
+    bounds = np.searchsorted(order, np.arange(rows.shape[1] + 1))
+    for index in np.unique(order):
+        part = slice(bounds[index], bounds[index + 1])
+        products[:, part] = rows[:, index] @ patch.residuals[place[part]].T.astype(np.float64)
+    return Exceedances(order, patch.voxels[place], patch.combine(products)).above(threshold)
+
+
+def _merge(found: Sequence[Exceedances]) -> Exceedances:
+    permutation = np.concatenate([each.permutation for each in found])
+    voxel = np.concatenate([each.voxel for each in found])
+    t = np.concatenate([each.t for each in found])
+    arranged = np.lexsort((voxel, permutation))
+    return Exceedances(permutation[arranged], voxel[arranged], t[arranged])
+
+
+def find_largest(patches: Sequence[Patch], orders: Integers) -> Floats:
+    """Return the largest |t| of any voxel under each order, shape (n_orders,); for few orders."""
+    n_voxels = 1 + max((int(patch.voxels.max()) for patch in patches), default=0)
+    largest = [np.abs(compute_t_maps(patches, order[None, :], n_voxels)).max() for order in orders]
+    return np.array(largest, dtype=np.float64)
+
+
+def compute_t_maps(patches: Sequence[Patch], orders: Integers, n_voxels: int) -> Floats:
+    """Return t of every voxel under every order, shape (n_orders, n_voxels); 0 where there is none.
+
+    In float64, so that what is built on them does not depend on the order of summation.
+    """
+    maps = np.zeros((len(orders), n_voxels))
+    for patch in patches:
+        rows = patch.make_rows(orders)
+        tall = rows.reshape(-1, rows.shape[2])
+        width = max(TILE // len(tall), 1)
+        for start in range(0, len(patch.voxels), width):
+            tile = patch.residuals[start : start + width].astype(np.float64)
+            t = patch.compute_t((tall @ tile.T).reshape(*rows.shape[:2], -1))
+            maps[:, patch.voxels[start : start + width]] = _match(t, patch)
+    return maps
+
+
+def _match(t: Floats, patch: Patch) -> Floats:
+    return t if patch.dof == patch.full_dof else _interpolate(t, patch)
+
+
+def _interpolate(t: Floats, patch: Patch) -> Floats:
+    """As `match_dof`, from a table: the exact function is too slow for whole maps."""
+    grid = np.sinh(np.linspace(0, np.arcsinh(1e4), 4001))
+    values = match_dof(grid, patch.dof, patch.full_dof)
+    return np.copysign(np.interp(np.abs(t), grid, values), t)

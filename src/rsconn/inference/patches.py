@@ -1,0 +1,177 @@
+"""Voxels that the same people cover, with everything that the permutations need of them.
+
+With e the unit residual of a voxel after the nuisance, x the unit tested direction and N an orthonormal basis
+of the nuisance, the Freedman-Lane outcome u = Pe has
+
+    t = sqrt(dof) x'u / sqrt(1 - |N'u|^2 - (x'u)^2).
+
+A permutation leaves the constant as it is, and e is orthogonal to it, so the constant has no row in N. e lives
+in the complement of the nuisance: written in a basis of it, e has n - q numbers instead of n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from rsconn.inference.model import Floats, Integers, is_full_rank, project_out
+
+Singles = NDArray[np.float32]
+# Voxels whose residuals are formed together; the result does not depend on it.
+_BLOCK = 8192
+# A voxel whose residual is this small beside its values has no variance left.
+_NOTHING_LEFT = 1e-7
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Voxels with one set of people, hence one design.
+
+    Attributes
+    ----------
+    voxels : ndarray of int, shape (n_voxels,)
+        Columns of the maps.
+    people : ndarray of int, shape (n_people,)
+        Rows of the maps.
+    axes : ndarray, shape (n_people, n_axes)
+        x, then the nuisance basis without the constant.
+    complement : ndarray, shape (n_people, n_dimensions)
+        Orthonormal basis of what the nuisance leaves.
+    residuals : ndarray of float32, shape (n_voxels, n_dimensions)
+        Unit residuals in that basis; zero for a voxel without variance.
+    dof, full_dof : int
+        Degrees of freedom here, and where everybody takes part.
+    """
+
+    voxels: Integers
+    people: Integers
+    axes: Floats
+    complement: Floats
+    residuals: Singles
+    dof: int
+    full_dof: int
+
+    def make_rows(self, orders: Integers) -> Floats:
+        """Return x'P and N'P in the complement's basis for each order of all people.
+
+        Parameters
+        ----------
+        orders : ndarray of int, shape (n_orders, n_all_people)
+            Outcome i is residual ``orders[b, i]``. People who are absent here are left out of the order, so
+            that a uniform order of all is a uniform order of those present.
+
+        Returns
+        -------
+        ndarray, shape (n_axes, n_orders, n_dimensions)
+        """
+        n = len(self.people)
+        if n < orders.shape[1]:
+            place = np.full(orders.shape[1], -1)
+            place[self.people] = np.arange(n)
+            orders = place[orders]
+            orders = orders[orders >= 0].reshape(-1, n)
+        # u_i = e[order_i], so x'u = sum_j x[rank_j] e_j with rank the inverse order
+        ranks = np.argsort(orders, axis=1)
+        return np.asarray(np.moveaxis(self.axes[ranks], 2, 0) @ self.complement)
+
+    @property
+    def n_all(self) -> int:
+        """Number of people in the maps, absent ones included."""
+        return self.full_dof + len(self.people) - self.dof
+
+    def compute_t(self, products: Floats) -> Floats:
+        """Return t from products (n_axes, ...) of rows and residuals; 0 where nothing is left."""
+        rest = 1 - (products**2).sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = products[0] * np.sqrt(self.dof / np.where(rest > 1e-12, rest, 0.0))
+        return np.where(np.isnan(t), 0.0, t)
+
+    def combine(self, products: Floats) -> Floats:
+        """Return t on the scale of the full degrees of freedom, comparable across patches."""
+        return match_dof(self.compute_t(products), self.dof, self.full_dof)
+
+
+def match_dof(t: Floats, dof: int, other: int) -> Floats:
+    """Return the t with `other` degrees of freedom that has the same p as `t` with `dof`.
+
+    Examples
+    --------
+    >>> match_dof(np.array([-12.706, 63.657]), 1, 10).round(1), match_dof(np.array([2.5]), 9, 9)
+    (array([-2.2,  3.2]), array([2.5]))
+    """
+    if dof == other:
+        return t
+    tail = np.maximum(special.stdtr(dof, -np.abs(t)), 1e-290)
+    return np.asarray(np.copysign(-special.stdtrit(other, tail), t))
+
+
+def split_patches(maps: NDArray[Any], tested: Floats, nuisance: Floats) -> Iterator[Patch]:
+    """Yield the patches of a set of maps, largest first; voxels that nobody can test are in none.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n_people, n_voxels)
+        NaN where a person does not cover a voxel.
+    tested : ndarray, shape (n_people,)
+    nuisance : ndarray, shape (n_people, q)
+        The constant among its columns.
+    """
+    full_dof = len(tested) - nuisance.shape[1] - 1
+    patterns = np.packbits(np.isfinite(maps), axis=0).T
+    kinds, codes, counts = np.unique(patterns, axis=0, return_inverse=True, return_counts=True)
+    voxels = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+    for kind in np.argsort(-counts, kind="stable"):
+        people = np.flatnonzero(np.unpackbits(kinds[kind], count=len(tested)))
+        if _is_testable(tested[people], nuisance[people]):
+            yield make_patch(maps, tested, nuisance, voxels[kind], people, full_dof)
+
+
+def _is_testable(tested: Floats, nuisance: Floats) -> bool:
+    design = np.column_stack([tested, nuisance])
+    return design.shape[0] > design.shape[1] and is_full_rank(design)
+
+
+def make_patch(
+    maps: NDArray[Any],
+    tested: Floats,
+    nuisance: Floats,
+    voxels: Integers,
+    people: Integers,
+    full_dof: int,
+) -> Patch:
+    """Form the residuals of a patch once, block by block."""
+    nuisance, tested = nuisance[people], tested[people]
+    q = nuisance.shape[1]
+    whole = np.linalg.qr(nuisance, mode="complete")[0]
+    direction = project_out(tested, whole[:, :q])
+    axes = np.column_stack([direction / np.linalg.norm(direction), _drop_constant(whole[:, :q])])
+    complement = whole[:, q:]
+    residuals = np.empty((len(voxels), complement.shape[1]), np.float32)
+    for start in range(0, len(voxels), _BLOCK):
+        block = np.ix_(people, voxels[start : start + _BLOCK])
+        residuals[start : start + _BLOCK] = _normalise(maps[block].astype(np.float64), complement)
+    return Patch(voxels, people, axes, complement, residuals, len(people) - q - 1, full_dof)
+
+
+def _drop_constant(basis: Floats) -> Floats:
+    """Return an orthonormal basis of the span of `basis` orthogonal to the constant, if that is in the span."""
+    constant = np.full((len(basis), 1), 1 / np.sqrt(len(basis)))
+    inside = basis.T @ constant
+    if not np.isclose(np.linalg.norm(inside), 1, rtol=1e-9):
+        return basis
+    rotation = np.linalg.qr(inside, mode="complete")[0]
+    return np.asarray(basis @ rotation[:, 1:])
+
+
+def _normalise(values: Floats, complement: Floats) -> Floats:
+    """Return unit residuals (n_voxels, n_dimensions) of values (n_people, n_voxels)."""
+    centred = values - values.mean(axis=0)
+    residuals = centred.T @ complement
+    lengths = np.linalg.norm(residuals, axis=1)
+    lost = lengths <= _NOTHING_LEFT * np.maximum(np.linalg.norm(values, axis=0), 1e-300)
+    return np.where(lost[:, None], 0.0, residuals / np.where(lost, 1.0, lengths)[:, None])

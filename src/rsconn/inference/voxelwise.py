@@ -1,0 +1,273 @@
+"""Maps of many people against one model: voxels, clusters and TFCE, corrected by the same permutations.
+
+Freedman-Lane: the residuals of the nuisance model are permuted, the whole model is fitted to each permuted
+outcome, and what is kept of a permutation is its largest |t|, its largest cluster and its largest TFCE.
+
+References
+----------
+Freedman & Lane (1983), J Bus Econ Stat 1:292-298; Winkler et al. (2014), NeuroImage 92:381-397; Smith &
+Nichols (2009), NeuroImage 44:83-98.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from rsconn.inference.arrangements import draw_orders
+from rsconn.inference.clusters import form_clusters
+from rsconn.inference.exceedances import (
+    Exceedances,
+    compute_t_maps,
+    find_exceedances,
+    find_largest,
+)
+from rsconn.inference.model import Floats, Integers, is_full_rank
+from rsconn.inference.patches import Patch, split_patches
+from rsconn.inference.tfce import compute_tfce
+
+# Permutations at once; no result depends on them.
+BATCH = 256
+# Voxels of all maps that are enhanced at once.
+TFCE_VOXELS = 400_000
+# The largest |t| is looked for among the voxels beyond this p, and elsewhere only if there is none.
+_SEARCH_P = 0.001
+# Two orders of summation differ by rounding: equal statistics are ties, not smaller ones.
+_TIE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Maxima:
+    """The largest statistics of each permutation: the null distributions.
+
+    Attributes
+    ----------
+    t : ndarray, shape (n_permutations,)
+        Largest |t| of any voxel.
+    size : ndarray of int, shape (n_permutations,)
+        Voxels of the largest cluster, 0 if there is none.
+    mass : ndarray, shape (n_permutations,)
+        Largest sum of |t| - threshold in a cluster.
+    tfce : ndarray, shape (n_permutations,), or None
+        Largest |TFCE| of any voxel.
+    """
+
+    t: Floats
+    size: Integers
+    mass: Floats
+    tfce: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class MapTest:
+    """What the maps say, voxel by voxel and cluster by cluster; all p are two-sided and family-wise corrected.
+
+    Attributes
+    ----------
+    t : ndarray, shape (n_voxels,)
+        Classical t from the people who cover the voxel; NaN where it cannot be tested.
+    dof : ndarray of int, shape (n_voxels,)
+        Its degrees of freedom, 0 where it cannot be tested.
+    p : ndarray, shape (n_voxels,)
+        By the largest |t|.
+    threshold : float
+        Cluster-forming |t|.
+    labels : ndarray of int, shape (n_voxels,)
+        Cluster of each voxel, counted from 1, the largest mass first; 0 outside.
+    sizes, masses : ndarray, shape (n_clusters,)
+        Voxels, and sums of |t| - threshold.
+    size_p, mass_p : ndarray, shape (n_clusters,)
+        By the largest cluster.
+    tfce, tfce_p : ndarray, shape (n_voxels,), or None
+        Signed TFCE, and p by the largest.
+    null : Maxima
+        The null distributions.
+    """
+
+    t: Floats
+    dof: Integers
+    p: Floats
+    threshold: float
+    labels: Integers
+    sizes: Integers
+    masses: Floats
+    size_p: Floats
+    mass_p: Floats
+    tfce: Floats | None
+    tfce_p: Floats | None
+    null: Maxima
+
+
+def permute_maps(
+    maps: NDArray[Any],
+    tested: Floats,
+    nuisance: Floats,
+    neighbours: Integers,
+    *,
+    n_permutations: int,
+    seed: int,
+    cluster_forming_p: float = 0.001,
+    tfce: bool = True,
+    blocks: Integers | None = None,
+) -> MapTest:
+    """Test one column of a design in every voxel.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n_people, n_voxels)
+        NaN where a person does not cover a voxel: that voxel's model is of the others. Where people differ
+        between voxels so do the degrees of freedom, and t are compared across voxels by their p.
+    tested : ndarray, shape (n_people,)
+    nuisance : ndarray, shape (n_people, q)
+        Everything adjusted for, the constant among it.
+    neighbours : ndarray of int, shape (3, n_voxels)
+        See `rsconn.inference.clusters.find_neighbours`.
+    n_permutations : int
+        B; p are (b + 1) / (B + 1).
+    seed : int
+        Orders depend on it and the number of people only.
+    cluster_forming_p : float
+        Two-sided, uncorrected.
+    tfce : bool
+        TFCE takes most of the time.
+    blocks : ndarray of int, shape (n_people,), optional
+        People are exchangeable only within a block (a site, for example).
+
+    Raises
+    ------
+    ValueError
+        If the design is rank-deficient or has no constant.
+    """
+    rng = np.random.default_rng([seed, len(tested)])
+    orders = draw_orders(len(tested), blocks, n_permutations, rng)
+    return apply_orders(
+        maps, tested, nuisance, neighbours, orders, cluster_forming_p=cluster_forming_p, tfce=tfce
+    )
+
+
+def apply_orders(
+    maps: NDArray[Any],
+    tested: Floats,
+    nuisance: Floats,
+    neighbours: Integers,
+    orders: Integers,
+    *,
+    cluster_forming_p: float = 0.001,
+    tfce: bool = True,
+) -> MapTest:
+    """As `permute_maps`, with the orders given; outcome i is residual ``orders[b, i]``."""
+    _check_design(tested, nuisance)
+    patches = tuple(split_patches(maps, tested, nuisance))
+    full_dof = len(tested) - nuisance.shape[1] - 1
+    threshold = float(-special.stdtrit(full_dof, cluster_forming_p / 2))
+    null = find_maxima(patches, orders, neighbours, threshold, tfce=tfce)
+    return _judge(patches, neighbours, threshold, null)
+
+
+def _check_design(tested: Floats, nuisance: Floats) -> None:
+    if len(tested) <= nuisance.shape[1] + 1 or not is_full_rank(np.column_stack([tested, nuisance])):
+        raise ValueError("rank-deficient: what is tested cannot be told apart from the nuisance")
+    constant = np.ones(len(tested))
+    fitted = nuisance @ np.linalg.lstsq(nuisance, constant, rcond=None)[0]
+    if not np.allclose(fitted, constant):
+        raise ValueError("the nuisance has no constant; permutations need one")
+
+
+def find_maxima(
+    patches: Sequence[Patch], orders: Integers, neighbours: Integers, threshold: float, *, tfce: bool
+) -> Maxima:
+    """Return the largest statistics under each order, a batch of orders at a time."""
+    batches = [orders[start : start + BATCH] for start in range(0, len(orders), BATCH)]
+    parts = [_find_maxima(patches, batch, neighbours, threshold) for batch in batches]
+    t, size, mass = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Maxima(t, size, mass, _find_largest_tfce(patches, orders, neighbours) if tfce else None)
+
+
+def _find_maxima(
+    patches: Sequence[Patch], orders: Integers, neighbours: Integers, threshold: float
+) -> tuple[Floats, Integers, Floats]:
+    search = float(-special.stdtrit(patches[0].full_dof, _SEARCH_P / 2)) if patches else threshold
+    found = find_exceedances(patches, orders, min(search, threshold))
+    t = np.zeros(len(orders))
+    np.maximum.at(t, found.permutation, np.abs(found.t))
+    missing = np.flatnonzero(t == 0)
+    t[missing] = find_largest(patches, orders[missing])
+    clusters = form_clusters(found.above(threshold), neighbours, threshold)
+    size, mass = np.zeros(len(orders), np.int64), np.zeros(len(orders))
+    np.maximum.at(size, clusters.permutation, clusters.sizes)
+    np.maximum.at(mass, clusters.permutation, clusters.masses)
+    return t, size, mass
+
+
+def _find_largest_tfce(patches: Sequence[Patch], orders: Integers, neighbours: Integers) -> Floats:
+    width = min(max(TFCE_VOXELS // neighbours.shape[1], 1), 32)
+    batches = [orders[start : start + width] for start in range(0, len(orders), width)]
+    return np.concatenate([np.abs(_enhance(patches, batch, neighbours)).max(axis=1) for batch in batches])
+
+
+def _enhance(patches: Sequence[Patch], orders: Integers, neighbours: Integers) -> Floats:
+    return compute_tfce(compute_t_maps(patches, orders, neighbours.shape[1]), neighbours)
+
+
+def _judge(patches: Sequence[Patch], neighbours: Integers, threshold: float, null: Maxima) -> MapTest:
+    """Compare the observed maps with the null distributions."""
+    n_voxels = neighbours.shape[1]
+    t, comparable, dof = compute_observed(patches, n_voxels)
+    above = np.flatnonzero(np.abs(comparable) > threshold)
+    found = Exceedances(np.zeros(len(above), np.int64), above, comparable[above])
+    clusters = form_clusters(found, neighbours, threshold)
+    ranked = np.lexsort((-clusters.sizes, -clusters.masses))
+    labels = np.zeros(n_voxels, np.int64)
+    labels[above] = np.argsort(ranked)[clusters.labels] + 1
+    tested = np.isfinite(t)
+    enhanced = tfce_p = None
+    if null.tfce is not None:
+        identity = np.arange(patches[0].n_all if patches else 1)[None, :]
+        enhanced = np.where(tested, _enhance(patches, identity, neighbours)[0], np.nan)
+        tfce_p = np.where(tested, compute_corrected_p(enhanced, null.tfce), np.nan)
+    return MapTest(
+        t=t,
+        dof=dof,
+        p=np.where(tested, compute_corrected_p(comparable, null.t), np.nan),
+        threshold=threshold,
+        labels=labels,
+        sizes=clusters.sizes[ranked],
+        masses=clusters.masses[ranked],
+        size_p=compute_corrected_p(clusters.sizes[ranked], null.size),
+        mass_p=compute_corrected_p(clusters.masses[ranked], null.mass),
+        tfce=enhanced,
+        tfce_p=tfce_p,
+        null=null,
+    )
+
+
+def compute_observed(patches: Sequence[Patch], n_voxels: int) -> tuple[Floats, Floats, Integers]:
+    """Return each voxel's t, its t on the scale of the full degrees of freedom, and its degrees of freedom."""
+    t, comparable = np.full(n_voxels, np.nan), np.full(n_voxels, np.nan)
+    dof = np.zeros(n_voxels, np.int64)
+    for patch in patches:
+        has_variance = patch.residuals.any(axis=1)
+        voxels = patch.voxels[has_variance]
+        rows = patch.make_rows(np.arange(patch.n_all)[None, :])[:, 0]
+        products = rows @ patch.residuals[has_variance].T.astype(np.float64)
+        t[voxels], comparable[voxels] = patch.compute_t(products), patch.combine(products)
+        dof[voxels] = patch.dof
+    return t, comparable, dof
+
+
+def compute_corrected_p(observed: NDArray[Any], null: NDArray[Any]) -> Floats:
+    """Return (b + 1) / (B + 1), b the permutations whose maximum is at least |observed|.
+
+    Examples
+    --------
+    >>> compute_corrected_p(np.array([-3.0, 1.5]), np.array([1.0, 2.0, 3.0])).tolist()
+    [0.5, 0.75]
+    """
+    ordered = np.sort(null)
+    smaller = np.searchsorted(ordered, np.abs(observed) * (1 - _TIE), side="left")
+    return np.asarray((len(null) - smaller + 1) / (len(null) + 1))

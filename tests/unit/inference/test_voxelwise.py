@@ -1,0 +1,250 @@
+"""Maps under permutation against a brute-force Freedman-Lane: every model fitted by least squares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+from rsconn.inference import exceedances, voxelwise
+from rsconn.inference.arrangements import draw_orders
+from rsconn.inference.clusters import find_neighbours
+from rsconn.inference.exceedances import compute_t_maps, find_exceedances, find_largest
+from rsconn.inference.patches import match_dof, split_patches
+from rsconn.inference.voxelwise import apply_orders, compute_corrected_p, permute_maps
+
+SHAPE = (6, 5, 4)
+N = 14
+
+
+def fit_t(outcome: np.ndarray, tested: np.ndarray, nuisance: np.ndarray) -> float:
+    design = np.column_stack([tested, nuisance])
+    beta, rss = np.linalg.lstsq(design, outcome, rcond=None)[:2]
+    dof = len(outcome) - design.shape[1]
+    return float(beta[0] / np.sqrt(rss[0] / dof * np.linalg.inv(design.T @ design)[0, 0]))
+
+
+def permute_brutally(outcome, tested, nuisance, order) -> float:
+    present = np.isfinite(outcome)
+    outcome, tested, nuisance = outcome[present], tested[present], nuisance[present]
+    place = np.cumsum(present) - 1
+    order = place[[person for person in order if present[person]]]
+    fitted = nuisance @ np.linalg.lstsq(nuisance, outcome, rcond=None)[0]
+    return fit_t(fitted + (outcome - fitted)[order], tested, nuisance)
+
+
+def label_brutally(t: np.ndarray, threshold: float) -> list[tuple[int, float]]:
+    found = []
+    for sign in (1, -1):
+        labels, count = ndimage.label(sign * t > threshold)
+        found += [
+            ((labels == k).sum(), (np.abs(t[labels == k]) - threshold).sum()) for k in range(1, count + 1)
+        ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def study():
+    rng = np.random.default_rng(5)
+    mask = np.ones(SHAPE, bool)
+    mask[0, 0, :2] = mask[3, 2, 1] = False
+    voxels = np.flatnonzero(mask.ravel(order="F"))
+    noise = np.array([ndimage.gaussian_filter(rng.normal(size=SHAPE), 0.6) for _ in range(N)])
+    group = np.repeat([1.0, 0.0], N // 2)
+    covariates = rng.normal(size=(N, 2)) + 0.4 * group[:, None]
+    maps = noise.reshape(N, -1, order="F")[:, voxels] + 0.3 * covariates[:, :1] + 5
+    maps[:, 10:16] += 0.8 * group[:, None]
+    return maps, group, np.column_stack([np.ones(N), covariates]), voxels
+
+
+@pytest.fixture(scope="module")
+def holed(study):
+    """The same, with people who do not cover some voxels: three designs in all."""
+    maps = study[0].copy()
+    maps[2, :9] = np.nan
+    maps[[3, 11], 20:28] = np.nan
+    return maps, *study[1:]
+
+
+@pytest.fixture(scope="module")
+def orders():
+    return draw_orders(N, None, 30, np.random.default_rng(3))
+
+
+def make_volume(values: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+    volume = np.zeros(int(np.prod(SHAPE)))
+    volume[voxels] = values
+    return volume.reshape(SHAPE, order="F")
+
+
+@pytest.fixture(scope="module", params=["study", "holed"])
+def both(request, orders):
+    maps, group, nuisance, voxels = request.getfixturevalue(request.param)
+    brute = np.array([[permute_brutally(y, group, nuisance, order) for y in maps.T] for order in orders])
+    dof = np.isfinite(maps).sum(axis=0) - 4
+    comparable = stats.t.ppf(stats.t.cdf(brute, dof), N - 4)
+    return maps, group, nuisance, voxels, np.where(dof == N - 4, brute, comparable)
+
+
+def test_maxima_equal_brute_force(both, orders):
+    maps, group, nuisance, voxels, brute = both
+    neighbours = find_neighbours(voxels, SHAPE)
+    null = apply_orders(maps, group, nuisance, neighbours, orders, cluster_forming_p=0.1).null
+    np.testing.assert_allclose(null.t, np.abs(brute).max(axis=1), rtol=1e-6)
+    threshold = stats.t.isf(0.05, N - 4)
+    for index, row in enumerate(brute):
+        found = label_brutally(make_volume(row, voxels), threshold)
+        assert null.size[index] == max((size for size, _ in found), default=0)
+        assert null.mass[index] == pytest.approx(max((mass for _, mass in found), default=0), rel=1e-5)
+
+
+def test_largest_tfce_equals_nilearn(both, orders):
+    from nilearn.mass_univariate._utils import calculate_tfce
+
+    maps, group, nuisance, voxels, brute = both
+    null = apply_orders(maps, group, nuisance, find_neighbours(voxels, SHAPE), orders).null
+    structure = ndimage.generate_binary_structure(3, 1)
+    expected = [np.abs(calculate_tfce(make_volume(row, voxels)[..., None], structure)).max() for row in brute]
+    np.testing.assert_allclose(null.tfce, expected, rtol=2e-3)  # a voxel may be one level off by rounding
+
+
+def test_observed_t_is_that_of_the_people_present(holed):
+    maps, group, nuisance, voxels = holed
+    found = permute_maps(maps, group, nuisance, find_neighbours(voxels, SHAPE), n_permutations=5, seed=1)
+    expected = []
+    for outcome in maps.T:
+        present = np.isfinite(outcome)
+        expected.append(fit_t(outcome[present], group[present], nuisance[present]))
+    np.testing.assert_allclose(found.t, expected, rtol=1e-5, atol=1e-6)
+    assert set(found.dof) == {N - 4, N - 5, N - 6}
+
+
+@pytest.mark.parametrize("p", [0.5, 0.05, 0.001])
+def test_exceedances_equal_brute_force(both, orders, p):
+    maps, group, nuisance, _, brute = both
+    threshold = stats.t.isf(p / 2, N - 4)
+    found = find_exceedances(tuple(split_patches(maps, group, nuisance)), orders, threshold)
+    expected = np.nonzero(np.abs(brute) > threshold)
+    np.testing.assert_array_equal((found.permutation, found.voxel), expected)
+    np.testing.assert_allclose(found.t, brute[expected], rtol=1e-5)
+
+
+def test_t_maps_and_largest_equal_brute_force(both, orders):
+    maps, group, nuisance, _, brute = both
+    patches = tuple(split_patches(maps, group, nuisance))
+    np.testing.assert_allclose(compute_t_maps(patches, orders, maps.shape[1]), brute, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(find_largest(patches, orders), np.abs(brute).max(axis=1), rtol=1e-5)
+
+
+def test_result_does_not_depend_on_blocks(study, monkeypatch):
+    maps, group, nuisance, voxels = study
+    neighbours = find_neighbours(voxels, SHAPE)
+    whole = permute_maps(maps, group, nuisance, neighbours, n_permutations=50, seed=2)
+    monkeypatch.setattr(voxelwise, "BATCH", 7)
+    monkeypatch.setattr(voxelwise, "TFCE_VOXELS", 350)
+    monkeypatch.setattr(exceedances, "TILE", 300)
+    parts = permute_maps(maps, group, nuisance, neighbours, n_permutations=50, seed=2)
+    np.testing.assert_allclose(whole.null.t, parts.null.t, rtol=1e-12)
+    np.testing.assert_array_equal(whole.null.size, parts.null.size)
+    np.testing.assert_allclose(whole.null.mass, parts.null.mass, rtol=1e-12)
+    np.testing.assert_array_equal(whole.p, parts.p)
+    np.testing.assert_array_equal(whole.tfce_p, parts.tfce_p)
+
+
+def test_seed_decides(study):
+    maps, group, nuisance, voxels = study
+    neighbours = find_neighbours(voxels, SHAPE)
+
+    def largest(seed: int) -> np.ndarray:
+        return permute_maps(
+            maps, group, nuisance, neighbours, n_permutations=20, seed=seed, tfce=False
+        ).null.t
+
+    np.testing.assert_array_equal(largest(1), largest(1))
+    assert (largest(1) != largest(2)).any()
+
+
+def test_observed_order_counts_as_a_tie(study):
+    maps, group, nuisance, voxels = study
+    same = np.tile(np.arange(N), (4, 1))
+    found = apply_orders(maps, group, nuisance, find_neighbours(voxels, SHAPE), same, cluster_forming_p=0.1)
+    peak = np.abs(found.t).argmax()
+    assert found.p[peak] == found.size_p.min() == found.mass_p.min() == 1
+    assert np.nanmin(found.tfce_p) == 1
+
+
+def test_labels_are_ranked_by_mass(study):
+    maps, group, nuisance, voxels = study
+    neighbours = find_neighbours(voxels, SHAPE)
+    found = permute_maps(maps, group, nuisance, neighbours, n_permutations=5, seed=1, cluster_forming_p=0.2)
+    masses = [
+        (np.abs(found.t[found.labels == label]) - found.threshold).sum()
+        for label in range(1, len(found.sizes) + 1)
+    ]
+    assert len(masses) > 2
+    np.testing.assert_allclose(found.masses, masses, rtol=1e-6)
+    assert (np.diff(masses) <= 0).all()
+    np.testing.assert_array_equal(found.sizes, np.bincount(found.labels)[1:])
+
+
+def test_voxels_without_variance_or_people_are_not_tested(study):
+    maps, group, nuisance, voxels = study
+    maps = maps.copy()
+    maps[:, 0] = 5.0
+    maps[group > 0, 1] = np.nan
+    maps[:, 2] = np.nan
+    maps[:, 3] = nuisance @ [1.0, 2.0, 3.0]
+    found = permute_maps(maps, group, nuisance, find_neighbours(voxels, SHAPE), n_permutations=9, seed=1)
+    for values in (found.t, found.p, found.tfce, found.tfce_p):
+        assert np.isnan(values[:4]).all()
+        assert np.isfinite(values[4:]).all()
+    assert (found.dof[:4] == 0).all()
+    assert (found.labels[:4] == 0).all()
+
+
+def test_nothing_but_noise_is_found_in_five_percent():
+    shape = (8, 8, 8)
+    neighbours = find_neighbours(np.arange(512), shape)
+    group, rng = np.repeat([1.0, 0.0], 10), np.random.default_rng(11)
+    nuisance = np.column_stack([np.ones(20), rng.normal(size=20)])
+    hits = np.zeros(3)
+    for seed in range(200):
+        maps = ndimage.gaussian_filter(rng.normal(size=(20, *shape)), (0, 1, 1, 1)).reshape(20, -1, order="F")
+        found = permute_maps(
+            maps,
+            group,
+            nuisance,
+            neighbours,
+            n_permutations=99,
+            seed=seed,
+            cluster_forming_p=0.01,
+            tfce=False,
+        )
+        hits += [found.p.min() <= 0.05, (found.size_p <= 0.05).any(), (found.mass_p <= 0.05).any()]
+    # four standard errors around 10 of 200; ties of size make it conservative
+    assert (hits <= 23).all()
+    assert hits[0] >= 1
+    assert hits[2] >= 1
+
+
+def test_corrected_p_counts_ties():
+    null = np.array([1.0, 2.0, 2.0, 3.0])
+    np.testing.assert_allclose(compute_corrected_p(np.array([2.0, 3.1, 0.0]), null), [0.8, 0.2, 1.0])
+
+
+def test_matched_t_has_the_same_p():
+    t = np.array([-8.0, -0.3, 0.0, 2.5, 40.0])
+    np.testing.assert_allclose(stats.t.sf(match_dof(t, 28, 31), 31), stats.t.sf(t, 28), rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("nuisance", "message"),
+    [
+        (np.column_stack([np.ones(N), np.repeat([1.0, 0.0], N // 2)]), "rank-deficient"),
+        (np.random.default_rng(1).normal(size=(N, 2)), "no constant"),
+    ],
+)
+def test_designs_that_cannot_be_permuted(study, nuisance, message):
+    maps, group, _, voxels = study
+    with pytest.raises(ValueError, match=message):
+        permute_maps(maps, group, nuisance, find_neighbours(voxels, SHAPE), n_permutations=5, seed=1)
