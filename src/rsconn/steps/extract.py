@@ -162,7 +162,7 @@ def _write_extraction(
     described = {
         "Atlas": settings["set_name"],
         "Description": "Weighted mean over the usable voxels of each ROI, not denoised.",
-        "ROIs": {roi["name"]: roi["source"] for roi in settings["rois"]},
+        "ROIs": {roi["name"]: roi["source"] for roi in settings["rois"] if roi["variant_of"] is None},
         "RepetitionTime": t_r,
         "SmoothingFWHM": settings["rois"][0]["smoothing_fwhm_mm"],
         "Variants": {
