@@ -1,20 +1,52 @@
-"""Where the ROIs lie: a glass brain with all of them, and a slice of the MNI template through each."""
+"""Where the ROIs lie: a glass brain with all of them, their names and centres below it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from rsconn.report.style import FAINT_INK, GROUP_COLOURS, INK, make_figure, plot_nothing, use_style
+from rsconn.report.style import (
+    FAINT_INK,
+    GROUP_COLOURS,
+    INK,
+    make_figure,
+    plot_nothing,
+    use_style,
+    write_remark,
+)
 from rsconn.report.wording import format_number
 
 # nilearn's glass brain: what each view shows horizontally and vertically
 VIEWS = {"l": ("y_mm", "z_mm"), "y": ("x_mm", "z_mm"), "r": ("y_mm", "z_mm"), "z": ("x_mm", "y_mm")}
 LEAST_RADIUS_MM = 3.0
+# inches, and how many regions are listed by name
+WIDTH, BRAIN_HEIGHT, ROW_HEIGHT = 9.6, 2.6, 0.42
+PER_ROW, MOST_LISTED = 5, 30
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How a region is told apart: a number, for colours repeat and look alike to some."""
+
+    number: int
+    colour: str
+
+    @property
+    def text(self) -> dict[str, Any]:
+        """The number's look, dark on light colours and light on dark ones."""
+        light = sum(
+            weight * part for weight, part in zip((0.3, 0.59, 0.11), to_rgb(self.colour), strict=True)
+        )
+        ink = INK if light > 0.5 else "white"
+        return {"fontsize": 6, "fontweight": "bold", "color": ink, "ha": "center", "va": "center"}
 
 
 def plot_roi_positions(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -25,41 +57,42 @@ def plot_roi_positions(table: pd.DataFrame, *, simulated: bool = False) -> Figur
         return plot_nothing(reason, simulated=simulated)
     from nilearn.plotting import plot_glass_brain
 
-    colours = {name: GROUP_COLOURS[index % len(GROUP_COLOURS)] for index, name in enumerate(rois["roi"])}
+    marks = {name: Mark(index + 1, _pick_colour(index)) for index, name in enumerate(rois["roi"])}
     edges = table[table["kind"] == "edge"]
+    listed = rois.head(MOST_LISTED)
+    strip = ROW_HEIGHT * ceil(len(listed) / PER_ROW) + 0.3
+    height = BRAIN_HEIGHT + strip
     with use_style():
-        figure = make_figure(9.6, 3.3, simulated=simulated, layout=None)
-        display = plot_glass_brain(
-            None, display_mode="lyrz", figure=figure, axes=(0, 0.22, 1, 0.78), annotate=True
-        )
+        figure = make_figure(WIDTH, height, simulated=simulated, layout=None)
+        frame = (0, strip / height, 1, BRAIN_HEIGHT / height)
+        display = plot_glass_brain(None, display_mode="lyrz", figure=figure, axes=frame, annotate=True)
         for view, panel in display.axes.items():
-            _draw_view(panel.ax, view, rois, edges, colours)
-        _label_rois(figure, rois, colours)
+            _draw_view(panel.ax, view, rois, edges, marks)
+        _list_rois(figure, listed, marks)
+        left = len(rois) - len(listed)
+        write_remark(figure, f"{left} more are drawn and stand in the table." if left else "")
     return figure
 
 
+def _pick_colour(index: int) -> str:
+    return GROUP_COLOURS[index % len(GROUP_COLOURS)]
+
+
 def _draw_view(
-    axes: Axes, view: str, rois: pd.DataFrame, edges: pd.DataFrame, colours: dict[str, str]
+    axes: Axes, view: str, rois: pd.DataFrame, edges: pd.DataFrame, marks: Mapping[str, Mark]
 ) -> None:
     across, up = VIEWS[view]
-    shown = rois[_is_seen(rois["x_mm"], view)]
     places = {row["roi"]: (row[across], row[up]) for _, row in rois.iterrows()}
-    for _, edge in edges.iterrows():
+    # from the side, edges would cross into the half that is not shown
+    for _, edge in edges.iterrows() if view in {"y", "z"} else ():
         ends = [places[name] for name in (edge["roi"], edge["other"]) if name in places]
-        if len(ends) == 2 and view in {"y", "z"}:
+        if len(ends) == 2:
             axes.plot(*zip(*ends, strict=True), color=FAINT_INK, linewidth=1.2, zorder=3)
-    for _, roi in shown.iterrows():
+    for _, roi in rois[_is_seen(rois["x_mm"], view)].iterrows():
+        mark, place = marks[roi["roi"]], places[roi["roi"]]
         radius = max(roi["radius_mm"] if pd.notna(roi["radius_mm"]) else 0, LEAST_RADIUS_MM)
-        axes.add_patch(
-            Circle(
-                places[roi["roi"]],
-                radius,
-                facecolor=colours[roi["roi"]],
-                edgecolor=INK,
-                linewidth=0.7,
-                zorder=4,
-            )
-        )
+        axes.add_patch(Circle(place, radius, facecolor=mark.colour, edgecolor=INK, linewidth=0.7, zorder=4))
+        axes.text(*place, str(mark.number), zorder=5, **mark.text)
 
 
 def _is_seen(x: pd.Series, view: str) -> Any:
@@ -69,11 +102,20 @@ def _is_seen(x: pd.Series, view: str) -> Any:
     return x >= 0 if view == "r" else x.notna()
 
 
-def _label_rois(figure: Figure, rois: pd.DataFrame, colours: dict[str, str]) -> None:
-    step = 1 / max(len(rois), 1)
+def _list_rois(figure: Figure, rois: pd.DataFrame, marks: Mapping[str, Mark]) -> None:
+    """Write each region's number, name and centre below the brains."""
+    width, height = figure.get_size_inches()
+    columns = min(PER_ROW, len(rois))
     for index, (_, roi) in enumerate(rois.iterrows()):
-        place = (index + 0.5) * step
-        figure.text(place, 0.15, roi["roi"], color=INK, ha="center", fontweight="bold")
-        figure.text(place - 0.02, 0.085, "●", color=colours[roi["roi"]], ha="right", fontsize=11)
+        row, column = divmod(index, PER_ROW)
+        left = (column + 0.1) / columns
+        y = (height - BRAIN_HEIGHT - ROW_HEIGHT * row) / height
+        mark = marks[roi["roi"]]
+        dot = {"boxstyle": "circle,pad=0.3", "facecolor": mark.colour, "edgecolor": INK, "linewidth": 0.7}
+        figure.text(left, y - 0.22 / height, str(mark.number), bbox=dot, **mark.text)
+        # a long name is written smaller rather than over its neighbour
+        size = min(8.5, 118 * (width / columns - 0.5) / len(roi["roi"]))
+        beside = left + 0.16 / width
         position = ", ".join(format_number(roi[name], 0) for name in ("x_mm", "y_mm", "z_mm"))
-        figure.text(place - 0.015, 0.09, f"{position} mm", color=INK, ha="left", fontsize=8)
+        figure.text(beside, y - 0.18 / height, roi["roi"], color=INK, fontsize=size, fontweight="bold")
+        figure.text(beside, y - 0.32 / height, f"{position} mm", color=INK, fontsize=7.5)

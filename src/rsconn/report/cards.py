@@ -35,6 +35,18 @@ FLAGS = {
         "",
     ),
 }
+_NOT_GUARANTEED = "and the tests' error rates are not guaranteed in such designs."
+FLAGS |= {
+    "stress: unequal small cells": (
+        f"A small group with another variance than the larger one, {_NOT_GUARANTEED}",
+        "stress: unequal small cells",
+    ),
+    "stress: strong skew": (f"Strong skew in a small sample, {_NOT_GUARANTEED}", "stress: strong skew"),
+    "stress: one person's leverage": (
+        f"The slope hangs on one person, {_NOT_GUARANTEED}",
+        "stress: one person's leverage",
+    ),
+}
 ANSWERS = {
     "not testable": "No test was made, because none could give an answer.",
     "inconclusive": "These data cannot tell: neither the claim nor its opposite is established.",

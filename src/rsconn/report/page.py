@@ -57,6 +57,8 @@ def build_context(results: Results) -> dict[str, Any]:
         "methods": _render_methods(results.methods),
         "references": list(read_references(find_citations(results.methods)).values()),
         "provenance": list(flatten(results.provenance)),
+        "registered": results.provenance.get("registered"),
+        "deviations": results.provenance.get("deviations"),
     }
 
 

@@ -15,6 +15,7 @@ from rsconn.study.figure_groups import tabulate_connectivity, tabulate_scores
 from rsconn.study.figure_pictures import tabulate_pictures
 from rsconn.study.figure_quality import summarise_cohort, tabulate_quality, tabulate_rois
 from rsconn.study.figure_slopes import find_pairs, tabulate_slopes
+from rsconn.study.roi_places import locate_rois
 
 # Each has a plot in report.figures; a figure that does not apply to a study has an empty table and says so.
 FIGURE_NAMES = (
@@ -45,7 +46,6 @@ def build_figure_tables(
     settings: Mapping[str, Any],
     *,
     designs: Mapping[str, Any] | None = None,
-    roi_positions: Sequence[Mapping[str, Any]] | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the table of every name in `FIGURE_NAMES` and `SUMMARY_NAMES`.
 
@@ -58,9 +58,6 @@ def build_figure_tables(
         censoring, quality, covariates.
     designs : mapping or None
         Claim id to its `study.designs.Design`; None leaves people out of the claims' own pictures.
-    roi_positions : sequence of mappings or None
-        name, source, kind, center_mm and radius_mm of each ROI where they had to be measured on an image
-        (masks, atlas regions, maps); None takes the spheres of the settings.
     """
     claims = [dict(claim) for claim in settings["claims"]]
     groups, cohort = _read_groups(settings, tables["cohort"])
@@ -75,14 +72,13 @@ def build_figure_tables(
     membership = dict(zip(cohort["participant_id"], cohort["group"], strict=True))
     places = {person: groups.index(group) for person, group in membership.items() if group in groups}
     shown_edges = _list_claimed(claims, edge_names)
-    positions = roi_positions or [_locate_roi(roi) for roi in settings["rois"]["rois"]]
     return {
         "claims_forest": tabulate_forest(tables["claims"], definitions, designs or {}, units),
         "scores_by_group": tabulate_scores(cohort, tables["scores"], groups),
         "scores_by_group_sex": _tabulate_scores_by_sex(cohort, tables["scores"], groups, settings),
         "connectivity_by_group": tabulate_connectivity(cohort, shown_edges, groups),
         "score_by_connectivity": tabulate_slopes(cohort, find_pairs(claims, edge_names, scores), groups),
-        "roi_positions": tabulate_rois(positions, edges),
+        "roi_positions": tabulate_rois(locate_rois(settings["rois"]["rois"]), edges),
         "motion_coverage": tabulate_quality(
             _use_given_motion(tables["quality"], cohort),
             tables["coverage"],
@@ -141,17 +137,6 @@ def _read_thresholds(settings: Mapping[str, Any]) -> dict[str, float | None]:
     merged = {**(settings.get("censoring") or {}), **(settings.get("quality") or {})}
     names = ("max_mean_fd_mm", "min_retained_minutes", "min_degrees_of_freedom", "min_coverage")
     return {name: merged.get(name) for name in names}
-
-
-def _locate_roi(roi: Mapping[str, Any]) -> dict[str, Any]:
-    sphere = roi.get("sphere") or {}
-    return {
-        "name": roi["name"],
-        "source": roi.get("source"),
-        "kind": roi.get("kind") or ("sphere" if sphere else None),
-        "center_mm": sphere.get("center_mm"),
-        "radius_mm": sphere.get("radius_mm"),
-    }
 
 
 def _tabulate_scores_by_sex(

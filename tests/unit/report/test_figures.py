@@ -200,3 +200,28 @@ def test_long_names_are_not_cut_off(long_tables, name):
 def test_long_names_are_not_cut_off_in_claims_pictures(long_tables, claim):
     table = long_tables["claim_pictures"]
     check_nothing_is_cut_off(plot_claim(table[table["claim"] == claim], simulated=True))
+
+
+def test_regions_lie_in_front_where_the_brain_faces(figure_tables):
+    """In the view from the left the front is on the left: a frontal region must not be drawn at the back."""
+    figure = FIGURES["roi_positions"](figure_tables["roi_positions"])
+    numbers = [text for axes in figure.axes for text in axes.texts if text.get_text() in {"1", "2"}]
+    first_panel = min({text.axes for text in numbers}, key=lambda axes: axes.get_position().x0)
+    places = {
+        text.get_text(): first_panel.transData.transform(text.get_position())[0]
+        for text in numbers
+        if text.axes is first_panel
+    }
+    # 1 is LAI (y 18), 2 is dmPFC (y 51)
+    assert places["2"] < places["1"]
+
+
+def test_left_is_left_from_behind_and_above(figure_tables):
+    figure = FIGURES["roi_positions"](figure_tables["roi_positions"])
+    panels = {
+        axes for axes in figure.axes if len([text for text in axes.texts if text.get_text() in "1234"]) == 4
+    }
+    assert len(panels) == 2
+    for axes in panels:
+        places = {text.get_text(): axes.transData.transform(text.get_position())[0] for text in axes.texts}
+        assert places["L"] < places["1"] < places["3"] < places["R"]
