@@ -129,6 +129,9 @@ def _check_seeds(config: Config) -> Iterable[str]:
         except ValueError as error:
             yield f"seeds: {error}"
     yield from (f"seeds: {name!r} occurs twice" for name in find_twice(config.seeds))
+    for name in config.maps.scores:
+        if name not in config.scores:
+            yield f"maps.scores: no score {name!r}; {suggest(name, config.scores, what='scores')}"
 
 
 def _check_scores(config: Config) -> Iterable[str]:

@@ -27,6 +27,7 @@ from rsconn.settings.sections import (
     GroupSettings,
     InferenceSettings,
     InputSettings,
+    MapsSettings,
     QualitySettings,
 )
 from rsconn.settings.strategies import Strategy, change_strategy, read_strategy, read_strategy_file
@@ -45,6 +46,7 @@ class ConfigFile(Settings):
     edges: OneOrMore[Text] = ()
     connectivity: ConnectivitySettings = ConnectivitySettings()
     seeds: OneOrMore[Text] = ()
+    maps: MapsSettings = MapsSettings()
     denoising: DenoisingChoice = DenoisingChoice()
     censoring: CensoringSettings = CensoringSettings()
     quality: QualitySettings = QualitySettings()
@@ -53,6 +55,7 @@ class ConfigFile(Settings):
     covariates: CovariateSettings = CovariateSettings()
     claims: LocalPath | None = None
     inference: InferenceSettings = InferenceSettings()
+    registered: LocalPath | None = None
     batch_size: Annotated[Count, Field(ge=1)] = 20
 
     @model_validator(mode="after")
@@ -83,6 +86,7 @@ class Config(Settings):
     edges: tuple[Edge, ...]
     connectivity: ConnectivitySettings
     seeds: tuple[str, ...]
+    maps: MapsSettings
     denoising: DenoisingSettings
     censoring: CensoringSettings
     quality: QualitySettings
@@ -92,6 +96,7 @@ class Config(Settings):
     claims: tuple[Claim, ...]
     claims_path: Path | None
     inference: InferenceSettings
+    registered: Path | None = None
     batch_size: int
 
 

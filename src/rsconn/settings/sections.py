@@ -122,6 +122,27 @@ class QualitySettings(Settings):
     min_coverage: Share = 0.5
 
 
+class MapsSettings(Settings):
+    """What is asked of the seeds' whole-brain maps."""
+
+    smoothing_fwhm_mm: NotNegative = 6.0
+    min_people_share: Share = 0.9
+    n_permutations: Annotated[Count, Field(ge=1)] = 1000
+    cluster_forming_p: Probability = 0.001
+    tfce: bool = True
+    scores: OneOrMore[Text] = ()
+    interaction: bool = False
+
+    @model_validator(mode="after")
+    def _check_scores(self) -> Self:
+        twice = find_twice(self.scores)
+        if twice:
+            raise ValueError(f"scores: {twice[0]!r} occurs twice")
+        if self.interaction and not self.scores:
+            raise ValueError("interaction: true needs scores, whose slopes are compared between the groups")
+        return self
+
+
 class GroupSettings(Settings):
     """The groups: name used everywhere else -> value in the table."""
 
