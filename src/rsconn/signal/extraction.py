@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.signal.quality import VoxelMoments, compute_tsnr
+from rsconn.signal.row_sums import RowSums
 from rsconn.signal.smoothing import apply_kernels
 from rsconn.signal.weights import RoiWeights, keep_voxels
 
@@ -83,7 +84,7 @@ def extract_timeseries(
     """
     keep, finite = mask.copy(), np.ones(len(mask), dtype=bool)
     while True:
-        sums = _RowSums(keep_voxels(weights, keep), finite, n_nonsteady)
+        sums = _Pass(keep_voxels(weights, keep), finite, n_nonsteady)
         for volume in open_volumes():
             sums.add(volume)
             if watch is not None:
@@ -120,7 +121,7 @@ def _bin(weights: RoiWeights, terms: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def _average_tsnr(
-    sums: _RowSums, weights: RoiWeights, keep: NDArray[np.bool_], *, slope: float, intercept: float
+    sums: _Pass, weights: RoiWeights, keep: NDArray[np.bool_], *, slope: float, intercept: float
 ) -> NDArray[np.float64]:
     if sums.moments is None:
         return np.full(weights.n_rois, np.nan)
@@ -137,7 +138,7 @@ def _divide(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) ->
         return np.where(denominator > 0, numerator / denominator, np.nan)
 
 
-class _RowSums:
+class _Pass:
     """The sums of every row for every volume so far, and the moments of the voxels they need.
 
     Parameters
@@ -154,13 +155,8 @@ class _RowSums:
         self._region, self._n_nonsteady = region, n_nonsteady
         self._smoothed = bool(region.sigmas.any())
         self._rows = keep_voxels(apply_kernels(region), finite)
-        # Rows that do not overlap are gathered in their own order; else every voxel is gathered once.
-        unique, positions = np.unique(self._rows.voxels, return_inverse=True)
-        overlap = len(unique) < len(positions)
-        self.voxels = unique if overlap else self._rows.voxels
-        self._positions: NDArray[np.intp] | None = positions if overlap else None
-        self._values = None if (self._rows.values == 1).all() else self._rows.values
-        self._filled = np.flatnonzero(np.diff(self._rows.starts))  # reduceat knows no empty rows
+        self._summed = RowSums(self._rows)
+        self.voxels = self._summed.voxels
         self._sums: list[NDArray[np.float64]] = []
         self._early: list[NDArray[Any]] = []
         self.moments: VoxelMoments | None = None
@@ -172,7 +168,7 @@ class _RowSums:
         if self._block is None:
             self._block = self._make_block(volume.dtype)
         gathered = np.take(volume, self.voxels, out=self._block[self._n_waiting], mode="clip")
-        self._sums.append(self._reduce(gathered))
+        self._sums.append(self._summed.sum(gathered))
         if len(self._sums) <= self._n_nonsteady:
             self._early.append(gathered.copy())
             return
@@ -195,16 +191,6 @@ class _RowSums:
             self.moments = VoxelMoments(waiting[0])
             waiting = waiting[1:]
         self.moments.add(waiting)
-
-    def _reduce(self, gathered: NDArray[Any]) -> NDArray[np.float64]:
-        entries = gathered if self._positions is None else np.take(gathered, self._positions)
-        if self._values is not None:
-            entries = entries * self._values
-        sums = np.zeros(self._rows.n_rois)
-        starts = self._rows.starts[self._filled]
-        if len(starts):
-            sums[self._filled] = np.add.reduceat(entries, starts, dtype=np.float64)
-        return sums
 
     def find_nonfinite_voxels(self) -> NDArray[np.intp]:
         """Return the voxels of the rows that were not finite in some steady volume."""
@@ -250,6 +236,6 @@ class _RowSums:
         kept = keep[self.voxels]
         if kept.all() or self.moments is None:
             return
-        sums[self._n_nonsteady :] -= self._reduce(np.where(kept, 0.0, self.moments.first))
+        sums[self._n_nonsteady :] -= self._summed.sum(np.where(kept, 0.0, self.moments.first))
         for index, gathered in enumerate(self._early):
-            sums[index] = self._reduce(np.where(kept, gathered, 0))
+            sums[index] = self._summed.sum(np.where(kept, gathered, 0))

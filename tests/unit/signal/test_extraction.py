@@ -65,6 +65,18 @@ def test_means_equal_the_definition_for_every_stored_type(rng, regions, code):
     )
 
 
+@pytest.mark.parametrize("code", ["u2", "i2", "i1"])
+def test_sums_of_large_regions_do_not_overflow(code):
+    shape = (100, 100, 20)
+    size, extreme = 200_000, np.iinfo(code).max
+    data = np.full((3, size), extreme, code)
+    data[1, ::2] -= 1
+    halves = np.zeros((2, *shape), bool)
+    halves[0, :90], halves[1, 90:] = True, True
+    found = extract_timeseries(opener(data), make_mask_weights(["A", "B"], list(halves)), data[1] != extreme)
+    assert_array_equal(found.timeseries, [[extreme] * 2, [extreme - 1] * 2, [extreme] * 2])
+
+
 def test_means_of_large_float32_values_keep_ten_digits(rng, regions):
     data = (rng.normal(0, 1, (40, N_VOXELS)) + 30_000).astype(np.float32)
     found = extract_timeseries(opener(data), regions, np.ones(N_VOXELS, bool))
