@@ -1,4 +1,4 @@
-"""The door for people: ``rsconn demo``, ``simulate``, ``check``, ``run``, ``power`` and ``score``."""
+"""The door for people: ``rsconn demo``, ``simulate``, ``check``, ``run``, ``power``, ``register`` and ``score``."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rsconn {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_simulate, _add_check, _add_run, _add_power, _add_score):
+    for add in (_add_demo, _add_simulate, _add_check, _add_run, _add_power, _add_register, _add_score):
         add(commands)
     return parser
 
@@ -183,6 +183,25 @@ def _power(options: argparse.Namespace) -> int:
         n_simulations=options.simulations,
         output=options.output,
     ):
+        print(line)
+    return 0
+
+
+def _add_register(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser(
+        "register", help="write down claims and thresholds before the data are looked at"
+    )
+    parser.add_argument("config", type=Path, metavar="CONFIG")
+    parser.add_argument(
+        "--output", type=Path, default=Path("registered.json"), metavar="FILE", help="default: %(default)s"
+    )
+    parser.set_defaults(command=_register)
+
+
+def _register(options: argparse.Namespace) -> int:
+    from rsconn.steps.register import write_registration
+
+    for line in write_registration(options.config, options.output):
         print(line)
     return 0
 

@@ -15,6 +15,7 @@ from rsconn.report.saving import write_figures
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
 from rsconn.steps.infer import find_simulated
+from rsconn.steps.register import find_deviations
 from rsconn.study.cohort import read_cohort
 from rsconn.study.columns import make_columns
 from rsconn.study.designs import build_model, read_terms
@@ -83,6 +84,8 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
             "tables": {path.name: hash_file(path) for path in tables},
         },
         "seed": settings.inference.seed,
+        "registered": settings.registered.name if settings.registered else None,
+        "deviations": find_deviations(settings) if settings.registered else None,
     }
 
 

@@ -14,6 +14,7 @@ from rsconn.inference.permutation import PermutationTest, permute, sign_flip_max
 from rsconn.study.claim_table import FamilyResult, judge, tabulate_claims
 from rsconn.study.claim_tests import ClaimTest, run_claim_test
 from rsconn.study.columns import Columns, make_columns
+from rsconn.study.design_warnings import find_stress
 from rsconn.study.designs import Design, Terms, build_model, read_terms
 from rsconn.study.fragility import Fragility, find_fragility
 from rsconn.study.motion_checks import check_motion
@@ -169,6 +170,8 @@ def _list_warnings(
     motion = check_motion(test.claim, test.design, columns, terms)
     if motion is not None and motion.is_threat:
         warnings.append(MOTION)
+    if test.finding is not None:
+        warnings += [stress.flag for stress in find_stress(test.finding.model)]
     return warnings
 
 

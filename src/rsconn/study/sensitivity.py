@@ -31,6 +31,7 @@ from rsconn.inference.sensitivity import (
 from rsconn.study.claim_table import explain_dropped
 from rsconn.study.claim_tests import ClaimTest, Finding
 from rsconn.study.columns import Columns, find_present
+from rsconn.study.design_warnings import find_stress
 from rsconn.study.designs import Terms, build_model, has_edge, read_terms
 from rsconn.study.evaluation import Evaluation, evaluate_claims, sort_columns
 from rsconn.study.fragility import Fragility
@@ -222,6 +223,8 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
         factor = min(compute_bayes_factor(model, side), 1e300)
         note = "estimate is the Bayes factor of an effect in the claimed direction against none"
         yield _make_row(claim.id, "one-sided Bayes factor", n=model.n, estimate=factor, note=note)
+    for stress in find_stress(model):
+        yield _make_row(claim.id, stress.flag, n=model.n, note=stress.detail)
     alpha = reliability.get(claim.predictor or "", math.nan)
     if math.isfinite(alpha):
         slope = correct_attenuation(model, finding.estimate.estimate, alpha)
