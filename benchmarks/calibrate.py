@@ -22,7 +22,7 @@ from calibration.images import evaluate_images
 from calibration.marks import list_rates
 from calibration.page import Results, write_page
 from calibration.scenarios import SCENARIOS
-from calibration.tallies import CHUNK, Store, Tally, gather
+from calibration.tallies import CHUNK, Store, Tally, gather, read_stored
 from calibration.work import (
     ROOT,
     evaluate_scenario,
@@ -64,52 +64,47 @@ def main() -> int:
 
 def calibrate(options: argparse.Namespace, pool: ProcessPoolExecutor) -> Results:
     """Return the tallies and the rates of every part."""
+    collect = partial(_collect, pool=pool, stored=options.stored)
     tallies: dict[str, Tally] = {}
-    claims = make_config(read_study(), n_permutations=0).claims
     for scenario in SCENARIOS:
-        n = options.cohorts if scenario.guarantee else options.stress
-        tallies[scenario.name] = _gather(
-            scenario.name, partial(evaluate_scenario, scenario.name), n, pool,
-            n_permuted=min(options.permuted, n) if scenario.guarantee and scenario.planting == "null" else 0,
-        )  # fmt: skip
-        warned = partial(evaluate_warnings, scenario.name)
-        tallies[f"warned-{scenario.name}"] = _gather(f"warned-{scenario.name}", warned, options.warned, pool)
+        name, n = scenario.name, options.cohorts if scenario.guarantee else options.stress
+        n = min(n, options.contradiction) if scenario.planting == "sesoi" else n
+        n_permuted = min(options.permuted, n) if scenario.guarantee and scenario.planting == "null" else 0
+        tallies[name] = collect(name, partial(evaluate_scenario, name), n, n_permuted=n_permuted)
+        tallies[f"warned-{name}"] = collect(
+            f"warned-{name}", partial(evaluate_warnings, name), options.warned
+        )
+    for name, effect in (("planted", 1.0), ("planted-null", 0.0)):
+        tallies[name] = collect(name, partial(evaluate_simulated, effect), options.planted)
+    if _find_real_cohort(options.rpn):
+        tallies["shuffled"] = collect("shuffled", partial(evaluate_shuffled, str(options.rpn)), options.real)
+    if options.images:
+        tallies["images"] = collect("images", partial(evaluate_images), options.images, size=IMAGE_CHUNK)
+    claims = make_config(read_study(), n_permutations=0).claims
     rates = {
         scenario.name: list_rates(
             tallies[scenario.name], claims, get_scenario(scenario.name)[1].truth, scenario.planting
         )
         for scenario in SCENARIOS
     }
-    for name, effect in (("planted", 1.0), ("planted-null", 0.0)):
-        tallies[name] = _gather(name, partial(evaluate_simulated, effect), options.planted, pool)
-    if options.rpn == RPN_COHORT and not options.rpn.is_file() and REAL_DATA.is_dir():
-        subprocess.run(
-            [sys.executable, "-m", "rsconn.cli", "run", "config/examples/rpn.yaml"], cwd=ROOT, check=True
-        )
-    if options.rpn.is_file():
-        tallies["shuffled"] = _gather(
-            "shuffled", partial(evaluate_shuffled, str(options.rpn)), options.real, pool
-        )
-    else:
-        print(f"{options.rpn}: not found, so no real data; make it by: rsconn run config/examples/rpn.yaml")
-    if options.images:
-        tallies["images"] = _gather(
-            "images", partial(evaluate_images), options.images, pool, size=IMAGE_CHUNK
-        )
     return Results(tallies, rates)
 
 
-def _gather(
+def _collect(
     name: str,
     evaluate: partial[Tally],
     n: int,
-    pool: ProcessPoolExecutor,
     *,
+    pool: ProcessPoolExecutor,
+    stored: bool,
     n_permuted: int = 0,
     size: int = CHUNK,
 ) -> Tally:
+    """Compute what is missing of a part, or take what is stored of it."""
     started = time.monotonic()
     store = Store(RESULTS / f"{name}-{fingerprint(evaluate)}")
+    if stored:
+        return read_stored(store, n)
 
     def report(done: int) -> None:
         print(f"\r{name}: {done} of {n} cohorts, {time.monotonic() - started:.0f} s", end="", flush=True)
@@ -119,12 +114,25 @@ def _gather(
     return tally
 
 
+def _find_real_cohort(path: Path) -> bool:
+    """Say whether the real cohort's table is there, after making it if its data are."""
+    if path == RPN_COHORT and not path.is_file() and REAL_DATA.is_dir():
+        command = [sys.executable, "-m", "rsconn.cli", "run", "config/examples/rpn.yaml"]
+        subprocess.run(command, cwd=ROOT, check=True)
+    if not path.is_file():
+        print(f"{path}: not found, so no real data; make it by: rsconn run config/examples/rpn.yaml")
+    return path.is_file()
+
+
 def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--cohorts", type=int, default=10_000, help="per guarantee scenario")
     parser.add_argument("--permuted", type=int, default=10_000, help="of these, with 499 permutations")
+    parser.add_argument(
+        "--contradiction", type=int, default=10_000, help="at most, with effects on the bound"
+    )
     parser.add_argument("--stress", type=int, default=4_000, help="cohorts per stress scenario")
     parser.add_argument(
         "--warned", type=int, default=200, help="cohorts per scenario, for the report's warnings"
@@ -134,6 +142,9 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--rpn", type=Path, default=RPN_COHORT, help="its cohort table")
     parser.add_argument("--images", type=int, default=500, help="null cohorts from images on; 0: none")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument(
+        "--stored", action="store_true", help="compute nothing: write the page of what is stored"
+    )
     parser.add_argument("--no-page", dest="page", action="store_false", help="write no page")
     return parser.parse_args()
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,20 @@ def gather(
         done += len(chunks[chunk])
         report(done)
     whole = join([tally for tally in found.values() if tally is not None])
+    return Tally(whole.ids, {name: values[:n_cohorts] for name, values in whole.numbers.items()})
+
+
+def read_stored(store: Store, n_cohorts: int) -> Tally:
+    """Return what is stored of the first cohorts, up to the first gap."""
+    found = []
+    for chunk in count():
+        tally = store.read(chunk)
+        if tally is None:
+            break
+        found.append(tally)
+    if not found:
+        raise FileNotFoundError(f"{store.folder}: nothing is stored; run without --stored")
+    whole = join(found)
     return Tally(whole.ids, {name: values[:n_cohorts] for name, values in whole.numbers.items()})
 
 
