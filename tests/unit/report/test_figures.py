@@ -223,5 +223,7 @@ def test_left_is_left_from_behind_and_above(figure_tables):
     }
     assert len(panels) == 2
     for axes in panels:
-        places = {text.get_text(): axes.transData.transform(text.get_position())[0] for text in axes.texts}
+        places = {
+            text.get_text(): text.get_transform().transform(text.get_position())[0] for text in axes.texts
+        }
         assert places["L"] < places["1"] < places["3"] < places["R"]
