@@ -11,6 +11,7 @@ in the complement of the nuisance: written in a basis of it, e has n - q numbers
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ Singles = NDArray[np.float32]
 _BLOCK = 8192
 # A voxel whose residual is this small beside its values has no variance left.
 _NOTHING_LEFT = 1e-7
+# Larger arrays lie in a file without a name, so that memory does not grow with the number of people.
+_MAX_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,14 @@ class Patch:
         return match_dof(self.compute_t(products), self.dof, self.full_dof)
 
 
+def allocate(shape: tuple[int, int]) -> Singles:
+    """Return an uninitialised float32 array, in memory or, if it is large, in a temporary file."""
+    if 4 * shape[0] * shape[1] <= _MAX_BYTES:
+        return np.empty(shape, np.float32)
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.float32, "w+", shape=shape)
+
+
 def match_dof(t: Floats, dof: int, other: int) -> Floats:
     """Return the t with `other` degrees of freedom that has the same p as `t` with `dof`.
 
@@ -122,7 +133,8 @@ def split_patches(maps: NDArray[Any], tested: Floats, nuisance: Floats) -> Itera
         The constant among its columns.
     """
     full_dof = len(tested) - nuisance.shape[1] - 1
-    patterns = np.packbits(np.isfinite(maps), axis=0).T
+    blocks = np.array_split(maps, -(-maps.shape[1] // _BLOCK), axis=1)
+    patterns = np.concatenate([np.packbits(np.isfinite(block), axis=0).T for block in blocks])
     kinds, codes, counts = np.unique(patterns, axis=0, return_inverse=True, return_counts=True)
     voxels = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
     for kind in np.argsort(-counts, kind="stable"):
@@ -151,7 +163,7 @@ def make_patch(
     direction = project_out(tested, whole[:, :q])
     axes = np.column_stack([direction / np.linalg.norm(direction), _drop_constant(whole[:, :q])])
     complement = whole[:, q:]
-    residuals = np.empty((len(voxels), complement.shape[1]), np.float32)
+    residuals = allocate((len(voxels), complement.shape[1]))
     for start in range(0, len(voxels), _BLOCK):
         block = np.ix_(people, voxels[start : start + _BLOCK])
         residuals[start : start + _BLOCK] = _normalise(maps[block].astype(np.float64), complement)

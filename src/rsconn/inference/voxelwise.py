@@ -271,3 +271,16 @@ def compute_corrected_p(observed: NDArray[Any], null: NDArray[Any]) -> Floats:
     ordered = np.sort(null)
     smaller = np.searchsorted(ordered, np.abs(observed) * (1 - _TIE), side="left")
     return np.asarray((len(null) - smaller + 1) / (len(null) + 1))
+
+
+def compute_critical(null: NDArray[Any], alpha: float) -> float:
+    """Return the value that a statistic must exceed for p <= alpha; infinite if no value would do.
+
+    Examples
+    --------
+    >>> compute_critical(np.arange(1.0, 20), 0.1)
+    18.0
+    """
+    # p = (b + 1) / (B + 1) <= alpha allows b of the maxima to be as large
+    allowed = int(np.floor(alpha * (len(null) + 1) + 1e-9)) - 1
+    return float(np.sort(null)[::-1][allowed]) if 0 <= allowed < len(null) else float("inf")

@@ -37,7 +37,7 @@ def test_one_score_will_do(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("maps", "message"),
     [
-        ({"scores": ["PR"]}, r"maps\.scores: no score 'PR'; did you mean 'PT'"),
+        ({"scores": ["PR"]}, r"maps\.scores: no score 'PR'; scores: PT, EC"),
         ({"scores": ["PT", "PT"]}, "scores: 'PT' occurs twice"),
         ({"interaction": True}, "interaction: true needs scores"),
         ({"n_permutations": 0}, r"maps\.n_permutations"),

@@ -1,0 +1,106 @@
+"""What is written beside a seed's maps: its people, models, thresholds and files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from rsconn.inference.voxelwise import MapTest, compute_critical
+from rsconn.settings.config import Config
+from rsconn.steps.seed_images import SeedImages
+from rsconn.study.columns import Column
+from rsconn.study.map_designs import MapDesign
+
+
+def list_levels(config: Config) -> tuple[str, ...]:
+    """Return the groups that have a mean map; ``all`` where there are no groups."""
+    return tuple(config.groups.levels) if config.groups else ("all",)
+
+
+def list_maps(test: MapTest) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the maps of a test, by the last part of their file's name; each (n_voxels,)."""
+    yield "t", test.t
+    yield "logpfwe", -np.log10(test.p)
+    for name, p in (("logpsize", test.size_p), ("logpmass", test.mass_p)):
+        yield name, np.r_[0.0, -np.log10(p)][test.labels]
+    yield "labels", test.labels
+    if test.tfce is not None and test.tfce_p is not None:
+        yield "tfce", test.tfce
+        yield "logptfce", -np.log10(test.tfce_p)
+
+
+def describe_images(seed: str, images: SeedImages, config: Config) -> dict[str, Any]:
+    """Return what all models of a seed share, as JSON values."""
+    n_covered = int((images.n_people > 0).sum())
+    return {
+        "seed": seed,
+        "people": list(images.people),
+        "n_voxels": int(images.voxels.size),
+        "n_voxels_left_out": n_covered - int(images.voxels.size),
+        "min_people_share": config.maps.min_people_share,
+        "smoothing_fwhm_mm": config.maps.smoothing_fwhm_mm,
+        "voxel_size_mm": np.linalg.norm(images.header.affine[:3, :3], axis=0).tolist(),
+        "means": {level: f"{seed}_mean-{level}.nii.gz" for level in list_levels(config)},
+        "n": f"{seed}_n.nii.gz",
+    }
+
+
+def describe_model(
+    seed: str, people: Column, design: MapDesign, test: MapTest | None, config: Config
+) -> dict[str, Any]:
+    """Return a model as JSON values: who, adjusted for what, thresholds, files; or why there is no test."""
+    described: dict[str, Any] = {
+        "name": design.name,
+        "kind": design.kind,
+        "positive": design.text,
+        "negative": design.opposite,
+        "n": int(design.rows.size),
+        "people": [str(person) for person in people[design.rows]],
+        "covariates": list(design.covariates),
+        "dropped": dict(design.dropped),
+        "reason": design.reason,
+    }
+    if design.kind == "contrast":
+        n_a = int((design.tested > 0.5).sum())
+        described["n_per_group"] = {"a": n_a, "b": int(design.rows.size) - n_a}
+    if test is None:
+        return described
+    return described | _describe_test(seed, design, test, config)
+
+
+def _describe_test(seed: str, design: MapDesign, test: MapTest, config: Config) -> dict[str, Any]:
+    alpha, null = config.inference.alpha, test.null
+    critical = {"max_t": null.t, "size": null.size, "mass": null.mass, "tfce": null.tfce}
+    voxel_p = {
+        "max_t": test.p,
+        "size": np.r_[1.0, test.size_p][test.labels],
+        "mass": np.r_[1.0, test.mass_p][test.labels],
+        "tfce": test.tfce_p,
+    }
+    return {
+        "method": "Freedman-Lane, classical t, two-sided, family-wise corrected by the largest statistic",
+        "n_permutations": len(null.t),
+        "permutation_seed": config.inference.seed,
+        "alpha": alpha,
+        "dof": int(test.dof.max()),
+        "cluster_forming_p": config.maps.cluster_forming_p,
+        "cluster_forming_t": test.threshold,
+        "connectivity": "faces (6 neighbours)",
+        "n_clusters": len(test.sizes),
+        "critical": {
+            name: _to_json(compute_critical(values, alpha))
+            for name, values in critical.items()
+            if values is not None
+        },
+        "n_significant_voxels": {
+            name: int((p <= alpha).sum()) for name, p in voxel_p.items() if p is not None
+        },
+        "files": {name: f"{seed}_{design.name}_{name}.nii.gz" for name, _ in list_maps(test)},
+    }
+
+
+def _to_json(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,128 @@
+"""The seed maps of all people on one grid: runs combined, voxels that too few people cover left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.errors import RunError
+from rsconn.files.images import ImageHeader, check_same_grid, read_header, stream_volumes
+from rsconn.inference.patches import allocate
+from rsconn.settings.config import Config
+from rsconn.steps.records import RunRecord
+from rsconn.study.ledger import judge_run
+
+# A person's maps: where each is, and its weight.
+Sources = Mapping[str, Sequence[tuple[Path, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class SeedImages:
+    """Fisher z of one seed for everybody.
+
+    Attributes
+    ----------
+    people : tuple of str
+        participant_id of the rows.
+    maps : ndarray of shape (n_people, n_voxels), float32
+        NaN where a person does not cover a voxel.
+    voxels : ndarray of shape (n_voxels,), int
+        Flat indices, in file order, of the voxels that enough people cover.
+    n_people : ndarray of shape (n_all_voxels,), int16
+        How many people cover each voxel of the grid.
+    header : ImageHeader
+        The grid.
+    """
+
+    people: tuple[str, ...]
+    maps: NDArray[np.float32]
+    voxels: NDArray[np.intp]
+    n_people: NDArray[np.int16]
+    header: ImageHeader
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """MNI mm of the voxels, shape (n_voxels, 3)."""
+        return locate(self.voxels, self.header)
+
+
+def locate(voxels: NDArray[np.intp], header: ImageHeader) -> NDArray[np.float64]:
+    """Return the world mm of flat voxel indices, shape (n_voxels, 3)."""
+    indices = np.column_stack(np.unravel_index(voxels, header.shape, order="F"))
+    return np.asarray(indices @ header.affine[:3, :3].T + header.affine[:3, 3])
+
+
+def find_sources(records: Iterable[RunRecord], seed: str, config: Config) -> Sources:
+    """Return the maps that can be used, by person: of runs that pass the thresholds and cover the seed.
+
+    Runs weigh dof - 2, as they do for edges.
+    """
+    sources: dict[str, list[tuple[Path, float]]] = {}
+    for record in records:
+        if record.failed_stage is None and seed in record.facts.get("seed_maps", {}):
+            facts = record.facts
+            if _is_usable(record, seed, config):
+                entry = (Path(facts["seed_maps"][seed]), float(facts["seed_maps_dof"]) - 2)
+                sources.setdefault(record.run["participant_id"], []).append(entry)
+    return dict(sorted(sources.items()))
+
+
+def _is_usable(record: RunRecord, seed: str, config: Config) -> bool:
+    facts: dict[str, Any] = {name: record.run[name] for name in ("participant_id", "session")}
+    facts |= {"run": record.run["name"], **record.facts["quality"]}
+    if any(row.decision == "excluded" for row in judge_run(facts, config.censoring, config.quality)):
+        return False
+    coverage = {row["roi"]: row["coverage"] for row in record.facts.get("coverage", ())}
+    return bool(coverage.get(seed, 1.0) >= config.quality.min_coverage)
+
+
+def read_seed_images(sources: Sources, *, min_people_share: float) -> SeedImages:
+    """Read everybody's maps, twice: once to count who covers what, once for the values.
+
+    Raises
+    ------
+    RunError
+        There is no map, maps have different grids, or no voxel is covered by enough people.
+    """
+    if not sources:
+        raise RunError("maps: nobody has a usable seed map")
+    header = _check_grid(sources)
+    n_people = np.zeros(header.n_voxels, np.int16)
+    for runs in sources.values():
+        n_people += np.isfinite(_combine(runs))
+    voxels = np.flatnonzero(n_people >= max(min_people_share * len(sources), 1))
+    if not voxels.size:
+        raise RunError(
+            f"maps: no voxel is covered by {min_people_share:.0%} of {len(sources)} people; "
+            "a smaller maps.min_people_share needed"
+        )
+    maps = allocate((len(sources), voxels.size))
+    for row, runs in zip(maps, sources.values(), strict=True):
+        row[:] = _combine(runs)[voxels]
+    return SeedImages(tuple(sources), maps, voxels, n_people, header)
+
+
+def _check_grid(sources: Sources) -> ImageHeader:
+    headers = [read_header(path) for runs in sources.values() for path, _ in runs]
+    for header in headers[1:]:
+        check_same_grid(header, headers[0])
+    return headers[0]
+
+
+def _combine(runs: Sequence[tuple[Path, float]]) -> NDArray[np.float32]:
+    """Return the weighted mean of a person's runs where they cover a voxel, NaN elsewhere; flat."""
+    total: Any = 0.0
+    weights: Any = 0.0
+    for path, weight in runs:
+        header = read_header(path)
+        [values] = [volume.astype(np.float64) for volume in stream_volumes(header)]
+        covered = np.isfinite(values) & (values != 0)
+        total = total + np.where(covered, weight * values, 0.0)
+        weights = weights + weight * covered
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(total / weights, np.float32)

@@ -1,0 +1,196 @@
+"""Which models a study's maps are fitted to: the groups' difference, slopes of scores, their interaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.inference.model import is_full_rank
+from rsconn.settings.claims import Claim, Contrast
+from rsconn.study.claim_samples import Draft
+from rsconn.study.columns import Column, Columns, Mask, Rows, find_present, get_numbers, is_text
+from rsconn.study.covariates import choose_covariates, encode_covariates
+
+if TYPE_CHECKING:
+    from rsconn.settings.config import Config
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MapDesign:
+    """One model of the maps, or the reason why it cannot be fitted.
+
+    Attributes
+    ----------
+    name : str
+        Part of the files' names: ``group``, a score, ``<score>-by-group``.
+    kind : {'contrast', 'slope', 'interaction'}
+    text : str
+        What a positive t means.
+    opposite : str
+        What a negative t means.
+    rows : int array (n,)
+        Rows of the cohort.
+    tested : float64 array (n,)
+    nuisance : float64 array (n, q)
+        Constant first.
+    covariates : tuple of str
+        What stands in the model besides what is tested.
+    dropped : tuple of (str, str)
+        Default covariates left out, each with its reason.
+    reason : str
+        Why there is no test; empty if there is one.
+    """
+
+    name: str
+    kind: str
+    text: str
+    opposite: str
+    rows: Rows
+    tested: FloatArray
+    nuisance: FloatArray
+    covariates: tuple[str, ...]
+    dropped: tuple[tuple[str, str], ...]
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Wish:
+    """A model before its covariates are chosen."""
+
+    name: str
+    kind: str
+    text: str
+    opposite: str
+    about: Claim
+    rows: Rows
+    tested: FloatArray
+    wanted: tuple[str, ...]
+
+
+def merge_sessions(columns: Columns) -> dict[str, Column]:
+    """Return one row per person: the mean of numbers, the first of words.
+
+    Examples
+    --------
+    >>> columns = {"participant_id": np.array(["a", "b", "a"], object), "x": np.array([1.0, np.nan, 3.0])}
+    >>> {name: values.tolist() for name, values in merge_sessions(columns).items()}
+    {'participant_id': ['a', 'b'], 'x': [2.0, nan]}
+    """
+    _, first, codes = np.unique(columns["participant_id"].astype(str), return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return {
+        name: np.array(
+            [_merge(column[codes == person]) for person in order], dtype=object if is_text(column) else float
+        )
+        for name, column in columns.items()
+    }
+
+
+def _merge(cells: Column) -> str | float | None:
+    present = cells[find_present(cells)]
+    if is_text(cells):
+        return str(present[0]) if present.size else None
+    return float(present.mean()) if present.size else float("nan")
+
+
+def list_map_designs(columns: Columns, has_map: Mask, config: Config) -> tuple[MapDesign, ...]:
+    """Return the models that a config asks of its maps.
+
+    Parameters
+    ----------
+    columns : mapping of str to array (n_people,)
+        The cohort, one row per person.
+    has_map : bool array (n_people,)
+        Who has a map.
+    config : Config
+        Groups, ``covariates.edge`` and ``maps``.
+
+    Raises
+    ------
+    TableError
+        A covariate or score is not in the cohort.
+    """
+    return tuple(_choose(wish, columns) for wish in _list_wishes(columns, has_map, config))
+
+
+def _list_wishes(columns: Columns, has_map: Mask, config: Config) -> Iterator[_Wish]:
+    levels = tuple(config.groups.levels) if config.groups else ()
+    covariates = tuple(config.covariates.edge)
+    for a, b in combinations(levels, 2):
+        rows = np.flatnonzero(has_map & np.isin(columns["group"], (a, b)))
+        about = _describe(contrast=Contrast(column="group", a=a, b=b))
+        name = "group" if len(levels) == 2 else f"group-{a}-{b}"
+        tested = (columns["group"][rows] == a).astype(float)
+        yield _Wish(name, "contrast", f"{a} > {b}", f"{b} > {a}", about, rows, tested, covariates)
+    for score in config.maps.scores:
+        yield from _list_slopes(score, columns, has_map, levels, config)
+
+
+def _list_slopes(
+    score: str, columns: Columns, has_map: Mask, levels: Sequence[str], config: Config
+) -> Iterator[_Wish]:
+    values = get_numbers(columns, score, "maps.scores")
+    rows = has_map & np.isfinite(values)
+    if levels:
+        rows &= np.isin(columns["group"], levels)
+    chosen = np.flatnonzero(rows)
+    about, group = _describe(predictor=score), ("group",) if len(levels) > 1 else ()
+    rest = (*group, *config.covariates.edge)
+    text, opposite = f"higher with {score}", f"lower with {score}"
+    yield _Wish(score, "slope", text, opposite, about, chosen, values[chosen], rest)
+    if config.maps.interaction and len(levels) == 2:
+        a, b = levels
+        product = (values[chosen] - values[chosen].mean()) * (columns["group"][chosen] == a)
+        about = _describe(predictor=f"{score} by group")
+        text, opposite = f"slope of {score}: {a} > {b}", f"slope of {score}: {b} > {a}"
+        yield _Wish(
+            f"{score}-by-group", "interaction", text, opposite, about, chosen, product, (score, *rest)
+        )
+
+
+def _describe(*, contrast: Contrast | None = None, predictor: str | None = None) -> Claim:
+    """Return the claim whose covariates are chosen; nothing is claimed of a map."""
+    expect = "different" if contrast else "associated"
+    return Claim(
+        id="maps", family="maps", text="seed maps", outcome="seed map", contrast=contrast,
+        predictor=predictor, expect=expect,
+    )  # fmt: skip
+
+
+def _choose(wish: _Wish, columns: Columns) -> MapDesign:
+    draft = Draft(wish.rows, None, np.zeros(wish.rows.size), wish.tested, ())
+    chosen = choose_covariates(wish.about, columns, draft, wish.wanted, listed=False)
+    draft = chosen.draft
+    blocks = [block for _, block in encode_covariates(draft, columns, chosen.names)]
+    nuisance = np.column_stack([np.ones(draft.rows.size), *blocks])
+    return MapDesign(
+        name=wish.name,
+        kind=wish.kind,
+        text=wish.text,
+        opposite=wish.opposite,
+        rows=draft.rows,
+        tested=draft.tested,
+        nuisance=nuisance,
+        covariates=chosen.names,
+        dropped=chosen.dropped,
+        reason=chosen.fault or _find_fault(wish.kind, draft.tested, nuisance),
+    )
+
+
+def _find_fault(kind: str, tested: FloatArray, nuisance: FloatArray) -> str:
+    n, n_parameters = len(tested), nuisance.shape[1] + 1
+    if n < n_parameters + 2:
+        return f"n = {n} is too small for {n_parameters} parameters"
+    n_a = int((tested > 0.5).sum())
+    if kind == "contrast" and min(n_a, n - n_a) < 2:
+        return f"a group needs at least 2 people (a={n_a};b={n - n_a})"
+    if not is_full_rank(np.column_stack([tested, nuisance])):
+        return "the design is rank-deficient: what is tested cannot be told apart from the covariates"
+    return ""

@@ -1,0 +1,118 @@
+"""Models of maps: who is in them, what is tested, and what cannot be."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rsconn.errors import TableError
+from rsconn.study.map_designs import list_map_designs, merge_sessions
+
+
+@pytest.fixture
+def columns() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        "participant_id": np.array([f"sub-{i}" for i in range(20)], dtype=object),
+        "group": np.array(["a"] * 8 + ["b"] * 8 + ["c"] * 3 + [None], dtype=object),
+        "sex": np.array(["F", "M"] * 10, dtype=object),
+        "age": rng.normal(size=20),
+        "PT": np.r_[np.nan, rng.normal(size=19)],
+    }
+
+
+def make_config(*levels: str, edge: tuple[str, ...] = ("age", "sex"), **maps: Any) -> SimpleNamespace:
+    groups = SimpleNamespace(column="group", levels={level: level for level in levels}) if levels else None
+    return SimpleNamespace(
+        groups=groups,
+        covariates=SimpleNamespace(edge=edge),
+        maps=SimpleNamespace(**({"scores": (), "interaction": False} | maps)),
+    )
+
+
+ALL = np.ones(20, bool)
+
+
+def test_two_groups_are_one_contrast(columns) -> None:
+    [design] = list_map_designs(columns, ALL, make_config("a", "b"))
+    assert (design.name, design.text, design.opposite) == ("group", "a > b", "b > a")
+    assert design.rows.tolist() == list(range(16))
+    assert design.tested.tolist() == [1.0] * 8 + [0.0] * 8
+    assert (design.nuisance[:, 0] == 1).all()
+    np.testing.assert_array_equal(design.nuisance[:, 1], columns["age"][:16])
+    assert design.reason == ""
+
+
+def test_three_groups_are_three_contrasts(columns) -> None:
+    designs = list_map_designs(columns, ALL, make_config("a", "b", "c"))
+    assert [design.name for design in designs] == ["group-a-b", "group-a-c", "group-b-c"]
+    assert designs[1].tested.sum() == 8
+    assert len(designs[1].tested) == 11
+
+
+def test_people_without_a_map_are_not_in_it(columns) -> None:
+    has_map = ALL.copy()
+    has_map[[0, 9]] = False
+    [design] = list_map_designs(columns, has_map, make_config("a", "b"))
+    assert design.rows.tolist() == [*range(1, 9), *range(10, 16)]
+
+
+def test_slopes_and_their_difference(columns) -> None:
+    config = make_config("a", "b", scores=("PT",), interaction=True)
+    _, slope, product = list_map_designs(columns, ALL, config)
+    assert slope.rows.tolist() == list(range(1, 16))
+    assert slope.covariates == ("group", "age", "sex")
+    np.testing.assert_array_equal(slope.tested, columns["PT"][1:16])
+    assert product.name == "PT-by-group"
+    assert product.covariates == ("PT", "group", "age", "sex")
+    # the interaction's coefficient is the difference of the two slopes
+    outcome = np.where(slope.rows < 8, 3.0, 1.0) * slope.tested + np.where(slope.rows < 8, 5, 2)
+    design = np.column_stack([product.tested, product.nuisance])
+    assert np.linalg.lstsq(design, outcome, rcond=None)[0][0] == pytest.approx(2.0)
+
+
+def test_score_without_groups(columns) -> None:
+    [design] = list_map_designs(columns, ALL, make_config(scores=("PT",), edge=()))
+    assert len(design.rows) == 19
+    assert design.nuisance.shape == (19, 1)
+
+
+def test_unusable_covariates_are_named(columns) -> None:
+    columns["site"] = columns["group"]
+    columns["scanner"] = np.array(["x"] * 20, dtype=object)
+    [design] = list_map_designs(columns, ALL, make_config("a", "b", edge=("site", "scanner", "age", "PT")))
+    assert dict(design.dropped) == {
+        "site": "is aliased with what is tested",
+        "scanner": "is constant in the sample",
+    }
+    assert design.covariates == ("age", "PT")
+    assert design.rows.tolist() == list(range(1, 16))  # the first has no PT
+
+
+def test_too_few_people(columns) -> None:
+    has_map = np.zeros(20, bool)
+    has_map[[0, 1, 2, 3, 4, 5, 8]] = True
+    [design] = list_map_designs(columns, has_map, make_config("a", "b", edge=()))
+    assert design.reason == "a group needs at least 2 people (a=6;b=1)"
+    [design] = list_map_designs(columns, has_map, make_config("c", "d", edge=()))
+    assert "too small" in design.reason
+
+
+def test_absent_columns(columns) -> None:
+    with pytest.raises(TableError, match="ET"):
+        list_map_designs(columns, ALL, make_config("a", "b", scores=("ET",)))
+    with pytest.raises(TableError, match="iq"):
+        list_map_designs(columns, ALL, make_config("a", "b", edge=("iq",)))
+
+
+def test_sessions_are_merged(columns) -> None:
+    twice = {name: np.concatenate([column, column[:2]]) for name, column in columns.items()}
+    twice["age"][20:] += 1.0
+    merged = merge_sessions(twice)
+    assert merged["participant_id"].tolist() == columns["participant_id"].tolist()
+    np.testing.assert_allclose(merged["age"][:2], columns["age"][:2] + 0.5)
+    np.testing.assert_array_equal(merged["age"][2:], columns["age"][2:])
+    assert merged["group"].tolist() == columns["group"].tolist()
