@@ -8,6 +8,7 @@ rule report:
     """Draw the figures and write the page."""
     input:
         tables=expand("group/{name}.tsv", name=PLAN.group_tables),
+        maps=PLAN.map_files,
         sidecars=expand("group/{name}.json", name=PLAN.group_tables),
     output:
         figures=expand(

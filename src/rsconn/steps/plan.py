@@ -136,6 +136,36 @@ class Plan:
         }
 
     @property
+    def seedmap_settings(self) -> dict[str, Any]:
+        """Values that the seeds' maps depend on."""
+        config = self.config
+        return {
+            "rois": [row for row in self.extract_settings["rois"] if row["name"] in config.seeds],
+            "smoothing_fwhm_mm": config.denoising.smoothing_fwhm_mm,
+            "maps_smoothing_fwhm_mm": config.maps.smoothing_fwhm_mm,
+            "denoising": self.denoise_settings["denoising"],
+            "censoring": self.denoise_settings["censoring"],
+        }
+
+    @property
+    def maps_settings(self) -> dict[str, Any]:
+        """Values that the group's maps depend on."""
+        config = self.config
+        return {
+            "maps": config.maps.model_dump(mode="json"),
+            "censoring": config.censoring.model_dump(mode="json"),
+            "quality": config.quality.model_dump(mode="json"),
+            "covariates": config.covariates.model_dump(mode="json"),
+            "groups": config.groups.model_dump(mode="json") if config.groups else None,
+            "inference": {"alpha": config.inference.alpha, "seed": config.inference.seed},
+        }
+
+    @property
+    def map_files(self) -> list[str]:
+        """What says that a seed's maps are done: its models."""
+        return [f"group/maps/{seed}_models.json" for seed in self.config.seeds]
+
+    @property
     def connect_settings(self) -> dict[str, Any]:
         """Values that connectivity depends on."""
         config = self.config

@@ -1,0 +1,15 @@
+"""Adapter of the rule `maps`."""
+
+from pathlib import Path
+
+from rsconn.steps.job_log import write_job_log
+
+with write_job_log(snakemake.log[0]):
+    from rsconn.steps.maps import make_group_maps
+
+    make_group_maps(
+        snakemake.wildcards.seed,
+        [Path(path) for path in snakemake.input.records],
+        config=Path(snakemake.params.config),
+        cohort=Path(snakemake.input.cohort),
+    )
