@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -143,6 +144,11 @@ def _match(t: Floats, patch: Patch) -> Floats:
 
 def _interpolate(t: Floats, patch: Patch) -> Floats:
     """As `match_dof`, from a table: the exact function is too slow for whole maps."""
-    grid = np.sinh(np.linspace(0, np.arcsinh(1e4), 4001))
-    values = match_dof(grid, patch.dof, patch.full_dof)
+    grid, values = _make_table(patch.dof, patch.full_dof)
     return np.copysign(np.interp(np.abs(t), grid, values), t)
+
+
+@lru_cache
+def _make_table(dof: int, other: int) -> tuple[Floats, Floats]:
+    grid = np.sinh(np.linspace(0, np.arcsinh(1e4), 4001))
+    return grid, match_dof(grid, dof, other)

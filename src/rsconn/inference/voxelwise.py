@@ -33,8 +33,8 @@ from rsconn.inference.tfce import compute_tfce
 
 # Permutations at once; no result depends on them.
 BATCH = 256
-# Voxels of all maps that are enhanced at once.
-TFCE_VOXELS = 400_000
+# Voxels of all maps whose t are computed, and that are enhanced, at once.
+T_VOXELS, TFCE_VOXELS = 4_000_000, 400_000
 # The largest |t| is looked for among the voxels beyond this p, and elsewhere only if there is none.
 _SEARCH_P = 0.001
 # Two orders of summation differ by rounding: equal statistics are ties, not smaller ones.
@@ -205,9 +205,15 @@ def _find_maxima(
 
 
 def _find_largest_tfce(patches: Sequence[Patch], orders: Integers, neighbours: Integers) -> Floats:
-    width = min(max(TFCE_VOXELS // neighbours.shape[1], 1), 32)
-    batches = [orders[start : start + width] for start in range(0, len(orders), width)]
-    return np.concatenate([np.abs(_enhance(patches, batch, neighbours)).max(axis=1) for batch in batches])
+    n_voxels = neighbours.shape[1]
+    width = min(max(T_VOXELS // n_voxels, 1), 64)
+    largest = []
+    for start in range(0, len(orders), width):
+        t = compute_t_maps(patches, orders[start : start + width], n_voxels)
+        step = max(TFCE_VOXELS // n_voxels, 1)
+        parts = [compute_tfce(t[place : place + step], neighbours) for place in range(0, len(t), step)]
+        largest += [np.abs(part).max(axis=1) for part in parts]
+    return np.concatenate(largest)
 
 
 def _enhance(patches: Sequence[Patch], orders: Integers, neighbours: Integers) -> Floats:

@@ -141,6 +141,7 @@ def test_result_does_not_depend_on_blocks(study, monkeypatch):
     neighbours = find_neighbours(voxels, SHAPE)
     whole = permute_maps(maps, group, nuisance, neighbours, n_permutations=50, seed=2)
     monkeypatch.setattr(voxelwise, "BATCH", 7)
+    monkeypatch.setattr(voxelwise, "T_VOXELS", 1000)
     monkeypatch.setattr(voxelwise, "TFCE_VOXELS", 350)
     monkeypatch.setattr(exceedances, "TILE", 300)
     parts = permute_maps(maps, group, nuisance, neighbours, n_permutations=50, seed=2)
