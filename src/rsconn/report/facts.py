@@ -99,7 +99,7 @@ def _print_estimate(claim: ClaimRow) -> Markup:
 
 
 def _print_effect(claim: ClaimRow) -> Markup:
-    return _print_interval(claim, "effect_size", "effect_ci", style="2")
+    return _print_interval(claim, "effect_size", "effect_ci", style="d2")
 
 
 def _print_sesoi(claim: ClaimRow) -> Markup:
@@ -112,7 +112,7 @@ def _print_sesoi(claim: ClaimRow) -> Markup:
 
 
 def _print_detectable(claim: ClaimRow) -> Markup:
-    return Markup("{} {} or more").format("r" if claim.is_slope else "g", claim.print("min_detectable", "2"))
+    return Markup("{} {} or more").format("r" if claim.is_slope else "g", claim.print("min_detectable", "d2"))
 
 
 def _print_p(claim: ClaimRow) -> Markup:
@@ -129,7 +129,8 @@ def _print_corrected(claim: ClaimRow, corrected: str, plain: str) -> Markup:
     )
 
 
-def _print_interval(claim: ClaimRow, column: str, bounds: str, *, unit: str = "", style: str = "3") -> Markup:
-    low, high = (claim.print(f"{bounds}_{end}", style) for end in ("low", "high"))
-    shown = Markup("{} {}").format(claim.print(column, style), unit) if unit else claim.print(column, style)
+def _print_interval(claim: ClaimRow, column: str, bounds: str, *, unit: str = "", style: str = "") -> Markup:
+    columns = (column, f"{bounds}_low", f"{bounds}_high")
+    value, low, high = claim.claims.print_interval(claim.row, columns, style)
+    shown = Markup("{} {}").format(value, unit) if unit else value
     return Markup('{} <span class="quiet">(95 % interval {} to {})</span>').format(shown, low, high)

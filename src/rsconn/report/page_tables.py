@@ -36,9 +36,9 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "scores": (
         "Scores",
         (("score", "Score", ""), ("instrument", "Instrument", ""), ("subscale", "Subscale", ""), ("n", "n", "count"),
-         ("n_missing", "Missing", "count"), ("mean", "Mean", "2"), ("sd", "SD", "2"), ("min", "Least", "3"),
+         ("n_missing", "Missing", "count"), ("mean", "Mean", "d2"), ("sd", "SD", "d2"), ("min", "Least", "3"),
          ("max", "Most", "3"), ("possible_min", "Possible from", "3"), ("possible_max", "to", "3"),
-         ("alpha", "Cronbach's alpha", "2")),
+         ("alpha", "Cronbach's alpha", "d2")),
     ),
     "roi_positions": (
         "Regions",
@@ -54,8 +54,8 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "quality": (
         "Runs",
         (("participant_id", "Person", ""), ("run", "Run", ""), ("n_volumes", "Volumes", "count"),
-         ("n_retained", "Retained", "count"), ("minutes_retained", "Minutes", "2"), ("mean_fd", "Mean FD (mm)", "3"),
-         ("max_fd", "Largest FD (mm)", "3"), ("dof", "Degrees of freedom", "1")),
+         ("n_retained", "Retained", "count"), ("minutes_retained", "Minutes", "d2"), ("mean_fd", "Mean FD (mm)", "3"),
+         ("max_fd", "Largest FD (mm)", "3"), ("dof", "Degrees of freedom", "d1")),
     ),
 }  # fmt: skip
 
@@ -113,7 +113,8 @@ def _print_summary(source: Source, row: int | None) -> tuple[Markup, Markup, Mar
     count = source.print_number(row, "n", "count")
     if not source.is_given(row, "mean"):
         return count, Markup(""), Markup("")
-    mean, spread, low, high = (source.print_number(row, name, "s") for name in ("mean", "sd", "min", "max"))
+    mean, low, high = source.print_interval(row, ("mean", "min", "max"))
+    spread = source.print_number(row, "sd", "s")
     return count, Markup("{} ({})").format(mean, spread), Markup("{} to {}").format(low, high)
 
 

@@ -73,14 +73,41 @@ def format_count(value: float) -> str:
     return f"{int(value)}" if math.isfinite(value) else NOT_GIVEN
 
 
-FORMATS: dict[str, Callable[[float], str]] = {
+_FORMATS: dict[str, Callable[[float], str]] = {
     "count": format_count,
     "p": format_p,
-    "2": lambda value: format_number(value, 2),
-    "1": lambda value: format_number(value, 1),
     "3": format_significant,
     "s": partial(format_significant, keep_zeros=True),
 }
+
+
+def get_format(style: str) -> Callable[[float], str]:
+    """Return the function that formats a number.
+
+    Parameters
+    ----------
+    style : str
+        ``count``; ``p``; ``d`` and a number of decimals, such as ``d2``; ``3`` significant digits; ``s`` the same
+        with trailing zeros.
+
+    Examples
+    --------
+    >>> get_format("d1")(2.25), get_format("p")(0.25)
+    ('2.2', '0.250')
+    """
+    return partial(format_number, decimals=int(style[1:])) if style[0] == "d" else _FORMATS[style]
+
+
+def choose_decimals(*values: float) -> str:
+    """Return the style that gives numbers shown together the decimals that the largest needs for three digits.
+
+    Examples
+    --------
+    >>> choose_decimals(-0.0193, -0.0386, 0.00003), choose_decimals(3.5, 12.25), choose_decimals(640.0)
+    ('d4', 'd1', 'd0')
+    """
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return f"d{min(8, max(0, 2 - math.floor(math.log10(largest))))}" if largest > 0 else "d2"
 
 
 @dataclass(frozen=True)
@@ -108,8 +135,7 @@ class Source:
         column : str
             Column name.
         style : str
-            A key of `FORMATS`: ``count``, ``p``, ``1`` or ``2`` decimals, ``3`` significant digits,
-            ``s`` the same with trailing zeros.
+            See `get_format`.
         """
         value = self._read(row, column)
         if not math.isfinite(value):
@@ -117,7 +143,7 @@ class Source:
         cell = Markup(
             '<data value="{}" data-source="{}" data-row="{}" data-column="{}" data-style="{}">{}</data>'
         )
-        return cell.format(f"{value:.17g}", self.name, row, column, style, FORMATS[style](value))
+        return cell.format(f"{value:.17g}", self.name, row, column, style, get_format(style)(value))
 
     def print_text(self, row: int, column: str) -> Markup:
         """Return one text cell in HTML; it may hold numbers, so it names its cell too."""
@@ -127,6 +153,21 @@ class Source:
         return Markup('<span data-source="{}" data-row="{}" data-column="{}">{}</span>').format(
             self.name, row, column, value
         )
+
+    def print_interval(self, row: int, columns: tuple[str, str, str], style: str = "") -> tuple[Markup, ...]:
+        """Return a number and its interval's ends in HTML, with decimals that suit all three.
+
+        Parameters
+        ----------
+        row : int
+            Place in the table.
+        columns : tuple of str
+            The number, the lower end, the upper end.
+        style : str
+            Overrides the decimals.
+        """
+        style = style or choose_decimals(*(self._read(row, column) for column in columns))
+        return tuple(self.print_number(row, column, style) for column in columns)
 
     def is_given(self, row: int, column: str) -> bool:
         """Say whether a cell exists and holds something."""

@@ -13,7 +13,7 @@ import pytest
 from rsconn.report import cards
 from rsconn.report.page import build_context, flatten, render_page
 from rsconn.report.results import read_results
-from rsconn.report.wording import FORMATS
+from rsconn.report.wording import get_format
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 # what is no result: the levels that intervals and power are stated at
@@ -87,7 +87,7 @@ def test_every_printed_number_stands_in_its_cell(reader, results_folder):
         rows = tables.setdefault(source, read_rows(results_folder / source))
         cell = float(rows[int(attributes["data-row"])][attributes["data-column"]])
         assert float(attributes["value"]) == cell
-        assert text == FORMATS[attributes["data-style"]](cell)
+        assert text == get_format(attributes["data-style"])(cell)
         assert is_rounded(text, cell), (text, cell)
         found += 1
     assert found > 300
