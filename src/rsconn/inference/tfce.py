@@ -106,21 +106,25 @@ def _sort_edges(
     levels: NDArray[np.int8], neighbours: Integers, place: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], Integers]:
     """Return pairs of neighbours of one sign (2, n_pairs) by the level that both reach, and their bounds."""
-    one = np.concatenate([np.flatnonzero(ahead >= 0) for ahead in neighbours])
-    other = np.concatenate([ahead[ahead >= 0] for ahead in neighbours])
-    here, there = levels[:, one], levels[:, other]
+    one = np.concatenate([np.flatnonzero(ahead >= 0) for ahead in neighbours]).astype(np.int32)
+    other = np.concatenate([ahead[ahead >= 0] for ahead in neighbours]).astype(np.int32)
+    here, there = levels.take(one, axis=1), levels.take(other, axis=1)
     # the lower of two positives, the higher of two negatives, below 1 where the signs differ
-    both = np.maximum(np.minimum(here, there), -np.maximum(here, there))
-    maps, pairs = np.nonzero(both > 0)
-    order, bounds = _sort_by_level(both[maps, pairs])
-    ends = np.stack([one[pairs], other[pairs]]) + maps * levels.shape[1]
-    return place[ends[:, order]], bounds
+    both = np.maximum(np.minimum(here, there), -np.maximum(here, there)).ravel()
+    found = np.flatnonzero(both > 0)
+    order, bounds = _sort_by_level(both[found])
+    maps, pairs = np.divmod(found[order].astype(np.int32), len(one))
+    maps *= levels.shape[1]
+    return np.stack([place[one[pairs] + maps], place[other[pairs] + maps]]), bounds
 
 
 def _connect(pairs: NDArray[np.int32], n_nodes: int) -> NDArray[np.int32]:
     """Return the component of every node once the pairs (2, n_pairs) are joined."""
-    joins = sparse.coo_matrix((np.ones(pairs.shape[1], np.int8), (pairs[0], pairs[1])), (n_nodes, n_nodes))
-    return np.asarray(sparse.csgraph.connected_components(joins.tocsr(), directed=False)[1])
+    one, other = pairs[:, pairs[0] != pairs[1]]
+    # rows of a CSR matrix by hand: scipy's own way would also sort and merge the entries of a row
+    starts = np.concatenate([[0], np.cumsum(np.bincount(one, minlength=n_nodes))])
+    joins = sparse.csr_matrix((np.ones(len(one)), other[np.argsort(one)], starts), (n_nodes, n_nodes))
+    return np.asarray(sparse.csgraph.connected_components(joins, directed=False)[1])
 
 
 def _sum_down(
