@@ -183,6 +183,7 @@ def _predict(run: Run, config: Config) -> Prediction:
         t_r, warning = _check_image(run, config)
         warnings = (warning,) if warning else ()
     confounds = read_run_confounds(run)
+    _check_rows(run, len(confounds.values))
     model = make_run_model(confounds, t_r, _get_settings(config))
     n_retained = int(model.sample_mask.sum())
     dof = n_retained - make_basis(model.design[model.sample_mask]).shape[1]
@@ -242,6 +243,18 @@ def _check_columns(run: Run, config: Config) -> None:
     names = _read_names(run.timeseries)
     for roi in config.rois.rois:
         find_column(names, str(roi.column), str(run.timeseries))
+
+
+def _check_rows(run: Run, n_confounds: int) -> None:
+    """Raise a RunError if given series have another number of rows than their confounds."""
+    if run.timeseries is None:
+        return
+    with run.timeseries.open(encoding="utf-8-sig") as stream:
+        n_rows = sum(bool(line.strip()) for line in stream) - 1
+    if n_rows != n_confounds:
+        raise RunError(
+            f"{run.name}: confounds have {n_confounds} rows, the series {n_rows}; they must be equal"
+        )
 
 
 @cache

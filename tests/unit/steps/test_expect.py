@@ -1,0 +1,97 @@
+"""What can be said of the cohort and of parcellated runs before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rsconn.steps.check import check_config
+
+CONFIG = """
+input: {{parcellated: series, denoised: {denoised}, participants: people.tsv, t_r: 2}}
+rois: rois.yaml
+sessions: {sessions}
+groups: {{column: group, levels: {{t: T, c: C}}}}
+scores: {{empathy: {{column: empathy}}}}
+denoising: {{strategy: motion6, low_pass_hz: null}}
+censoring: {{min_retained_minutes: 1, max_share_lost: 1}}
+covariates: {{edge: [], score: []}}
+claims: claims.yaml
+"""
+CLAIMS = """
+- {id: A, family: f, text: t, source: s, outcome: A-B, contrast: {column: group, a: t, b: c}, expect: greater}
+- {id: P, family: f, text: t, source: s, outcome: A-B, paired: true, contrast: {column: session, a: '2', b: '1'},
+   expect: greater}
+- {id: E, family: f, text: t, source: s, outcome: empathy, contrast: {column: group, a: t, b: c}, expect: equivalent}
+"""
+
+
+@pytest.fixture
+def write_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Write ten people, five of each group, with two sessions of series each."""
+
+    def write(*, sessions="separate", denoised="false", n_rows=120, claims=CLAIMS) -> Path:
+        rng = np.random.default_rng(1)
+        names = [f"sub-{number:02d}" for number in range(1, 11)]
+        people = [f"{name}\t{'TC'[i % 2]}\t{i}\n" for i, name in enumerate(names)]
+        (tmp_path / "people.tsv").write_text("participant_id\tgroup\tempathy\n" + "".join(people))
+        (tmp_path / "rois.yaml").write_text("- {name: A, column: a}\n- {name: B, column: b}\n")
+        (tmp_path / "claims.yaml").write_text(claims)
+        (tmp_path / "config.yaml").write_text(CONFIG.format(sessions=sessions, denoised=denoised))
+        columns = [
+            *(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"),
+            "framewise_displacement",
+        ]
+        for name in names:
+            for session in "12":
+                func = tmp_path / "series" / name / f"ses-{session}" / "func"
+                func.mkdir(parents=True)
+                run = f"{name}_ses-{session}_task-rest"
+                write_table(func / f"{run}_timeseries.tsv", ["a", "b"], rng.standard_normal((n_rows, 2)))
+                values = np.abs(rng.standard_normal((120, 7))) * 0.05
+                write_table(func / f"{run}_desc-confounds_timeseries.tsv", columns, values)
+        monkeypatch.chdir(tmp_path)
+        return tmp_path / "config.yaml"
+
+    return write
+
+
+def write_table(path: Path, names: list[str], values: np.ndarray) -> None:
+    np.savetxt(path, values, delimiter="\t", header="\t".join(names), comments="")
+
+
+def test_sessions_apart_make_pairs(write_study):
+    result = check_config(write_study())
+    assert result.problems == ()
+    assert "  t: 5 in the tables, 5 with images, 5 with a usable run" in result.lines
+    assert "1 of 3 claims can be tested with these people" in result.lines
+    two_rows, few = [line for line in result.lines if "not testable" in line]
+    assert "not testable: A: 10 people (sub-01, ...) have several sessions" in two_rows
+    assert "not testable: E" in few
+    assert "power with n = 10" in few
+    assert sum("120 of 120 volumes (4.0 min)" in line for line in result.lines) == 20
+
+
+def test_denoised_series_have_no_degrees_of_freedom_and_count_as_usable(write_study):
+    result = check_config(write_study(denoised="true"))
+    assert result.problems == ()
+    assert not any("degrees of freedom" in line for line in result.lines)
+    assert "  c: 5 in the tables, 5 with images, 5 with a usable run" in result.lines
+
+
+def test_series_with_other_rows_than_their_confounds_are_told(write_study):
+    result = check_config(write_study(n_rows=118))
+    assert "20 of 20 runs will be left out:" in result.lines
+    assert any("confounds have 120 rows, the series 118; they must be equal" in line for line in result.lines)
+    assert "  t: 5 in the tables, 5 with images, 0 with a usable run" in result.lines
+    assert any("not testable: A" in line for line in result.lines)
+
+
+def test_a_claim_on_an_unknown_column_is_a_problem(write_study):
+    claims = CLAIMS.replace("outcome: empathy", "outcome: empathy, sample: \"handedness == 'R'\"")
+    assert any(
+        "no column 'handedness' in the tables" in line
+        for line in check_config(write_study(claims=claims)).problems
+    )
