@@ -29,7 +29,7 @@ from rsconn.simulate.study import (
     make_participants,
 )
 
-SLOPE = 50.0  # image units per stored step: half the thermal SD, so rounding adds 2 % to its variance
+SLOPE = 25.0  # image units per stored step: half the thermal SD, so rounding adds 2 % to its variance
 COARSE_MM = 6.0  # from here on images are test data: small files count more than fine steps
 SPACE = "MNI152NLin2009cAsym"
 
@@ -86,7 +86,7 @@ def simulate_study(
         n_scanned=n_scanned,
         problems=problems,
     )
-    anatomy = make_anatomy(voxel_mm, rng=np.random.default_rng([seed, 3]))
+    anatomy = make_anatomy(voxel_mm)
     _write_tables(folder, study)
     derivatives = folder / "derivatives" / "fmriprep"
     _write_descriptions(folder, derivatives)
@@ -167,7 +167,7 @@ def _write_person(
     mask = format_name({**in_space, "desc": "brain"}, "mask", "")
     small = voxel_mm >= COARSE_MM
     write_bold(
-        folder / f"{bold}.nii.gz", run.image, anatomy, t_r=T_R, slope=SLOPE * (4 if small else 1), small=small
+        folder / f"{bold}.nii.gz", run.image, anatomy, t_r=T_R, slope=SLOPE * (5 if small else 1), small=small
     )
     write_mask(folder / f"{mask}.nii.gz", run.mask, anatomy)
     sidecar = {"RepetitionTime": T_R, "SkullStripped": False, "TaskName": "rest", "Simulated": True}

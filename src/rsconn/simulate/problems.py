@@ -72,7 +72,7 @@ def spoil_run(plan: RunPlan, problem: Problem | None) -> RunPlan:
     if problem is None:
         return plan
     if problem.kind == "motion":
-        return replace(plan, restlessness=2.6, n_jerks=plan.n_volumes // 4)
+        return replace(plan, restlessness=2.6, n_jerks=plan.n_volumes // 10)
     if problem.kind == "short run":
         return replace(plan, n_volumes=int(0.45 * plan.n_volumes))
     if problem.kind == "drop-out":

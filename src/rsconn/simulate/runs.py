@@ -23,14 +23,14 @@ N_NONSTEADY = 2
 NONSTEADY_GAIN = (0.18, 0.05)  # share by which the first volumes are brighter, before magnetisation settles
 
 # SD of each source at its strongest voxel, as a share of the voxel's mean.
-SIGNAL_SD = 0.012
-BACKGROUND_SD = 0.0008
-TISSUE_SD = 0.006
-GLOBAL_SD = 0.0015
-DRIFT_SD = 0.004
-THERMAL_SD = 100.0  # image units: where drop-out takes signal, tSNR falls with it
-MOTION_SHARE = 0.20  # displacement that realignment and interpolation leave in the image
-SPIN_SHARE = 0.012  # signal lost per mm of movement between volumes
+SIGNAL_SD = 0.008
+BACKGROUND_SD = 0.00055
+TISSUE_SD = 0.004
+GLOBAL_SD = 0.001
+DRIFT_SD = 0.002
+THERMAL_SD = 50.0  # image units: where drop-out takes signal, tSNR falls with it
+MOTION_SHARE = 0.15  # displacement that realignment and interpolation leave in the image
+SPIN_SHARE = 0.010  # signal lost per mm of movement between volumes
 MIRROR_RHO = 0.6
 LOW_SIGNAL = 0.35  # a voxel with less than this share of its signal is outside the person's mask
 
@@ -84,7 +84,7 @@ def draw_run_plan(coupling: Mapping[str, float], n_volumes: int, *, rng: np.rand
     return RunPlan(
         coupling,
         n_volumes,
-        restlessness=float(np.clip(rng.lognormal(0.25, 0.3), 0.6, 2.2)),
+        restlessness=float(np.clip(rng.lognormal(0.35, 0.35), 0.6, 2.4)),
         n_jerks=min(int(rng.poisson(1.2)), 4),
         dropout=float(np.clip(rng.lognormal(-0.05, 0.12), 0.7, 1.15)),
         physiology=float(np.clip(rng.lognormal(0.0, 0.2), 0.6, 1.6)),

@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--effect", type=float, default=1.0)
     parser.add_argument("--save")
     arguments = parser.parse_args()
-    anatomy = restrict_to_measured(make_anatomy(3.0, rng=np.random.default_rng([0, 3])))
+    anatomy = restrict_to_measured(make_anatomy(3.0))
     studies = [
         draw_study(seed=seed, problems=False, effect=arguments.effect) for seed in range(arguments.seeds)
     ]

@@ -52,7 +52,7 @@ def test_orbitofrontal_tsnr_is_low(run, anatomy):
     steady = run.image[N_NONSTEADY:]
     tsnr = steady.mean(axis=0) / steady.std(axis=0)
     assert tsnr[find_voxels(anatomy, "oPFC")].mean() < 0.8 * tsnr[find_voxels(anatomy, "LAI")].mean()
-    assert 40 < np.median(tsnr[run.mask]) < 120
+    assert 80 < np.median(tsnr[run.mask]) < 160
 
 
 def test_severe_drop_out_leaves_the_mask(plan, anatomy):
@@ -82,5 +82,5 @@ def test_ordinary_runs_keep_their_volumes():
     rng = np.random.default_rng(4)
     plans = [draw_run_plan(COUPLING, 240, rng=rng) for _ in range(500)]
     assert max(plan.n_jerks for plan in plans) <= 4
-    assert max(plan.restlessness for plan in plans) <= 2.2
+    assert max(plan.restlessness for plan in plans) <= 2.4
     assert max(plan.dropout for plan in plans) <= 1.15

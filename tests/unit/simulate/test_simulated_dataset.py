@@ -66,7 +66,7 @@ def test_images_read_back_with_nibabel(tiny):
     mask = nib.load(next(func.glob("*_mask.nii.gz")))
     assert bold.shape == (16, 19, 16, 60)
     assert bold.get_data_dtype() == np.int16
-    assert bold.dataobj.slope == 200.0
+    assert bold.dataobj.slope == 125.0
     assert bold.header.get_zooms() == (12.0, 12.0, 12.0, 2.0)
     assert bold.header.get_xyzt_units() == ("mm", "sec")
     assert int(bold.header["sform_code"]) == int(bold.header["qform_code"]) == 4
