@@ -10,7 +10,9 @@ wall times on a shared machine say more about the neighbours.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
+import sys
 import time
 from collections.abc import Callable
 
@@ -62,6 +64,8 @@ def main() -> None:
     parser.add_argument("--voxels", type=int, default=200_000)
     parser.add_argument("--full", action="store_true", help="all permutations with nilearn, too")
     options = parser.parse_args()
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        sys.exit("OMP_NUM_THREADS=1 needed: threads that wait for each other count as CPU time")
     maps, group, nuisance = make_study(options.voxels)
     voxels, shape = make_brain(options.voxels)
     neighbours = find_neighbours(voxels, shape)
