@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-full check format bench oracle calibrate lock clean
+.PHONY: help demo test test-full check format bench oracle calibrate inputs lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -51,6 +51,9 @@ oracle: $(READY)  ## install R (Debian, as root) and compare every statistic wit
 
 calibrate: $(READY)  ## measure the error rates of the verdicts (hours; resumes) and write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate.py
+
+inputs: $(READY)  ## try every layout and write docs/inputs.md
+	$(BIN)/python docs/make_inputs.py
 
 lock:  ## refresh requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock
