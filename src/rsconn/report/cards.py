@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from rsconn.report.encoding import encode_svg
 from rsconn.report.facts import ClaimRow, Fact, list_facts
 from rsconn.report.figures_pictures import plot_claim
-from rsconn.report.results import Results, encode_svg
+from rsconn.report.results import Results
 from rsconn.report.saving import render_svg
 from rsconn.report.wording import Source
 

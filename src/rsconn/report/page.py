@@ -13,6 +13,7 @@ from rsconn.files.writing import write_text
 from rsconn.report.captions import CAPTIONS, Caption
 from rsconn.report.cards import Card, build_cards, make_anchor
 from rsconn.report.citations import cite_in_words, find_citations, read_references
+from rsconn.report.map_section import build_map_section
 from rsconn.report.markdown import render_markdown
 from rsconn.report.page_tables import PageTable, build_page_tables
 from rsconn.report.results import Results, read_results
@@ -58,6 +59,7 @@ def build_context(results: Results) -> dict[str, Any]:
         "references": list(read_references(find_citations(results.methods)).values()),
         "provenance": list(flatten(results.provenance)),
         "registered": results.provenance.get("registered"),
+        "maps": build_map_section(results.maps),
         "deviations": results.provenance.get("deviations"),
     }
 

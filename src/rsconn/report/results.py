@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rsconn.report.encoding import encode_svg
+from rsconn.report.map_results import MapResults, read_map_results
 from rsconn.report.wording import Source
 from rsconn.study.figure_data import FIGURE_NAMES, SUMMARY_NAMES, read_result_table
 
@@ -43,6 +44,8 @@ class Results:
         methods.md; empty if absent.
     provenance : mapping
         provenance.json; empty if absent.
+    maps : MapResults or None
+        The seed maps, if there are any.
     """
 
     group: Mapping[str, Source]
@@ -51,6 +54,7 @@ class Results:
     study: Mapping[str, Any]
     methods: str
     provenance: Mapping[str, Any]
+    maps: MapResults | None = None
 
     @property
     def simulated(self) -> bool:
@@ -72,12 +76,8 @@ def read_results(folder: Path) -> Results:
         study=json.loads(_read_text(folder / "group" / "claims.json") or "{}"),
         methods=_read_text(folder / "methods.md"),
         provenance=json.loads(_read_text(folder / "provenance.json") or "{}"),
+        maps=read_map_results(folder),
     )
-
-
-def encode_svg(svg: str) -> str:
-    """Return an SVG as a data address, so that the page needs no other file and the picture no name of its own."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def _read_sources(folder: Path, kind: str, names: tuple[str, ...]) -> dict[str, Source]:
