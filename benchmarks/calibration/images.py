@@ -76,7 +76,7 @@ def _evaluate_study(folder: Path, number: int) -> Evaluation:
 @cache
 def _get_anatomy() -> Anatomy:
     """Return the one head that every simulated person shares."""
-    return make_anatomy(VOXEL_MM, rng=np.random.default_rng([20220401, 3]))
+    return make_anatomy(VOXEL_MM)
 
 
 def write_study(folder: Path, study: Study) -> None:
