@@ -45,12 +45,13 @@ def test_a_new_answer_in_the_table_reruns_from_the_cohort(rerun):
 
 
 def test_an_edited_module_reruns_what_uses_it(study, tmp_path, root):
-    code = tmp_path / "code"
+    house = tmp_path / "house"
+    code = house / "src"
     shutil.copytree(root / "src", code, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "workflow", "config"):
         source = root / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, tmp_path / name)
+        copy(source, house / name)
     done = study.run(code=code)
     assert done.returncode == 0, done.stdout + done.stderr
     projection = code / "rsconn" / "signal" / "projection.py"

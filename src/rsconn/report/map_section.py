@@ -28,10 +28,10 @@ _CLUSTERS = (
 )  # fmt: skip
 _ROIS = (
     ("roi", "Region", ""), ("n_voxels", "Voxels", "count"), ("mean_t", "Mean t", "d2"),
-    ("max_abs_t", "Largest |t|, signed", "d2"), ("min_p_fwe", "Smallest p, largest |t|", "p"),
-    ("peak_distance_mm", "To the nearest peak (mm)", "d1"),
-    ("voxel_distance_mm", "To the nearest voxel of a cluster (mm)", "d1"),
-    ("significant_voxel_distance_mm", "... of a cluster significant by mass (mm)", "d1"),
+    ("max_abs_t", "Largest |t|, signed", "d2"), ("min_p_fwe", "Smallest p", "p"),
+    ("peak_distance_mm", "Nearest peak (mm)", "d1"),
+    ("voxel_distance_mm", "Nearest cluster (mm)", "d1"),
+    ("significant_voxel_distance_mm", "Nearest significant, by mass (mm)", "d1"),
 )  # fmt: skip
 
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from rsconn.report.encoding import encode_array, quantise
 from rsconn.report.map_files import get_models, read_volume
 from rsconn.report.map_slices import BOX, SCALE, Volume, read_background
+from rsconn.study.figure_data import read_result_table
 
 # base64 characters of maps that a page may carry; further models are in their files
 MOST_CHARACTERS = 8_000_000
 BACKGROUND_STEP_MM = 2
+MOST_PEAKS = 5
 _STATISTICS = {
     "t": "t",
     "logpfwe": "−log10 p, corrected by the largest |t|",
@@ -59,7 +61,8 @@ def pack_viewer(folder: Path, descriptions: Sequence[Mapping[str, Any]], rois: p
             if models and size > MOST_CHARACTERS:
                 left_out += 1
                 continue
-            models.append({"seed": len(seeds) - 1, **packed})
+            places = _list_peaks(folder, description["seed"], model["name"])
+            models.append({"seed": len(seeds) - 1, "peaks": places, **packed})
     if not models:
         return ""
     content = {
@@ -99,6 +102,22 @@ def _pack_model(folder: Path, model: Mapping[str, Any], t: Volume, mask: NDArray
     return {
         "name": model["name"], "positive": model["positive"], "negative": model["negative"], "maps": maps,
     }  # fmt: skip
+
+
+def _list_peaks(folder: Path, seed: str, model: str) -> list[dict[str, Any]]:
+    """Return where the largest clusters of a model peak."""
+    path = folder / f"{seed}_clusters.tsv"
+    table = read_result_table(path) if path.is_file() else pd.DataFrame()
+    if not len(table):
+        return []
+    own = table[table["model"] == model].sort_values("cluster").head(MOST_PEAKS)
+    return [
+        {
+            "name": f"peak of cluster {int(row['cluster'])}",
+            "mm": [float(row[f"peak_{axis}"]) for axis in "xyz"],
+        }
+        for _, row in own.iterrows()
+    ]
 
 
 def _pack_background(background: Volume) -> dict[str, Any]:

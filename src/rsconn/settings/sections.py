@@ -185,4 +185,5 @@ class InferenceSettings(Settings):
     alpha: Probability = 0.05
     n_permutations: Count = 10000
     seed: Count = 20220401
+    exchange_within: Text | None = None
     sesoi: Sesoi = Sesoi()

@@ -185,7 +185,7 @@ class Plan:
             "input": config.input.model_dump(mode="json"),
             "sessions": config.sessions,
             "edges": [edge.name for edge in config.edges],
-            "columns": sorted(list_used_columns(config)),
+            "columns": sorted(set(list_used_columns(config)) - {"group", "sex", "age", "mean_fd"}),
             "groups": config.groups.model_dump(mode="json") if config.groups else None,
             "scores": {name: score.model_dump(mode="json") for name, score in config.scores.items()},
             "covariates": config.covariates.model_dump(mode="json"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 import rsconn
@@ -90,10 +91,19 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
 
 
 def hash_settings(settings: Config) -> str:
-    """Return the SHA-256 of what was asked for, wherever the files lie."""
-    return hash_json(
-        settings.model_dump(mode="json", exclude={"path", "output_dir", "rois_path", "claims_path"})
-    )
+    """Return the SHA-256 of what was asked for, files by their names, wherever they lie."""
+    return hash_json(_drop_folders(settings.model_dump(exclude={"path", "output_dir"})))
+
+
+def _drop_folders(value: Any) -> Any:
+    """Return plain values with each path reduced to its last part."""
+    if isinstance(value, PurePath):
+        return value.name
+    if isinstance(value, Mapping):
+        return {str(key): _drop_folders(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_drop_folders(item) for item in value]
+    return value
 
 
 def describe_dataset(settings: Config, *, simulated: bool) -> dict[str, Any]:

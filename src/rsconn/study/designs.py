@@ -36,6 +36,8 @@ class Terms:
         The table's name of the cohort column ``group``.
     circular_column : str or None
         Column whose contrast in these data defined the ROIs.
+    exchange_within : str or None
+        Column whose values are the blocks within which people are exchanged.
     group_levels : tuple of str
         Names of the groups in the config's order.
     """
@@ -45,6 +47,7 @@ class Terms:
     score_covariates: tuple[str, ...] = ()
     group_column: str = "group"
     circular_column: str | None = None
+    exchange_within: str | None = None
     group_levels: tuple[str, ...] = ()
 
 
@@ -57,6 +60,7 @@ def read_terms(config: Config) -> Terms:
         score_covariates=tuple(config.covariates.score),
         group_column=config.groups.column if config.groups is not None else "group",
         circular_column=circular.contrast if circular is not None and circular.data == "this" else None,
+        exchange_within=config.inference.exchange_within,
         group_levels=tuple(config.groups.levels) if config.groups is not None else (),
     )
 
@@ -205,9 +209,24 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
         estimator=estimator,
         people=codes[draft.rows].astype(np.int64),
         raw_sd=_compute_raw_sd(claim, columns, draft),
+        blocks=_find_blocks(claim, columns, terms, draft),
     )
     fault = check_model(model)
     return replace(design, reason=fault) if fault else replace(design, model=model)
+
+
+def _find_blocks(claim: Claim, columns: Columns, terms: Terms, draft: Draft) -> NDArray[np.int64] | None:
+    """Return the block within which each row may be exchanged; None where all may.
+
+    A claim whose tested column does not vary within any block (a contrast of sites, exchanged within sites) has
+    nothing to exchange there; it is permuted freely, as if no blocks were asked for. Missing is a block too.
+    """
+    if terms.exchange_within is None or claim.paired:
+        return None
+    labels = np.array([str(value) for value in columns[terms.exchange_within].tolist()])[draft.rows]
+    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    varies = any(np.ptp(draft.tested[codes == code]) > 0 for code in np.unique(codes))
+    return codes if varies else None
 
 
 def _compute_raw_sd(claim: Claim, columns: Columns, draft: Draft) -> float | None:

@@ -37,7 +37,8 @@ TEXT_COLUMNS = (
     "label", "claim", "claims", "id", "family", "outcome", "predictor", "covariates", "shape", "rule", "stage",
     "decision", "reason", "roi", "other", "edge", "score", "variable", "unit", "flags", "analysis", "note",
     "expect", "kind", "axis_label", "source", "verdict", "text", "estimator", "instrument", "subscale",
-    "n_per_group", "threshold_label", "x_label", "y_label", "estimate_label", "effect_kind",
+    "n_per_group", "seed", "model", "positive", "negative", "direction", "region", "nearest_roi", "through",
+    "method", "connectivity", "threshold_label", "x_label", "y_label", "estimate_label", "effect_kind",
 )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:
     edges = {edge.name for edge in config.edges}
     if config.groups is not None:
         yield config.groups.column, "groups.column"
+    if config.inference.exchange_within is not None:
+        yield config.inference.exchange_within, "inference.exchange_within"
     for claim in config.claims:
         with_edge = claim.outcome in edges or claim.predictor in edges
         default = config.covariates.edge if with_edge else config.covariates.score

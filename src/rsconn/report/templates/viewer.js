@@ -64,8 +64,7 @@
   const paint = (image, axis) => {
     const [right, up] = DIRECTIONS[axis];
     const { width, height, data } = image;
-    const seed = seeds[model.seed], values = load(map), faint = find("faint").checked;
-    const least = Math.max(threshold, 1e-9);
+    const seed = seeds[model.seed], values = load(map);
     const point = [...mm];
     let at = 0;
     for (let row = 0; row < height; row++) {
@@ -77,16 +76,22 @@
         const grey = 1 - edge + edge * (0.42 + 0.55 * Math.min(1, Math.max(0, (light - 0.2) / 0.7)));
         const voxel = findVoxel(seed, point[0], point[1], point[2]);
         const value = voxel < 0 ? 0 : values[voxel] * map.scale;
-        const size = Math.abs(value);
-        let cover = 0;
-        if (size > 0) cover = size >= least ? 1 : faint ? 0.55 * (size / least) ** 2 : 0;
-        const colour = 3 * Math.round(64 * (1 + Math.max(-1, Math.min(1, value / map.limit))));
+        const opacity = cover(Math.abs(value)), colour = pick(value);
         for (let part = 0; part < 3; part++)
-          data[at + part] = 255 * grey * (1 - cover) + colours[colour + part] * cover;
+          data[at + part] = 255 * grey * (1 - opacity) + colours[colour + part] * opacity;
         data[at + 3] = 255;
       }
     }
   };
+
+  // how much of the brain a value covers
+  const cover = (size) => {
+    const least = Math.max(threshold, 1e-9);
+    if (size === 0) return 0;
+    if (size >= least) return 1;
+    return find("faint").checked ? 0.55 * (size / least) ** 2 : 0;
+  };
+  const pick = (value) => 3 * Math.round(64 * (1 + Math.max(-1, Math.min(1, value / map.limit))));
 
   const views = AXES.map((name, axis) => {
     const [right, up] = DIRECTIONS[axis];
@@ -154,9 +159,20 @@
     return place + ": " + words.join(", ") + " (" + (t < 0 ? model.negative : model.positive) + ")";
   };
 
+  const drawBar = () => {
+    const pen = find("bar").getContext("2d");
+    for (let i = 0; i < 256; i++) {
+      const value = (i / 127.5 - 1) * map.limit, opacity = cover(Math.abs(value)), colour = pick(value);
+      const parts = [0, 1, 2].map((part) => Math.round(225 * (1 - opacity) + colours[colour + part] * opacity));
+      pen.fillStyle = "rgb(" + parts.join(",") + ")";
+      pen.fillRect(i, 0, 1, 14);
+    }
+  };
+
   const draw = () => {
     queued = false;
     views.forEach(drawView);
+    drawBar();
     AXES.forEach((name, axis) => {
       find("at-" + name).value = mm[axis];
       find("mm-" + name).textContent = minus(mm[axis] + " mm");
@@ -164,7 +180,7 @@
     const sign = map.kind === "t" ? "|t| \u2265 " : "p \u2264 ";
     const shown = map.kind === "t" ? threshold.toFixed(2) : (10 ** -threshold).toPrecision(2);
     find("threshold-value").textContent = sign + shown;
-    find("readout").textContent = describe().replaceAll("-", "\u2212").replace("p (", "p (");
+    find("readout").textContent = describe().replaceAll(" -", " \u2212");
   };
   const plan = () => {
     if (queued) return;
@@ -178,21 +194,23 @@
   };
   const fill = (select, words) => select.replaceChildren(...words.map((word, index) => new Option(word, index)));
 
+  const places = () => [...model.peaks, ...study.rois];
   const chooseMap = () => {
     map = model.maps[find("map").value];
     threshold = map.start;
     const slider = find("threshold");
     slider.max = map.limit;
     slider.value = threshold;
-    const end = map.kind === "t" ? map.limit.toFixed(1) : map.limit.toFixed(1) + " (\u2212log10 p)";
-    find("low").textContent = model.negative + " \u2212" + map.limit.toFixed(1);
-    find("high").textContent = (map.kind === "t" ? "t " : "") + end + " " + model.positive;
+    find("low").textContent = model.negative;
+    find("middle").textContent = (map.kind === "t" ? "t" : "\u2212log10 p") + ", \u00b1 " + map.limit.toFixed(2);
+    find("high").textContent = model.positive;
     plan();
   };
   const chooseModel = () => {
     model = study.models[find("model").value];
     const kept = find("map").value || 0;
     fill(find("map"), model.maps.map((each) => each.label));
+    fill(find("jump"), ["choose a place", "largest value", ...places().map((place) => place.name)]);
     find("map").value = kept < model.maps.length ? kept : 0;
     chooseMap();
   };
@@ -219,7 +237,8 @@
   };
   const jump = () => {
     const chosen = Number(find("jump").value);
-    const target = chosen === 0 ? findPeak() : study.rois[chosen - 1].mm;
+    find("jump").value = 0;
+    const target = chosen > 1 ? places()[chosen - 2].mm : findPeak();
     target.forEach((value, axis) => move(axis, value));
   };
 
@@ -252,14 +271,8 @@
   find("jump").addEventListener("change", jump);
   window.addEventListener("resize", plan);
 
-  const bar = find("bar").getContext("2d");
-  for (let i = 0; i < 256; i++) {
-    bar.fillStyle = "rgb(" + [...colours.slice(3 * (i >> 1), 3 * (i >> 1) + 3)].join(",") + ")";
-    bar.fillRect(i, 0, 1, 14);
-  }
   if (study.left_out) find("note").append(" Not all models fit into this page; the others are in group/maps.");
   fill(find("model"), study.models.map((each) => "Seed " + seeds[each.seed].name + ", " + each.name + ": " + each.positive));
-  fill(find("jump"), ["largest value", ...study.rois.map((roi) => roi.name)]);
   for (const part of document.querySelectorAll("#viewer > [hidden]")) part.hidden = false;
   chooseModel();
   jump();
