@@ -29,7 +29,7 @@ from rsconn.steps.cohort import gather_cohort
 from rsconn.steps.connect import connect
 from rsconn.steps.denoise import denoise
 from rsconn.steps.extract import extract
-from rsconn.steps.plan import make_plan
+from rsconn.steps.plan import LAUNCH_FOLDER, make_plan
 from rsconn.study.cohort import read_cohort
 from rsconn.study.evaluation import evaluate_claims
 
@@ -63,6 +63,7 @@ def _run_study(folder: Path, seed: int, *, null: bool) -> dict[str, str]:
     path.write_text(config, encoding="utf-8")
     results = folder / "results"
     results.mkdir()
+    os.environ[LAUNCH_FOLDER] = str(results)  # as a run from there would
     with contextlib.chdir(results), contextlib.redirect_stdout(io.StringIO()):
         plan = make_plan([path])
         records = [_run_batch(plan, batch) for batch in plan.batches]
