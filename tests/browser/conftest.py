@@ -19,9 +19,9 @@ _FLAGS = (
 # Chromium's windows are at least 500 wide, so the page stands in a frame of the width asked for. The page forbids
 # scripts; the frame's parent may look inside because `srcdoc` shares its origin.
 _FRAME = """<!DOCTYPE html><body style="margin:0"><iframe id="page" style="border:0;display:block" width="{width}"
-height="4000" srcdoc="{page}"></iframe><script>onload = () => {{
+height="4000" srcdoc="{page}"></iframe><script>onload = async () => {{
 const inside = document.getElementById("page").contentDocument;
-const answer = (() => {{ {script} }})();
+const answer = await (async () => {{ {script} }})();
 document.body.innerHTML = ""; document.title = JSON.stringify(answer); }}</script>"""
 
 
@@ -37,17 +37,41 @@ def chromium():
 @pytest.fixture(scope="session")
 def report(tmp_path_factory):
     """Folder of a plausible study with its report.html."""
+    module = load_report_builders()
+    return module.fill_folder(module.load_builder(), tmp_path_factory.mktemp("report"), simulated=True)
+
+
+@pytest.fixture(scope="session")
+def map_report(report, tmp_path_factory):
+    """Folder of the same study with seed maps, and so with a viewer."""
+    module = load_report_builders()
+    folder = tmp_path_factory.mktemp("map_report") / "results"
+    shutil.copytree(report, folder)
+    return module.add_maps(module.load_builder("maps_builder"), folder, simulated=True)
+
+
+def load_report_builders():
+    """Import the unit tests' conftest, which makes results folders."""
     path = Path(__file__).parents[1] / "unit" / "report" / "conftest.py"
     spec = importlib.util.spec_from_file_location("report_conftest", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.fill_folder(module.load_builder(), tmp_path_factory.mktemp("report"), simulated=True)
+    return module
 
 
 @pytest.fixture
 def ask_page(chromium, report, tmp_path):
     """Return a function that runs JavaScript over the page, `inside`, at a width and returns its JSON answer."""
+    return make_asker(chromium, report, tmp_path)
 
+
+@pytest.fixture
+def ask_maps(chromium, map_report, tmp_path):
+    """Return the same for the page with seed maps."""
+    return make_asker(chromium, map_report, tmp_path)
+
+
+def make_asker(chromium, report, tmp_path):
     def ask(width: int, script: str) -> str:
         page = html.escape((report / "report.html").read_text(encoding="utf-8"))
         frame = tmp_path / "frame.html"

@@ -9,17 +9,16 @@ from types import ModuleType
 import pytest
 
 from rsconn.files.writing import write_text
+from rsconn.report.maps import write_map_figures
 from rsconn.report.methods_text import write_citations, write_methods
 from rsconn.report.page import write_page
 from rsconn.report.saving import write_figures
 from rsconn.study.figure_data import build_figure_tables, read_result_table
 
 
-def load_builder() -> ModuleType:
-    """Import results_builder.py, which is no test and no package."""
-    spec = importlib.util.spec_from_file_location(
-        "results_builder", Path(__file__).with_name("results_builder.py")
-    )
+def load_builder(name: str = "results_builder") -> ModuleType:
+    """Import results_builder.py or maps_builder.py, which are no tests and no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -28,6 +27,11 @@ def load_builder() -> ModuleType:
 @pytest.fixture(scope="session")
 def builder():
     return load_builder()
+
+
+@pytest.fixture(scope="session")
+def maps_builder():
+    return load_builder("maps_builder")
 
 
 @pytest.fixture(scope="session")
@@ -52,5 +56,13 @@ def fill_folder(builder: ModuleType, folder: Path, *, simulated: bool) -> Path:
     methods = write_methods(settings, {"rsconn": "0.1.0"})
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
+    write_page(folder)
+    return folder
+
+
+def add_maps(builder: ModuleType, folder: Path, *, simulated: bool) -> Path:
+    """Add seed maps to a results folder and write its page again."""
+    builder.make_maps(folder / "group" / "maps")
+    write_map_figures(folder / "group" / "maps", folder / "figures", builder.SETTINGS, simulated=simulated)
     write_page(folder)
     return folder

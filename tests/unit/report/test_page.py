@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from rsconn.report import cards
+from rsconn.report.map_section import hash_script, read_script
+from rsconn.report.maps import write_map_figures
 from rsconn.report.page import build_context, flatten, render_page
 from rsconn.report.results import read_results
 from rsconn.report.wording import get_format
@@ -96,7 +101,7 @@ def test_every_printed_number_stands_in_its_cell(reader, results_folder):
 def test_no_number_stands_outside_a_named_source(reader):
     for text, stack in reader.texts:
         named = any("data-source" in attributes for _, attributes in stack)
-        hidden = any(tag in {"style", "title"} for tag, _ in stack)
+        hidden = any(tag in {"style", "title", "script"} for tag, _ in stack)
         link = stack[-1][0] == "a"
         if not (named or hidden or link):
             assert not re.search(r"\d", CONSTANTS.sub("", text)), text
@@ -214,3 +219,50 @@ def test_page_is_the_same_every_time(html, results_folder):
 
 def test_flatten_keeps_every_leaf():
     assert flatten({"a": [{"b": None}, {"b": 2}]}) == [("a.1.b", "n/a"), ("a.2.b", "2")]
+
+
+@pytest.fixture(scope="module")
+def map_page(maps_builder, results_folder, tmp_path_factory):
+    """Return the folder and the page of the study with seed maps."""
+    folder = tmp_path_factory.mktemp("map_page") / "results"
+    shutil.copytree(results_folder, folder)
+    maps_builder.make_maps(folder / "group" / "maps")
+    write_map_figures(folder / "group" / "maps", folder / "figures", maps_builder.SETTINGS, simulated=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cards, "_draw_picture", lambda *_: "data:,")
+        return folder, render_page(build_context(read_results(folder)))
+
+
+def test_numbers_and_links_of_seed_maps_are_traced_too(map_page):
+    folder, html = map_page
+    reader = read_html(html)
+    test_every_printed_number_stands_in_its_cell(reader, folder)
+    test_no_number_stands_outside_a_named_source(reader)
+    test_quoted_texts_equal_their_cells(reader, folder)
+    test_links_to_files_lead_to_files(reader, folder)
+    test_links_inside_the_page_lead_somewhere(reader)
+    test_headings_do_not_skip_a_level(reader)
+    sources = {attributes.get("data-source") for _, attributes in reader.tags}
+    names = {"figures/map_models.tsv", "group/maps/LAI_clusters.tsv", "group/maps/LAI_rois.tsv"}
+    assert names <= sources
+    assert "n = 3 is too small" in html
+
+
+def test_only_the_viewers_own_script_may_run(map_page):
+    _, html = map_page
+    reader = read_html(html)
+    scripts = [attributes for tag, attributes in reader.tags if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "viewer-data"}, {}]
+    assert f"<script>{read_script()}</script>" in html
+    assert f"script-src '{hash_script(read_script())}'\"" in html
+    assert not re.search(r"fetch|XMLHttp|import\(|http|eval", read_script())
+
+
+def test_viewer_gives_back_the_map_within_its_scale(map_page):
+    _, html = map_page
+    data = json.loads(re.search(r'id="viewer-data">(.*?)</script>', html, re.DOTALL)[1])
+    [model] = data["models"]
+    assert [each["kind"] for each in model["maps"]] == ["t", "logpfwe", "logpsize", "logptfce"]
+    stored = np.frombuffer(base64.b64decode(model["maps"][0]["data"]), "<i2") * model["maps"][0]["scale"]
+    assert abs(stored.max() - 6.2) < 1e-3
+    assert np.isclose(stored, 5.0, atol=1e-3).sum() == 26

@@ -185,7 +185,7 @@
   const plan = () => {
     if (queued) return;
     queued = true;
-    requestAnimationFrame(draw);
+    setTimeout(draw, 8);
   };
 
   const move = (axis, value) => {
