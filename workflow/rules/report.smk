@@ -14,6 +14,7 @@ rule report:
         figures=expand(
             "figures/{name}.{kind}", name=PLAN.figures, kind=["svg", "png", "tsv"]
         ),
+        map_figures=PLAN.map_figures,
         methods="methods.md",
         citations="citations.bib",
         provenance="provenance.json",

@@ -71,6 +71,11 @@ class Plan:
 
         return tuple(FIGURE_NAMES)
 
+    @property
+    def map_figures(self) -> list[str]:
+        """The table that lists the pictures of the seeds' maps; none without seeds."""
+        return ["figures/map_models.tsv"] if self.config.seeds else []
+
     def list_runs(self, batch: str) -> list[dict[str, Any]]:
         """Return a batch's runs as plain values."""
         return [run.to_dict() for run in self.batches[batch]]

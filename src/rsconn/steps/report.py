@@ -10,6 +10,7 @@ import rsconn
 from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
+from rsconn.report.maps import write_map_figures
 from rsconn.report.methods_text import write_citations, write_methods
 from rsconn.report.page import write_page
 from rsconn.report.saving import write_figures
@@ -49,6 +50,8 @@ def write_report(group: Path, *, config: Path) -> None:
     designs = {claim.id: build_model(claim, columns, terms) for claim in settings.claims}
     figures = build_figure_tables(tables, values, designs=designs)
     write_figures(figures, folder / "figures", simulated=simulated)
+    if settings.seeds:
+        write_map_figures(group / "maps", folder / "figures", values, simulated=simulated)
     methods = write_methods(values, list_versions())
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
