@@ -52,6 +52,8 @@ def write_report(group: Path, *, config: Path) -> None:
     write_figures(figures, folder / "figures", simulated=simulated)
     if settings.seeds:
         write_map_figures(group / "maps", folder / "figures", values, simulated=simulated)
+    else:  # maps of an earlier config must not look like results of this one
+        (folder / "figures" / "map_models.tsv").unlink(missing_ok=True)
     methods = write_methods(values, list_versions())
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))

@@ -51,3 +51,19 @@ def test_hash_file_is_sha256(tmp_path):
 
 def test_versions_name_what_can_change_a_number():
     assert {"python", "numpy", "scipy", "statsmodels", "nilearn", "rsconn"} <= set(provenance.list_versions())
+
+
+def test_a_template_beside_a_module_counts(tmp_path, monkeypatch):
+    package = tmp_path / "rsconn"
+    (package / "report" / "templates").mkdir(parents=True)
+    (package / "report" / "__init__.py").write_text("")
+    (package / "report" / "page.py").write_text("A = 1\n")
+    template = package / "report" / "templates" / "page.html.j2"
+    template.write_text("old")
+    monkeypatch.setattr(provenance, "_PACKAGE_ROOT", package)
+    provenance.compute_code_digest.cache_clear()
+    first = provenance.compute_code_digest("rsconn.report.page")
+    template.write_text("new")
+    provenance.compute_code_digest.cache_clear()
+    assert provenance.compute_code_digest("rsconn.report.page") != first
+    provenance.compute_code_digest.cache_clear()
