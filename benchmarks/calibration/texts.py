@@ -13,7 +13,8 @@ on the smallest effect of interest, in the claimed direction, and any "contradic
 
 A rate passes when it keeps its bound within {margin} Monte Carlo (MC) errors, the standard error of a simulated rate
 at the bound. Permutation p values have {n_permutations} permutations and fewer cohorts where the table says so. "Any
-false support" includes claims of both kinds; permutation and sign-flip p values never decide a verdict."""
+false support" includes claims of both kinds; permutation and sign-flip p values never decide a verdict, and they
+assume exchangeable errors: unequal variances break that, and studentising repairs it in large samples only."""
 
 FIGURE = """![Rates per claim against their bounds](images/calibration.svg)
 
@@ -44,11 +45,11 @@ because it is too small is true as well; unlimited data would say "supported" an
 
 REAL = """## Real data, shuffled
 
-70 people of two sites (`config/examples/rpn.yaml`), those whom the published study kept: the site and each score are
-shuffled over the people, so that neither goes with anything, while the real distributions stay. The claims that the
-sites do *not* differ, and that the scores are unrelated, are then true; to each claim on the sites one is added that
-they do differ (`-differ`), which is false. `edge1` to `edge4`, `sex3` and `sex4` are false too. Sex is not shuffled
-against the edges, so `sex1` and `sex2` have no known truth.
+Real people of two sites (`config/examples/rpn.yaml`), those of 70 whom the published study kept: the site and each
+score are shuffled over the people, so that neither goes with anything, while the real distributions stay. The claims
+that the sites do *not* differ, and that the scores are unrelated, are then true; to each claim on the sites one is
+added that they do differ (`-differ`), which is false. `edge1` to `edge4`, `sex3` and `sex4` are false too. Sex is not
+shuffled against the edges, so `sex1` and `sex2` have no known truth.
 
 """
 
@@ -65,6 +66,8 @@ LIMITS = """## What this does not show
 
 - Paired claims are not simulated here; they are the same estimator on within-person differences.
 - The smallest effect of interest is turned into raw units by the sample's own SDs. Their error is not in the tests'
-  standard errors, which makes tests at the bound slightly liberal; the TOST rows above include it.
+  standard errors, which makes tests at the bound slightly liberal; the rows of TOST and of p_contradict include it.
+- The sexes are balanced by design, as the study's are, and where they differ within a group the test between groups
+  is careful: part of what it takes for chance is fixed (P1 to P4).
 - Cohorts are independent people. Families and twins, or sites with effects of their own, are not simulated.
 - Nothing here says that a preprocessing is right: images are simulated as rsconn expects them."""
