@@ -49,7 +49,7 @@ def test_help_lists_only_what_works(capsys):
 
 def test_an_unknown_command_is_2():
     with pytest.raises(SystemExit) as stop:
-        cli.main(["runn", "config.yaml"])
+        cli.main(["walk", "config.yaml"])
     assert stop.value.code == 2
 
 
