@@ -137,7 +137,7 @@ CONFIG_CASES = [
     ("input/parcellated", "p", "input: both of derivatives and parcellated found, one of them needed"),
     ("input/derivatives", ABSENT,
      ("input: neither of derivatives and parcellated found, one of them needed; "
-      "a study of scores only has no rois, edges")),
+      "a study of scores only has no rois, edges, seeds")),
     ("input/denoised", "true", "input: denoised: goes with parcellated only; images are always denoised here"),
     ("denoising/low_pass_hz", 0.01, "denoising: high_pass_hz 0.01 is not below low_pass_hz 0.01"),
     ("denoising/high_pass_hz", 0.2, "denoising: high_pass_hz 0.2 is not below low_pass_hz 0.08"),
@@ -410,7 +410,7 @@ def test_seed_that_is_no_label(write_study: Any) -> None:
 def test_one_roi_alone(write_study: Any) -> None:
     def keep_one(contents: Content) -> None:
         contents["rois"]["rois"] = contents["rois"]["rois"][:1]
-        contents["config"] |= {"edges": [], "claims": None}
+        contents["config"] |= {"edges": [], "seeds": [], "claims": None}
 
     assert read_problems(write_study(keep_one)) == [
         "config.yaml: rois: one ROI and no seeds leave nothing to compute; two ROIs or a seed needed"

@@ -38,7 +38,11 @@ def make_config(*claims, n_permutations=199, alpha=0.05, circular=None):
         covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
         groups=SimpleNamespace(column="group", levels={"T": "T", "C": "C"}),
         inference=SimpleNamespace(
-            alpha=alpha, n_permutations=n_permutations, seed=1, sesoi=SimpleNamespace(g=0.5, partial_r=0.3)
+            alpha=alpha,
+            n_permutations=n_permutations,
+            seed=1,
+            sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
+            exchange_within=None,
         ),
     )
 

@@ -34,7 +34,11 @@ def make_config(table, *, groups, scores, claims, decimal=".", values=None):
         rois=SimpleNamespace(circular=None),
         claims=tuple(Claim(**({"family": "f", "text": "t"} | claim)) for claim in claims),
         inference=SimpleNamespace(
-            alpha=0.05, n_permutations=199, seed=1, sesoi=SimpleNamespace(g=0.5, partial_r=0.3)
+            alpha=0.05,
+            n_permutations=199,
+            seed=1,
+            sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
+            exchange_within=None,
         ),
     )
 

@@ -32,7 +32,11 @@ def make_config(*claims):
         covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
         groups=SimpleNamespace(column="group", levels={"T": "T", "C": "C"}),
         inference=SimpleNamespace(
-            alpha=0.05, n_permutations=0, seed=1, sesoi=SimpleNamespace(g=0.5, partial_r=0.3)
+            alpha=0.05,
+            n_permutations=0,
+            seed=1,
+            sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
+            exchange_within=None,
         ),
     )
 
