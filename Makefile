@@ -56,7 +56,7 @@ inputs: $(READY)  ## try every layout and write docs/inputs.md
 	$(BIN)/python docs/make_inputs.py
 
 lock:  ## refresh requirements.lock (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock
 
 clean:  ## remove everything that make made
 	rm -rf .venv results data/demo .pytest_cache .ruff_cache .mypy_cache .import_linter_cache build dist

@@ -12,7 +12,7 @@ from rsconn.errors import DatasetError
 from rsconn.settings.locations import find_house
 from rsconn.steps.run import run_workflow
 
-# The simulated images take about a quarter of this; the rest is room for results.
+# The simulated data take 0.8 GB; the rest is room for results.
 _NEEDED_BYTES = 2_000_000_000
 
 
@@ -47,13 +47,7 @@ def run_demo(folder: Path, *, cores: int | None = None, snakemake_options: Seque
 
 
 def copy_config(folder: Path) -> Path:
-    """Return the demo's config, copied into `folder` with its study unless that is a checkout.
-
-    Raises
-    ------
-    DatasetError
-        Never in a checkout; elsewhere if the folder's config cannot be written.
-    """
+    """Return the demo's config, copied into `folder` with its study unless that is a checkout."""
     if (folder / "Snakefile").is_file():
         return (folder / "config" / "config.yaml").resolve()
     config = folder / "config.yaml"
