@@ -166,7 +166,7 @@ def make_patch(
     residuals = allocate((len(voxels), complement.shape[1]))
     for start in range(0, len(voxels), _BLOCK):
         block = np.ix_(people, voxels[start : start + _BLOCK])
-        residuals[start : start + _BLOCK] = _normalise(maps[block].astype(np.float64), complement)
+        residuals[start : start + _BLOCK] = normalise(maps[block].astype(np.float64), complement)
     return Patch(voxels, people, axes, complement, residuals, len(people) - q - 1, full_dof)
 
 
@@ -180,7 +180,7 @@ def _drop_constant(basis: Floats) -> Floats:
     return np.asarray(basis @ rotation[:, 1:])
 
 
-def _normalise(values: Floats, complement: Floats) -> Floats:
+def normalise(values: Floats, complement: Floats) -> Floats:
     """Return unit residuals (n_voxels, n_dimensions) of values (n_people, n_voxels)."""
     centred = values - values.mean(axis=0)
     residuals = centred.T @ complement

@@ -38,7 +38,7 @@ T_VOXELS, TFCE_VOXELS = 4_000_000, 400_000
 # The largest |t| is looked for among the voxels beyond this p, and elsewhere only if there is none.
 _SEARCH_P = 0.001
 # Two orders of summation differ by rounding: equal statistics are ties, not smaller ones.
-_TIE = 1e-9
+TIE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,7 +275,7 @@ def compute_corrected_p(observed: NDArray[Any], null: NDArray[Any]) -> Floats:
     [0.5, 0.75]
     """
     ordered = np.sort(null)
-    smaller = np.searchsorted(ordered, np.abs(observed) * (1 - _TIE), side="left")
+    smaller = np.searchsorted(ordered, np.abs(observed) * (1 - TIE), side="left")
     return np.asarray((len(null) - smaller + 1) / (len(null) + 1))
 
 
