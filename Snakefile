@@ -24,9 +24,9 @@ workdir: PLAN.output_dir
 
 
 include: "workflow/rules/extract.smk"
+include: "workflow/rules/seedmap.smk"
 include: "workflow/rules/denoise.smk"
 include: "workflow/rules/connect.smk"
-include: "workflow/rules/seedmap.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/infer.smk"
 include: "workflow/rules/maps.smk"

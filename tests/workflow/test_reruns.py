@@ -40,6 +40,23 @@ def test_a_changed_radius_reads_the_images_again(rerun):
     assert rerun.list_planned()["extract"] == 3
 
 
+def test_with_seeds_one_pass_stands_in_for_extract(rerun):
+    rerun.edit("config.yaml", "edges:", "seeds: [LAI, rACC]\nmaps: {n_permutations: 99}\nedges:")
+    planned = rerun.list_planned()
+    assert planned == {"seedmap": 3, "denoise": 3, "connect": 3, "maps": 2, **FROM_COHORT}
+
+
+def test_maps_follow_their_strategy(study):
+    study.edit("config.yaml", "edges:", "seeds: [LAI]\nmaps: {n_permutations: 99}\nedges:")
+    done = study.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(study.results.glob("sub-*/func/*_seed-LAI_stat-fisherz_boldmap.nii.gz"))) == 12
+    assert study.list_planned() == {}
+    study.edit("config.yaml", "wm: 2, csf: 2", "wm: 1, csf: 1")
+    planned = study.list_planned()
+    assert planned == {"seedmap": 3, "denoise": 3, "connect": 3, "maps": 1, **FROM_COHORT}
+
+
 def test_a_new_answer_in_the_table_reruns_from_the_cohort(rerun):
     path = rerun.folder / "data" / "participants.tsv"
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")

@@ -3,7 +3,8 @@
 # needs  BOLD image and brain mask of each run; the ROI set
 # makes  sub-*/**/*_stat-mean_timeseries.tsv, *_stat-coverage_bold.tsv; one record per batch
 #
-# Never depends on how the series are denoised, so a changed strategy reads no image again.
+# Never depends on how the series are denoised, so a changed strategy reads no image again. Where the config asks for
+# seeds, seedmap does this work in its own pass.
 
 
 rule extract:

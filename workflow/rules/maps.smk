@@ -9,7 +9,7 @@
 rule maps:
     """Test the maps of the seed {wildcards.seed}."""
     input:
-        records=expand("work/seedmap/{batch}.json", batch=PLAN.batches),
+        records=expand("work/denoise/{batch}.json", batch=PLAN.batches),
         cohort="group/cohort.tsv",
     output:
         models="group/maps/{seed}_models.json",

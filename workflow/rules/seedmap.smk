@@ -1,16 +1,17 @@
-# seedmap: the correlation of each seed with every voxel of the brain.
+# seedmap: the ROI series, and the correlation of each seed with every voxel of the brain, in one pass.
 #
-# needs  BOLD image, brain mask and confounds of each run that could be denoised
-# makes  sub-*/**/*_seed-<roi>_stat-fisherz_boldmap.nii.gz; one record per batch
+# needs  BOLD image, brain mask and confounds of each run; the ROI set
+# makes  what extract makes; sub-*/**/*_seed-<roi>_stat-fisherz_boldmap.nii.gz; one record per batch
 #
-# Asked for by the config's `seeds`; without seeds no job of this kind exists.
+# Stands in for extract where the config asks for `seeds`, so that an image is read once. The ROI series do not
+# depend on how they are denoised, but the maps do: with seeds, a changed strategy reads the images again.
 
 
 rule seedmap:
-    """Map the seeds' connectivity for the runs in {wildcards.batch}."""
+    """Extract the ROI series and map the seeds' connectivity for the runs in {wildcards.batch}."""
     input:
-        record="work/denoise/{batch}.json",
-        files=lambda wildcards: PLAN.list_image_files(wildcards.batch),
+        images=lambda wildcards: PLAN.list_image_files(wildcards.batch),
+        confounds=lambda wildcards: PLAN.list_confound_files(wildcards.batch),
     output:
         record="work/seedmap/{batch}.json",
     log:
@@ -18,6 +19,7 @@ rule seedmap:
     benchmark:
         "benchmarks/seedmap/{batch}.tsv"
     params:
+        runs=lambda wildcards: PLAN.list_runs(wildcards.batch),
         settings=PLAN.seedmap_settings,
         code=PLAN.digest_code("seedmap"),
     script:

@@ -9,6 +9,6 @@ with write_job_log(snakemake.log[0]):
 
     make_seedmaps(
         Path(snakemake.output.record),
-        before=Path(snakemake.input.record),
+        runs=snakemake.params.runs,
         settings=snakemake.params.settings,
     )

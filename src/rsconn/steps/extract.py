@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,62 @@ def extract(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[s
     """
 
     def process(run: Run, _: dict[str, Any]) -> dict[str, Any]:
-        return _extract_run(run, settings)
+        image = open_image(run, settings)
+        extraction = extract_timeseries(image.stream, image.weights, image.mask, **image.reading)
+        return keep_extraction(run, image, extraction, settings)
 
     write_records(record, process_records(start_records(runs), "extract", process))
 
 
-def _extract_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class RunImage:
+    """A run's image, ready for its pass.
+
+    Attributes
+    ----------
+    header : ImageHeader
+        Grid, scaling and number of volumes.
+    mask : bool array (n_voxels,)
+        The run's brain mask.
+    weights : RoiWeights
+        A row per region or variant.
+    t_r : float
+        Repetition time, s.
+    n_nonsteady : int
+        Volumes to leave out at the start.
+    warnings : tuple of str
+        What was settled against the header.
+    """
+
+    header: ImageHeader
+    mask: np.ndarray
+    weights: RoiWeights
+    t_r: float
+    n_nonsteady: int
+    warnings: tuple[str, ...]
+
+    def stream(self) -> Iterator[np.ndarray]:
+        """Start a pass over the volumes."""
+        return stream_volumes(self.header)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How the stored numbers are to be read: scaling, and volumes that do not count."""
+        return {
+            "slope": self.header.slope,
+            "intercept": self.header.intercept,
+            "n_nonsteady": self.n_nonsteady,
+        }
+
+
+def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
+    """Read what a pass over a run's image needs to know before it.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or they contradict each other.
+    """
     check_files(run)
     check_space(run, settings["space"], accept=settings["accept_space_mismatch"])
     assert run.bold is not None  # noqa: S101 - check_files saw to it
@@ -53,22 +104,27 @@ def _extract_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     t_r, warning = settle_t_r(
         run.name, sidecar_t_r=run.t_r, header_t_r=header.t_r, configured_t_r=settings["t_r"]
     )
-    n_nonsteady = count_run_nonsteady(run, header.n_volumes)
-    extraction = extract_timeseries(
-        lambda: stream_volumes(header),
-        build_rows(settings["rois"], header),
-        read_mask(run.mask, header),
-        slope=header.slope,
-        intercept=header.intercept,
-        n_nonsteady=n_nonsteady,
+    return RunImage(
+        n_nonsteady=count_run_nonsteady(run, header.n_volumes),
+        header=header,
+        weights=build_rows(settings["rois"], header),
+        mask=read_mask(run.mask, header),
+        t_r=t_r,
+        warnings=(warning,) if warning else (),
     )
-    path = _write_extraction(run, extraction, header, settings, t_r)
+
+
+def keep_extraction(
+    run: Run, image: RunImage, extraction: Extraction, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write a run's ROI series and return the facts for its record."""
+    path = _write_extraction(run, extraction, image.header, settings, image.t_r)
     return {
         "timeseries": str(path),
-        "n_volumes": header.n_volumes,
-        "n_nonsteady": n_nonsteady,
-        "t_r": t_r,
-        "warnings": [warning] if warning else [],
+        "n_volumes": image.header.n_volumes,
+        "n_nonsteady": image.n_nonsteady,
+        "t_r": image.t_r,
+        "warnings": list(image.warnings),
         **_describe_coverage(extraction, settings["rois"]),
     }
 

@@ -49,7 +49,7 @@ def make_group_maps(seed: str, records: Sequence[Path], *, config: Path, cohort:
     seed : str
         Name of the seed.
     records : sequence of Path
-        The seedmap stage's records of all batches.
+        The denoise stage's records of all batches, which pass on where the seedmap stage put its maps.
     config : Path
         The config file.
     cohort : Path

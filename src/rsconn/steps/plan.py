@@ -86,8 +86,13 @@ class Plan:
         return [str(path) for path in (*files, *list_roi_files(self.config))]
 
     def list_extract_records(self, batch: str) -> list[str]:
-        """Return the record that denoising waits for; none if the dataset is parcellated."""
-        return [] if self.parcellated else [f"work/extract/{batch}.json"]
+        """Return the record that denoising waits for; none if the dataset is parcellated.
+
+        With seeds, `seedmap` stands in for `extract`: its one pass over the images makes the ROI series as well.
+        """
+        if self.parcellated:
+            return []
+        return [f"work/{'seedmap' if self.config.seeds else 'extract'}/{batch}.json"]
 
     def list_confound_files(self, batch: str) -> list[str]:
         """Return the confounds, sidecars and given ROI series that a batch reads."""
@@ -142,11 +147,11 @@ class Plan:
 
     @property
     def seedmap_settings(self) -> dict[str, Any]:
-        """Values that the seeds' maps depend on."""
+        """Values that the pass for ROI series and the seeds' maps depends on."""
         config = self.config
         return {
-            "rois": [row for row in self.extract_settings["rois"] if row["name"] in config.seeds],
-            "smoothing_fwhm_mm": config.denoising.smoothing_fwhm_mm,
+            **self.extract_settings,
+            "seeds": list(config.seeds),
             "maps_smoothing_fwhm_mm": config.maps.smoothing_fwhm_mm,
             "denoising": self.denoise_settings["denoising"],
             "censoring": self.denoise_settings["censoring"],

@@ -1,4 +1,8 @@
-"""Seedmap: each seed's correlation with every voxel, in a pass over the image of its own."""
+"""Seedmap: ROI series and each seed's correlation with every voxel, in one pass over each run's image.
+
+Stands in for `extract` where seeds are asked for. The series and what is known of them are the same bytes as
+that stage's; only the maps depend on how the run will be denoised.
+"""
 
 from __future__ import annotations
 
@@ -8,65 +12,73 @@ from typing import Any
 
 import numpy as np
 
+from rsconn.errors import RunError
 from rsconn.files.bids import Run
 from rsconn.files.image_writing import write_map
-from rsconn.files.images import ImageHeader, read_header, read_mask, stream_volumes
-from rsconn.files.regions import build_weights
+from rsconn.files.images import ImageHeader
 from rsconn.files.writing import write_json
+from rsconn.signal.extraction import extract_timeseries
 from rsconn.signal.seed_extraction import SeedRecipes, extract_seed_maps
 from rsconn.signal.seedmaps import compute_fisher_z
 from rsconn.steps.denoise import make_run_model, read_run_confounds
-from rsconn.steps.records import process_records, read_records, write_records
+from rsconn.steps.extract import RunImage, keep_extraction, open_image
+from rsconn.steps.records import process_records, start_records, write_records
 from rsconn.steps.run_files import name_output
 
 
-def make_seedmaps(record: Path, *, before: Path, settings: Mapping[str, Any]) -> None:
-    """Write the Fisher z maps of a batch of runs.
+def make_seedmaps(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> None:
+    """Write the ROI series and the seeds' Fisher z maps of a batch of runs.
 
     Parameters
     ----------
     record : Path
         Where the batch's record goes; the working directory is the output folder.
-    before : Path
-        The denoise stage's record.
+    runs : sequence of dict
+        The batch (`rsconn.files.bids.Run.to_dict`).
     settings : mapping
-        ``rois`` (the seeds' definitions), ``smoothing_fwhm_mm`` of the seeds, ``maps_smoothing_fwhm_mm`` of the
-        maps, ``denoising``, ``censoring``.
+        Those of `rsconn.steps.extract.extract`, and ``seeds`` (names among the ROIs), ``maps_smoothing_fwhm_mm``
+        of the maps' voxels, ``denoising``, ``censoring``.
     """
 
-    def process(run: Run, facts: dict[str, Any]) -> dict[str, Any]:
-        return _map_run(run, facts, settings)
+    def process(run: Run, _: dict[str, Any]) -> dict[str, Any]:
+        return _map_run(run, settings)
 
-    write_records(record, process_records(read_records([before]), "seedmap", process))
+    write_records(record, process_records(start_records(runs), "extract", process))
 
 
-def _map_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    assert run.bold is not None  # noqa: S101 - a run without images fails at extract
-    assert run.mask is not None  # noqa: S101
-    header = read_header(run.bold)
-    mask = read_mask(run.mask, header)
-    model = make_run_model(read_run_confounds(run), facts["t_r"], settings)
+def _map_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
+    image = open_image(run, settings)
+    recipes = _make_recipes(run, image, settings)
+    passing = (image.stream, image.weights, image.mask)
+    if recipes is None:
+        return keep_extraction(run, image, extract_timeseries(*passing, **image.reading), settings)
+    extraction, maps = extract_seed_maps(*passing, recipes, affine=image.header.affine, **image.reading)
+    facts = keep_extraction(run, image, extraction, settings)
+    if maps.dof[0] < 1:  # denoising will say so
+        return facts
+    z = compute_fisher_z(maps.r[0])
+    paths = _write_maps(run, z, np.flatnonzero(image.mask), image.header, settings)
+    return {**facts, "seed_maps": paths, "seed_maps_dof": maps.dof[0]}
+
+
+def _make_recipes(run: Run, image: RunImage, settings: Mapping[str, Any]) -> SeedRecipes | None:
+    """Return how the run will be denoised; None if it cannot be, which is for the denoise stage to report."""
+    try:
+        model = make_run_model(read_run_confounds(run), image.t_r, settings)
+    except RunError:
+        return None
+    if not model.sample_mask.any():
+        return None
     denoising = settings["denoising"]
-    recipes = SeedRecipes(
-        t_r=facts["t_r"],
+    names = [roi["name"] for roi in settings["rois"]]
+    return SeedRecipes(
+        t_r=image.t_r,
         band=(denoising["high_pass_hz"], denoising["low_pass_hz"]),
         sample_mask=model.sample_mask,
         confounds=[model.regressors.values],
-        seeds=range(len(settings["rois"])),
+        seeds=[names.index(seed) for seed in settings["seeds"]],
         smoothing_fwhm_mm=settings["maps_smoothing_fwhm_mm"],
     )
-    _, maps = extract_seed_maps(
-        lambda: stream_volumes(header),
-        build_weights(settings["rois"], header, settings["smoothing_fwhm_mm"]),
-        mask,
-        recipes,
-        affine=header.affine,
-        slope=header.slope,
-        intercept=header.intercept,
-        n_nonsteady=model.n_nonsteady,
-    )
-    paths = _write_maps(run, compute_fisher_z(maps.r[0]), np.flatnonzero(mask), header, settings)
-    return {"seed_maps": paths, "seed_maps_dof": maps.dof[0]}
 
 
 def _write_maps(
@@ -77,13 +89,13 @@ def _write_maps(
     settings: Mapping[str, Any],
 ) -> dict[str, str]:
     paths = {}
-    names: Sequence[str] = [roi["name"] for roi in settings["rois"]]
-    for name, values in zip(names, z, strict=True):
+    smoothing = {roi["name"]: roi["smoothing_fwhm_mm"] for roi in settings["rois"]}
+    for name, values in zip(settings["seeds"], z, strict=True):
         path = name_output(run, "boldmap", ".nii.gz", seed=name, stat="fisherz")
         write_map(path, values, voxels, header)
         described = {
             "Description": f"Fisher z of the correlation with {name}; NaN without signal, 0 outside the mask.",
-            "SeedSmoothingFWHM": settings["smoothing_fwhm_mm"],
+            "SeedSmoothingFWHM": smoothing[name],
             "SmoothingFWHM": settings["maps_smoothing_fwhm_mm"],
             "Space": run.entities.get("space") or "n/a",
             "Sources": [str(run.bold), str(run.mask), str(run.confounds)],
