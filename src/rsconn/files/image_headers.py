@@ -109,13 +109,13 @@ def read_header(path: Path) -> ImageHeader:
     raw = _read_start(path)
     layout, order = _find_layout(path, raw)
     shape, n_volumes = _parse_dimensions(path, _unpack(raw, order, layout.dim))
-    slope, intercept = _parse_scaling(path, *_unpack(raw, order, layout.scaling))
+    slope, intercept = parse_scaling(path, *_unpack(raw, order, layout.scaling))
     pixdim = _unpack(raw, order, layout.pixdim)
     return ImageHeader(
         path=path,
         shape=shape,
         n_volumes=n_volumes,
-        dtype=_parse_dtype(path, _unpack(raw, order, (layout.datatype, "h"))[0], order),
+        dtype=parse_dtype(path, _unpack(raw, order, (layout.datatype, "h"))[0], order),
         slope=slope,
         intercept=intercept,
         affine=_parse_affine(path, raw, order, layout),
@@ -164,7 +164,8 @@ def _parse_dimensions(path: Path, dim: tuple[float, ...]) -> tuple[tuple[int, in
     return (sizes[0], sizes[1], sizes[2]), sizes[3]
 
 
-def _parse_dtype(path: Path, code: float, order: str) -> np.dtype[np.generic]:
+def parse_dtype(path: Path, code: float, order: str) -> np.dtype[np.generic]:
+    """Return the numpy type of a NIfTI data type; a RunError if it is no real number type."""
     if code not in _DTYPES:
         raise RunError(
             f"{path}: NIfTI data type {int(code)} is no real number type; an integer or float image is needed"
@@ -172,7 +173,8 @@ def _parse_dtype(path: Path, code: float, order: str) -> np.dtype[np.generic]:
     return np.dtype(order + _DTYPES[int(code)])
 
 
-def _parse_scaling(path: Path, slope: float, intercept: float) -> tuple[float, float]:
+def parse_scaling(path: Path, slope: float, intercept: float) -> tuple[float, float]:
+    """Return slope and intercept as they apply; a RunError if they contradict each other."""
     # The standard: a slope of 0 (by custom, a non-finite one too) means "not scaled", whatever the intercept.
     if slope == 0 or not math.isfinite(slope):
         return 1.0, 0.0

@@ -53,7 +53,7 @@ def build_weights(
     for members in _group_by_image(regions):
         parts.append(_BUILDERS[_get_kind(regions[members[0]])]([regions[i] for i in members], header))
         order.extend(members)
-    weights = _reorder(stack_weights(parts), np.argsort(order))
+    weights = reorder_rows(stack_weights(parts), np.argsort(order))
     return smooth_weights(weights, header.affine, smoothing_fwhm_mm) if smoothing_fwhm_mm else weights
 
 
@@ -101,7 +101,8 @@ def _group_by_image(regions: Sequence[Mapping[str, Any]]) -> Iterable[list[int]]
     return groups.values()
 
 
-def _reorder(weights: RoiWeights, order: NDArray[np.intp]) -> RoiWeights:
+def reorder_rows(weights: RoiWeights, order: NDArray[np.intp]) -> RoiWeights:
+    """Return the rows in another order."""
     if (order == np.arange(len(order))).all():
         return weights
     return stack_weights([take_row(weights, int(row)) for row in order])
@@ -137,8 +138,8 @@ def _build_labels(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> 
     names = [region["name"] for region in regions]
     image = regions[0]["atlas"]["image"]
     data, affine = _read_single(names[0], image)
-    present = _list_labels(names[0], image, data)
-    labels = [_find_label(region["name"], region["atlas"], present) for region in regions]
+    present = list_labels(names[0], image, data)
+    labels = [find_label(region["name"], region["atlas"], present) for region in regions]
     if _is_on_grid(data, affine, header):
         return make_label_weights(names, data, labels)
     on_grid = resample_nearest(data, affine, header.affine, header.shape)
@@ -148,14 +149,16 @@ def _build_labels(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> 
     return replace(weights, totals=weights.totals + lost)
 
 
-def _list_labels(name: str, image: str | Path, data: NDArray[np.float64]) -> NDArray[np.intp]:
+def list_labels(name: str, image: str | Path, data: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the labels that an atlas holds; a SettingsError if its values are no labels."""
     whole = data.astype(np.intp)
     if (whole != data).any() or whole.min() < 0 or whole.max() > 1_000_000:
         raise SettingsError(f"ROI {name!r}: {image} is no atlas, its values are not labels (0, 1, 2, ...)")
     return np.flatnonzero(np.bincount(whole.ravel()))
 
 
-def _find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) -> int:
+def find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) -> int:
+    """Return the number of a region's label; a SettingsError if the atlas does not hold it."""
     label = atlas["label"]
     number = label if isinstance(label, int) else _look_up(name, Path(atlas["labels_tsv"]), label)
     if number == 0 or number not in present:
@@ -186,14 +189,15 @@ def _build_maps(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> Ro
     maps, totals = [], []
     for region in regions:
         data, affine = volumes[region["map"]["index"]]
-        values = _threshold(region, data)
+        values = threshold_map(region, data)
         on_grid, outside = _bring(region, image, values, affine, header)
         maps.append(on_grid)
         totals.append(on_grid.sum() + outside)
     return make_map_weights([region["name"] for region in regions], maps, totals)
 
 
-def _threshold(region: Mapping[str, Any], data: NDArray[np.float64]) -> NDArray[np.float64]:
+def threshold_map(region: Mapping[str, Any], data: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights of a region's map: 0 below the threshold; a SettingsError for negative ones without it."""
     threshold = region["map"].get("threshold")
     if threshold is None and (data < 0).any():
         raise SettingsError(

@@ -12,6 +12,9 @@ MODULES = (
     "rsconn.files.images",
     "rsconn.files.regions",
     "rsconn.files.image_writing",
+    "rsconn.files.run_images",
+    "rsconn.files.cifti_regions",
+    "rsconn.files.cifti_writing",
     "rsconn.signal.seed_extraction",
     "rsconn.steps.extract",
 )

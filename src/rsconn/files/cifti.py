@@ -1,0 +1,244 @@
+"""Read CIFTI-2 files: dense series time point by time point, dense scalars and labels map by map.
+
+In such a file (NIfTI-2 with an XML extension) all time points of a grayordinate lie side by side, not all
+grayordinates of a time point. So the reader gathers a block of time points at once, and reads the file once per block:
+its memory is that of the block, whatever the length of the run. Nothing here imports nibabel.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.errors import RunError
+from rsconn.files.cifti_models import BrainModels, parse_models
+from rsconn.files.image_headers import ImageHeader, parse_dtype, parse_scaling
+
+SERIES_ENDING = ".dtseries.nii"
+_DENSE_ENDINGS = (SERIES_ENDING, ".dscalar.nii", ".dlabel.nii")
+_HEADER_BYTES, _CIFTI_CODE = 540, 32
+_BLOCK_BYTES, _CHUNK_BYTES = 32 << 20, 1 << 20
+_SECONDS = {"SECOND": 1.0}
+
+
+@dataclass(frozen=True)
+class DenseHeader(ImageHeader):
+    """Header of a dense file: grayordinates in the place of voxels.
+
+    `shape` is (n_grayordinates, 1, 1), `n_volumes` the time points or maps, and `affine` that of the volume that the
+    file's voxels are in.
+
+    Attributes
+    ----------
+    models : BrainModels
+        What the grayordinates are.
+    map_names : tuple of str
+        Names of scalar or label maps; empty for a series.
+    labels : tuple of dict
+        For each label map, name to key, names that occur more than once with all of their keys.
+    """
+
+    models: BrainModels
+    map_names: tuple[str, ...] = ()
+    labels: tuple[dict[str, tuple[int, ...]], ...] = ()
+
+
+def is_dense(path: Path | str) -> bool:
+    """Say by the name whether a file is a dense CIFTI file: ``.dtseries.nii``, ``.dscalar.nii`` or ``.dlabel.nii``."""
+    return str(path).endswith(_DENSE_ENDINGS)
+
+
+def read_dense_header(path: Path) -> DenseHeader:
+    """Read the header of a dense series, of dense scalars or of dense labels.
+
+    Raises
+    ------
+    RunError
+        The file is missing, is no CIFTI-2 file, has other dimensions than (time or maps) x grayordinates, or its
+        brain models cannot be used.
+    """
+    raw, order, offset, xml = _read_start(path)
+    columns, rows = _parse_dimensions(path, raw, order)
+    along, models = _parse_matrix(path, xml, rows)
+    [datatype] = struct.unpack_from(order + "h", raw, 12)
+    slope, intercept = parse_scaling(path, *struct.unpack_from(order + "2d", raw, 176))
+    names, labels = _parse_maps(along)
+    return DenseHeader(
+        path=path,
+        shape=(rows, 1, 1),
+        n_volumes=columns,
+        dtype=parse_dtype(path, datatype, order),
+        slope=slope,
+        intercept=intercept,
+        affine=models.affine,
+        t_r=_parse_t_r(along),
+        data_offset=offset,
+        models=models,
+        map_names=names,
+        labels=labels,
+    )
+
+
+def _read_start(path: Path) -> tuple[bytes, str, int, bytes]:
+    """Return the NIfTI-2 header, its byte order, where the data start, and the XML."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_HEADER_BYTES)
+            order = _find_order(path, raw)
+            [offset] = struct.unpack_from(order + "q", raw, 168)
+            return raw, order, offset, _read_xml(path, file.read(max(offset - _HEADER_BYTES, 0)), order)
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such image file") from None
+    except OSError as problem:
+        raise RunError(f"{path}: the header cannot be read ({problem}); fetch the file again") from None
+
+
+def _find_order(path: Path, raw: bytes) -> str:
+    for order in "<>":
+        if len(raw) == _HEADER_BYTES and struct.unpack_from(order + "i", raw)[0] == _HEADER_BYTES:
+            return order
+    raise RunError(f"{path}: not a CIFTI-2 file (NIfTI-2, uncompressed), or cut off inside its header")
+
+
+def _read_xml(path: Path, extensions: bytes, order: str) -> bytes:
+    start = 4
+    while start + 8 <= len(extensions):
+        size, code = struct.unpack_from(order + "2i", extensions, start)
+        if code == _CIFTI_CODE:
+            return extensions[start + 8 : start + size].rstrip(b"\0")
+        start += max(size, 8)
+    raise RunError(f"{path}: no CIFTI extension, so its rows have no places; a CIFTI-2 file is needed")
+
+
+def _parse_dimensions(path: Path, raw: bytes, order: str) -> tuple[int, int]:
+    dim = struct.unpack_from(order + "8q", raw, 16)
+    if dim[0] != 6 or dim[1:5] != (1, 1, 1, 1) or min(dim[5:7]) < 1:
+        raise RunError(f"{path}: header dimensions {list(dim)} describe no CIFTI matrix of two dimensions")
+    return int(dim[5]), int(dim[6])
+
+
+def _parse_matrix(path: Path, xml: bytes, rows: int) -> tuple[ET.Element, BrainModels]:
+    """Return what the columns are (a series, scalars or labels), and the models of the rows."""
+    if b"<!DOCTYPE" in xml:  # which could declare entities that expand without end
+        raise RunError(f"{path}: a document type inside its XML, CIFTI has none")
+    try:
+        root = ET.fromstring(xml)  # noqa: S314 - no entities, see above
+    except ET.ParseError as problem:
+        raise RunError(f"{path}: its XML cannot be read ({problem}); fetch the file again") from None
+    of_dimension = {
+        number: element
+        for element in root.iter("MatrixIndicesMap")
+        for number in element.attrib.get("AppliesToMatrixDimension", "").split(",")
+    }
+    along, models = of_dimension.get("0"), of_dimension.get("1")
+    if along is None or models is None or not _get_type(models).endswith("BRAIN_MODELS"):
+        found = " x ".join(_get_type(element) for element in (along, models))
+        raise RunError(
+            f"{path}: a matrix of {found}, one of SERIES, SCALARS or LABELS x BRAIN_MODELS is needed"
+        )
+    return along, parse_models(models, rows, path)
+
+
+def _get_type(element: ET.Element | None) -> str:
+    text = "" if element is None else element.attrib.get("IndicesMapToDataType", "")
+    return text.removeprefix("CIFTI_INDEX_TYPE_") or "nothing"
+
+
+def _parse_t_r(along: ET.Element) -> float:
+    facts = along.attrib
+    try:
+        scale = _SECONDS.get(facts.get("SeriesUnit", ""), math.nan) * 10.0 ** int(
+            facts.get("SeriesExponent", 0)
+        )
+        return scale * float(facts["SeriesStep"])
+    except (KeyError, ValueError):
+        return math.nan
+
+
+def _parse_maps(along: ET.Element) -> tuple[tuple[str, ...], tuple[dict[str, tuple[int, ...]], ...]]:
+    maps = along.findall("NamedMap")
+    tables = [element.find("LabelTable") for element in maps]
+    return (
+        tuple(element.findtext("MapName") or "" for element in maps),
+        tuple(_parse_labels(table) for table in tables if table is not None),
+    )
+
+
+def _parse_labels(table: ET.Element) -> dict[str, tuple[int, ...]]:
+    keys: dict[str, tuple[int, ...]] = {}
+    for label in table.findall("Label"):
+        name = label.text or ""
+        keys[name] = (*keys.get(name, ()), int(label.attrib["Key"]))
+    return keys
+
+
+def stream_dense(header: DenseHeader) -> Iterator[NDArray[Any]]:
+    """Yield every time point (or map) as a flat array (n_grayordinates,) of the stored type.
+
+    The array is a reused buffer: it is overwritten after some further steps of the iteration. The scaling of the
+    header is not applied.
+
+    Raises
+    ------
+    RunError
+        The data end early.
+    """
+    _check_size(header)
+    point_bytes = header.n_voxels * header.dtype.itemsize
+    length = min(max(_BLOCK_BYTES // point_bytes, 1), header.n_volumes)
+    block = np.empty((length, header.n_voxels), header.dtype)
+    for start in range(0, header.n_volumes, length):
+        filled = block[: header.n_volumes - start]
+        _gather(header, start, filled)
+        yield from filled
+
+
+def _gather(header: DenseHeader, start: int, block: NDArray[Any]) -> None:
+    """Fill (n_points, n_grayordinates) with the time points from `start` on; reads the file in chunks."""
+    row_bytes = header.n_volumes * header.dtype.itemsize
+    n_rows = max(_CHUNK_BYTES // row_bytes, 1)
+    chunk = np.empty((n_rows, header.n_volumes), header.dtype)
+    with header.path.open("rb", buffering=0) as file:
+        file.seek(header.data_offset)
+        for first in range(0, header.n_voxels, n_rows):
+            rows = chunk[: header.n_voxels - first]
+            _fill(header, file, rows)
+            block[:, first : first + len(rows)] = rows[:, start : start + len(block)].T
+
+
+def _fill(header: DenseHeader, file: Any, rows: NDArray[Any]) -> None:
+    view = rows.reshape(-1).view(np.uint8)
+    filled = 0
+    while filled < view.size:
+        count = file.readinto(view[filled:])
+        if not count:
+            raise _make_truncation_error(header)
+        filled += count
+
+
+def _check_size(header: DenseHeader) -> None:
+    needed = header.n_voxels * header.n_volumes * header.dtype.itemsize
+    held = header.path.stat().st_size - header.data_offset
+    if held < needed:
+        raise _make_truncation_error(header)
+    if held >= needed + header.n_volumes * header.dtype.itemsize:
+        raise RunError(
+            f"{header.path}: the header announces {header.n_voxels} grayordinates, the file holds more; mend it"
+        )
+
+
+def _make_truncation_error(header: DenseHeader) -> RunError:
+    row_bytes = header.n_volumes * header.dtype.itemsize
+    held = max(header.path.stat().st_size - header.data_offset, 0)
+    return RunError(
+        f"{header.path}: the data end inside grayordinate {held // row_bytes + 1} of {header.n_voxels}; "
+        "fetch the file again"
+    )
