@@ -25,7 +25,7 @@ from rsconn.files.image_headers import ImageHeader, parse_dtype, parse_scaling
 SERIES_ENDING = ".dtseries.nii"
 _DENSE_ENDINGS = (SERIES_ENDING, ".dscalar.nii", ".dlabel.nii")
 _HEADER_BYTES, _CIFTI_CODE = 540, 32
-_BLOCK_BYTES, _CHUNK_BYTES = 32 << 20, 1 << 20
+_BLOCK_BYTES, _CHUNK_BYTES = 16 << 20, 1 << 20
 _SECONDS = {"SECOND": 1.0}
 
 
