@@ -14,6 +14,7 @@ from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claim_samples import Draft, FlowStep, draft_claim
 from rsconn.study.columns import Columns, Mask, Rows
 from rsconn.study.covariates import choose_covariates, encode_covariates
+from rsconn.study.exchange import find_blocks
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
@@ -209,24 +210,10 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
         estimator=estimator,
         people=codes[draft.rows].astype(np.int64),
         raw_sd=_compute_raw_sd(claim, columns, draft),
-        blocks=_find_blocks(claim, columns, terms, draft),
+        blocks=find_blocks(claim, columns, terms, draft, design.covariates),
     )
     fault = check_model(model)
     return replace(design, reason=fault) if fault else replace(design, model=model)
-
-
-def _find_blocks(claim: Claim, columns: Columns, terms: Terms, draft: Draft) -> NDArray[np.int64] | None:
-    """Return the block within which each row may be exchanged; None where all may.
-
-    A claim whose tested column does not vary within any block (a contrast of sites, exchanged within sites) has
-    nothing to exchange there; it is permuted freely, as if no blocks were asked for. Missing is a block too.
-    """
-    if terms.exchange_within is None or claim.paired:
-        return None
-    labels = np.array([str(value) for value in columns[terms.exchange_within].tolist()])[draft.rows]
-    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    varies = any(np.ptp(draft.tested[codes == code]) > 0 for code in np.unique(codes))
-    return codes if varies else None
 
 
 def _compute_raw_sd(claim: Claim, columns: Columns, draft: Draft) -> float | None:

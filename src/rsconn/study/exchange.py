@@ -1,0 +1,61 @@
+"""Who may be exchanged with whom under a claim's null hypothesis: the blocks of its permutations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsconn.study.claim_samples import Draft
+from rsconn.study.columns import Columns
+
+if TYPE_CHECKING:
+    from rsconn.settings.claims import Claim
+    from rsconn.study.designs import Terms
+
+Codes = NDArray[np.int64]
+
+GROUP = "group"
+
+
+def find_blocks(
+    claim: Claim, columns: Columns, terms: Terms, draft: Draft, covariates: Sequence[str]
+) -> Codes | None:
+    """Return the block within which each row may be exchanged; None where all may.
+
+    Blocks are the values of `inference.exchange_within`. A slope whose model adjusts for the group is exchanged
+    within the groups as well: their error variances may differ, and exchange between them would then mix errors
+    that are not alike. Missing is a block too.
+
+    Where the tested column does not vary within any block (a contrast of sites, exchanged within sites) there is
+    nothing to exchange; the coarser blocks that leave something to exchange are taken instead, or none.
+    """
+    if claim.paired:
+        return None
+    for names in _list_choices(claim, columns, terms, covariates):
+        blocks = _encode([columns[name] for name in names], draft)
+        if any(np.ptp(draft.tested[blocks == block]) > 0 for block in np.unique(blocks)):
+            return blocks
+    return None
+
+
+def _list_choices(
+    claim: Claim, columns: Columns, terms: Terms, covariates: Sequence[str]
+) -> Iterator[list[str]]:
+    """Columns whose values make blocks, the finest choice first."""
+    asked = [] if terms.exchange_within is None else [terms.exchange_within]
+    names = {GROUP, terms.group_column}
+    adjusted = claim.contrast is None and not names.isdisjoint(covariates)
+    group = [GROUP if GROUP in columns else terms.group_column] if adjusted else []
+    yield from filter(None, ([*asked, *group], asked, group))
+
+
+def _encode(labels: Sequence[np.ndarray], draft: Draft) -> Codes:
+    """Code each combination of labels among the draft's rows; shape (n,)."""
+    rows = list(
+        zip(*([str(label) for label in column[draft.rows].tolist()] for column in labels), strict=True)
+    )
+    places = {row: place for place, row in enumerate(sorted(set(rows)))}
+    return np.array([places[row] for row in rows], dtype=np.int64)
