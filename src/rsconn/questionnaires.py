@@ -283,7 +283,9 @@ def _fit_one_factor(correlations: FloatArray) -> tuple[FloatArray, FloatArray]:
     )
     polished: Any = root(lambda psi: _compute_misfit(psi, correlations)[1], descent.x, tol=1e-13)
     uniqueness = np.asarray(polished.x, dtype=float)
-    if not (uniqueness > bound).all() or np.abs(polished.fun).max() > 1e-8:
+    # from the bound, the polishing may wander to a root that is no minimum, on one machine and not on another
+    on_bound = not (descent.x > bound).all() or not (uniqueness > bound).all()
+    if on_bound or np.abs(polished.fun).max() > 1e-8:
         return np.full(len(start), np.nan), np.full(len(start), np.nan)
     return _compute_loadings(uniqueness, correlations), uniqueness
 

@@ -152,6 +152,12 @@ def test_omega_recovers_a_congeneric_model_exactly():
     assert compute_omega(items) == pytest.approx(wanted, abs=1e-9)
 
 
+def test_omega_has_no_value_where_the_best_fit_lies_on_the_bound():
+    # the likelihood is largest with a unique variance of none; a worse root of its equations lies nearby
+    items = np.random.default_rng(241).integers(0, 5, size=(15, 4)).astype(float)
+    assert np.isnan(compute_omega(items))
+
+
 def test_omega_has_no_value_where_the_model_has_none(real_items):
     assert np.isnan(compute_omega(np.ones((10, 4))))
     assert np.isnan(compute_omega(np.arange(12.0).reshape(6, 2)))
