@@ -161,6 +161,7 @@ def compute_values(case: Case) -> dict[str, float]:
         "primary.p_greater": estimators.compute_p(primary, alternative="greater"),
         "primary.p_tost": estimators.compute_tost_p(primary, bound),
         "primary.p_bound": estimators.compute_p(primary, bound, "less"),
+        "primary.p_beyond": _compute_p_beyond(model.kind, primary, bound),
         **_name_limits("primary.ci95", estimators.compute_interval(primary, 0.95)),
         **_name_limits("primary.ci99", estimators.compute_interval(primary, 0.99)),
         **_describe("ols", estimators.estimate_ols(model)),
@@ -174,6 +175,13 @@ def compute_values(case: Case) -> dict[str, float]:
     if test.exact and model.kind != "slope":
         values["permutation.p_exact"] = test.p
     return values
+
+
+def _compute_p_beyond(kind: Kind, primary: estimators.Estimate, bound: float) -> float:
+    """P of |theta| <= bound."""
+    if kind == "slope":
+        return estimators.compute_minimum_effect_p(primary, bound)
+    return estimators.compute_minimum_size_p(primary, bound)
 
 
 def _compute_sensitivity(model: Model) -> dict[str, float]:

@@ -24,6 +24,13 @@ tests <- function(name, estimate, se, dof) {
 }
 keep_list <- function(case, values) do.call(keep, c(list(case), values))
 
+# p of |theta| <= bound: noncentral t where the bound is a multiple of the sample's SD
+beyond <- function(kind, estimate, se, dof, bound) {
+  t <- abs(estimate) / se; ncp <- bound / se
+  if (kind == "slope") return(min(1, pt(t - ncp, dof, lower.tail = FALSE) + pt(t + ncp, dof, lower.tail = FALSE)))
+  pt(t, dof, ncp, lower.tail = FALSE) + pt(-t, dof, ncp)
+}
+
 # limits of the noncentrality by root finding; R's pt carries about 12 digits
 noncentral_limits <- function(t, dof) {
   find <- function(p) uniroot(function(ncp) pt(t, dof, ncp) - p, t + c(-3, 3), tol = 1e-13, maxiter = 10000,
@@ -41,11 +48,12 @@ primary_welch <- function(case, d, bound) {
        primary.p_tost = max(t.test(a, b, mu = -bound, alternative = "greater")$p.value,
                             t.test(a, b, mu = bound, alternative = "less")$p.value),
        primary.p_bound = t.test(a, b, mu = bound, alternative = "less")$p.value,
+       primary.p_beyond = beyond("contrast", mean(a) - mean(b), w$stderr, w$parameter, bound),
        primary.ci95_low = w$conf.int[1], primary.ci95_high = w$conf.int[2],
        primary.ci99_low = ci99[1], primary.ci99_high = ci99[2])
 }
 
-primary_hc3 <- function(case, d, fit, bound) {
+primary_hc3 <- function(case, d, kind, fit, bound) {
   covariance <- vcovHC(fit, type = "HC3")
   # car refuses some covariance matrices whose units differ much
   second <- tryCatch(hccm(fit, type = "hc3"), error = function(e) covariance)
@@ -59,6 +67,7 @@ primary_hc3 <- function(case, d, fit, bound) {
        primary.p_tost = max(pt((row[[1]] + bound) / row[[2]], dof, lower.tail = FALSE),
                             pt((row[[1]] - bound) / row[[2]], dof)),
        primary.p_bound = pt((row[[1]] - bound) / row[[2]], dof),
+       primary.p_beyond = beyond(kind, row[[1]], row[[2]], dof, bound),
        primary.ci95_low = ci95[1], primary.ci95_high = ci95[2],
        primary.ci99_low = ci99[1], primary.ci99_high = ci99[2])
 }
@@ -185,7 +194,7 @@ for (i in seq_len(nrow(index))) {
   z <- setdiff(names(d), c("outcome", "tested"))
   formula <- reformulate(c("tested", z), "outcome", intercept = kind != "paired")
   fit <- lm(formula, d, tol = 1e-12)
-  if (index$estimator[i] == "welch") primary_welch(case, d, bound) else primary_hc3(case, d, fit, bound)
+  if (index$estimator[i] == "welch") primary_welch(case, d, bound) else primary_hc3(case, d, kind, fit, bound)
   if (index$estimator[i] != "welch" && kind == "contrast") {
     pair <- check_emmeans(d, formula)
     stopifnot(all.equal(pair$estimate, coef(fit)[["tested"]], tolerance = 1e-9),

@@ -10,7 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from rsconn.inference.estimators import Estimate, compute_minimum_effect_p, compute_p, compute_tost_p
+from rsconn.inference.estimators import (
+    Estimate,
+    compute_minimum_effect_p,
+    compute_minimum_size_p,
+    compute_p,
+    compute_tost_p,
+)
 from rsconn.inference.power import Rule
 
 Verdict = Literal["supported", "contradicted", "inconclusive", "not testable"]
@@ -72,11 +78,13 @@ def compute_claim_p(estimate: Estimate, expect: str, bound: float) -> tuple[floa
         Two-sided p of no effect; for claims of no difference the equivalence test's p.
     p_contradict : float
         With theta signed so that the claimed direction is positive: p of theta >= bound (directional), the
-        equivalence test's p (different, associated), or p of abs(theta) <= bound (equivalent, unrelated).
+        equivalence test's p (different, associated), or p of abs(theta) <= bound (equivalent, unrelated; the
+        bound of ``equivalent`` being a g, by the noncentral t).
     """
     rule = get_rule(expect)
     if rule == "equivalence":
-        return compute_tost_p(estimate, bound), compute_minimum_effect_p(estimate, bound)
+        against = compute_minimum_size_p if expect == "equivalent" else compute_minimum_effect_p
+        return compute_tost_p(estimate, bound), against(estimate, bound)
     p = compute_p(estimate)
     if rule == "two-sided":
         return p, compute_tost_p(estimate, bound)

@@ -12,6 +12,7 @@ from rsconn.inference.estimators import (
     Estimate,
     compute_interval,
     compute_minimum_effect_p,
+    compute_minimum_size_p,
     compute_p,
     compute_tost_p,
     estimate_model,
@@ -129,6 +130,33 @@ def test_minimum_effect_p_on_the_bound_is_uniform_at_most():
         assert rate <= wanted + 3 * np.sqrt(wanted / 20_000)
         if theta == 0.5:
             assert rate > 0.045
+
+
+def test_minimum_size_p_equals_scipys_noncentral_t(make_contrast):
+    estimate = estimate_model(make_contrast(9, 17, sd_a=3.0))
+    for bound in (0.0, 0.4 * abs(estimate.estimate), 2 * abs(estimate.estimate)):
+        t, noncentrality = abs(estimate.statistic), bound / estimate.std_error
+        oracle = stats.nct(estimate.dof, noncentrality)
+        np.testing.assert_allclose(
+            compute_minimum_size_p(estimate, bound), oracle.sf(t) + oracle.cdf(-t), rtol=1e-9
+        )
+    np.testing.assert_allclose(compute_minimum_size_p(estimate, 0.0), compute_p(estimate), rtol=1e-12)
+
+
+def test_minimum_size_p_keeps_its_level_where_the_bound_is_the_samples_own():
+    """A bound of 0.5 sample SD: the noncentral t rejects 5 % on it, the central t more."""
+    rng, n, n_samples = np.random.default_rng(7), 26, 20_000
+    a, b = 0.5 + rng.normal(size=(n_samples, n)), rng.normal(size=(n_samples, n))
+    v_a, v_b = a.var(axis=1, ddof=1), b.var(axis=1, ddof=1)
+    errors, bounds = np.sqrt((v_a + v_b) / n), 0.5 * np.sqrt((v_a + v_b) / 2)
+    dof = (n - 1) * (v_a + v_b) ** 2 / (v_a**2 + v_b**2)
+    differences = a.mean(axis=1) - b.mean(axis=1)
+    samples = list(zip(differences, errors, dof, bounds, strict=True))
+    found = [(Estimate("welch", d, se, nu, d / se, 2 * n, n, n), bound) for d, se, nu, bound in samples]
+    mc_error = np.sqrt(0.05 * 0.95 / n_samples)
+    rate = np.mean([compute_minimum_size_p(*each) < 0.05 for each in found])
+    assert abs(rate - 0.05) < 3 * mc_error
+    assert np.mean([compute_minimum_effect_p(*each) < 0.05 for each in found]) > 0.05 + 3 * mc_error
 
 
 def _make_exact_sample(mean: float, sd: float, n: int) -> np.ndarray:

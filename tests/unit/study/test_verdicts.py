@@ -82,6 +82,14 @@ def test_p_of_a_claim_of_difference():
 def test_p_of_a_claim_of_no_difference(value):
     p, p_contradict = compute_claim_p(make_estimate(value), "equivalent", 1.0)
     assert p == pytest.approx(stats.t.sf((1.0 - 0.4) / 0.5, 20))
+    # the bound is the sample's own SD
+    assert p_contradict == pytest.approx(stats.nct.sf(0.8, 20, 2.0) + stats.nct.cdf(-0.8, 20, 2.0))
+
+
+@pytest.mark.parametrize("value", [0.4, -0.4])
+def test_p_of_a_claim_of_no_association(value):
+    p, p_contradict = compute_claim_p(make_estimate(value), "unrelated", 1.0)
+    assert p == pytest.approx(stats.t.sf((1.0 - 0.4) / 0.5, 20))
     assert p_contradict == pytest.approx(
         stats.t.sf((0.4 - 1.0) / 0.5, 20) + stats.t.sf((0.4 + 1.0) / 0.5, 20)
     )
