@@ -27,7 +27,7 @@ from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import parse_config
 from rsconn.settings.strategies import change_strategy, read_strategy
 from rsconn.signal.motion import count_nonsteady, make_sample_mask
-from rsconn.signal.projection import count_dof, make_design
+from rsconn.signal.projection import Design, count_dof
 from rsconn.signal.regressors import select_confounds
 from rsconn.steps.check import check_config
 from rsconn.study.people import read_people
@@ -222,7 +222,7 @@ def compute_dof(confounds: Confounds, t_r: float, terms: Mapping[str, Any]) -> i
     fd = confounds.get("framewise_displacement")
     mask = make_sample_mask(fd, None, fd_threshold_mm=0.5, n_nonsteady=n_nonsteady, n_volumes=len(values))
     chosen = select_confounds(names, values, confounds.metadata, **terms)
-    return count_dof(make_design(len(values), t_r, (0.01, 0.08), chosen.values), mask)
+    return count_dof(Design(len(values), t_r, (0.01, 0.08), chosen.values), mask)
 
 
 ITEMS = {"instrument": "IRI", "items": "iri_{:02d}"}

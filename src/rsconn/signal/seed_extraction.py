@@ -9,14 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.signal.bands import Band
+from rsconn.signal.complement import make_band_complement
 from rsconn.signal.extraction import Extraction, extract_timeseries
-from rsconn.signal.projection import Band
-from rsconn.signal.seedmaps import (
-    BandProducts,
-    SeedMaps,
-    correlate_seeds,
-    make_band_complement,
-)
+from rsconn.signal.seedmaps import BandProducts, SeedMaps, correlate_seeds
 from rsconn.signal.smoothing import make_filter, make_kernel, smooth_box
 from rsconn.signal.weights import RoiWeights, find_sigmas
 

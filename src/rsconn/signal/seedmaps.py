@@ -20,12 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.signal.projection import Band, find_band_bins, make_basis, make_cosines, make_design
+from rsconn.signal.complement import find_remainder
 
 _N_WAITING = 32  # volumes per matrix product
 _CHUNK = 4096  # voxels per matrix product: its result stays in the processor's cache
-# What is left of a confound counts as nothing below this share of its size: it lies outside the band.
-_NOTHING_LEFT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -45,59 +43,6 @@ class SeedMaps:
     dof: tuple[int, ...]
 
 
-def make_band_complement(
-    n_volumes: int, t_r: float, band: Band, sample_mask: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Return B: an orthonormal basis of what constant, trend and frequencies outside the band leave.
-
-    Parameters
-    ----------
-    n_volumes : int
-        Length of the run.
-    t_r : float
-        Repetition time, s.
-    band : (float or None, float or None)
-        High-pass and low-pass, Hz.
-    sample_mask : ndarray of shape (n_volumes,), bool
-        True = retained.
-
-    Returns
-    -------
-    ndarray of shape (n_retained, n_band)
-
-    Examples
-    --------
-    >>> make_band_complement(300, 2.0, (0.01, 0.08), np.ones(300, bool)).shape
-    (300, 83)
-    """
-    inside = find_band_bins(n_volumes, t_r, band)
-    if 2 * inside.sum() > n_volumes:
-        design = make_design(n_volumes, t_r, band, np.empty((n_volumes, 0)))[sample_mask]
-        return _complete(make_basis(design))
-    return _combine_cosines(make_cosines(n_volumes, np.flatnonzero(inside) + 1), sample_mask)
-
-
-def _combine_cosines(cosines: NDArray[np.float64], sample_mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the combinations of the band's cosines that vanish in censored volumes, without the trend.
-
-    On the whole time grid the cosines are orthonormal and orthogonal to all that leaves but the trend. A
-    series that also vanishes where volumes are censored stays orthogonal to it on the others. This takes a
-    small fraction of the time and memory of a basis of what leaves, which is most of the time grid.
-    """
-    censored = cosines[~sample_mask]
-    _, singular, right = np.linalg.svd(censored, full_matrices=True)
-    tolerance = max(censored.shape) * np.finfo(float).eps
-    kept = cosines[sample_mask] @ right[np.count_nonzero(singular > tolerance) :].T
-    trend = np.linspace(-1, 1, len(sample_mask))[sample_mask, None]
-    return np.asarray(kept @ _complete(make_basis(_project_confounds(kept, trend))))
-
-
-def _complete(basis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return an orthonormal basis of the complement of orthonormal columns."""
-    whole = np.linalg.qr(basis, mode="complete")[0]
-    return np.asarray(whole[:, basis.shape[1] :])
-
-
 class BandProducts:
     """B'y of every voxel, accumulated while the volumes pass.
 
@@ -107,7 +52,7 @@ class BandProducts:
     Parameters
     ----------
     basis : ndarray of shape (n_retained, n_band)
-        See `make_band_complement`.
+        See `rsconn.signal.complement.make_band_complement`.
     sample_mask : ndarray of shape (n_volumes,), bool
         True = retained; other volumes are passed over.
     voxels : ndarray of shape (n_voxels,), int
@@ -197,19 +142,12 @@ def correlate_seeds(
     r = np.empty((len(recipes), seeds.shape[1], len(products)), np.float32)
     dof = []
     for recipe, confounds in enumerate(recipes):
-        remainder = _complete(make_basis(_project_confounds(basis, confounds)))
+        remainder = find_remainder(basis, confounds)
         dof.append(remainder.shape[1])
         _correlate(
             products, remainder.astype(np.float32), _normalise(remainder.T @ (basis.T @ seeds)), r[recipe]
         )
     return SeedMaps(r, tuple(dof))
-
-
-def _project_confounds(basis: NDArray[np.float64], confounds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return B'confounds without the columns that lie outside the band and leave only rounding errors."""
-    projected = basis.T @ confounds
-    left = np.linalg.norm(projected, axis=0) > _NOTHING_LEFT * np.linalg.norm(confounds, axis=0)
-    return np.asarray(projected[:, left])
 
 
 def _normalise(series: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rsconn.signal.projection import Band, find_band_bins, make_cosines
+from rsconn.signal.bands import Band, find_band_bins, make_cosines
 
 # Share of the band that smoothing averages over. Raw powers of coupled series rise and fall together and
 # would pass for a shared spectrum (2 / n_averaged too much at r = 1); wide averages flatten steep spectra.

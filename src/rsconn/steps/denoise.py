@@ -17,7 +17,7 @@ from rsconn.files.parcellated import read_parcellated
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.motion import compute_max_fd, compute_mean_fd, count_nonsteady, make_sample_mask
-from rsconn.signal.projection import Projection, make_design, project_out
+from rsconn.signal.projection import Design, Projection, project_out
 from rsconn.signal.regressors import Regressors, select_confounds
 from rsconn.steps.records import process_records, read_records, start_records, write_records
 from rsconn.steps.run_files import name_output
@@ -58,8 +58,8 @@ class RunModel:
     ----------
     regressors : Regressors
         Confounds of the strategy.
-    design : float64 array (n_volumes, n_columns)
-        Constant, trend, confounds and out-of-band cosines.
+    design : Design
+        Those confounds and the band.
     sample_mask : bool array (n_volumes,)
         True = retained.
     n_nonsteady : int
@@ -69,7 +69,7 @@ class RunModel:
     """
 
     regressors: Regressors
-    design: np.ndarray
+    design: Design
     sample_mask: np.ndarray
     n_nonsteady: int
     mean_fd: float
@@ -78,7 +78,7 @@ class RunModel:
 
 
 def make_run_model(confounds: Confounds, t_r: float, settings: Mapping[str, Any]) -> RunModel:
-    """Choose confounds and volumes, and make the design.
+    """Choose confounds and volumes.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def make_run_model(confounds: Confounds, t_r: float, settings: Mapping[str, Any]
     dvars = confounds.get("dvars")
     return RunModel(
         regressors,
-        make_design(len(values), t_r, band, regressors.values),
+        Design(len(values), t_r, band, regressors.values),
         sample_mask,
         n_nonsteady,
         mean_fd=compute_mean_fd(fd, n_nonsteady) if fd is not None else math.nan,

@@ -19,7 +19,7 @@ from rsconn.files.parcellated import find_column
 from rsconn.files.regions import build_weights
 from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import Config
-from rsconn.signal.projection import make_basis
+from rsconn.signal.projection import count_dof
 from rsconn.signal.weights import RoiWeights
 from rsconn.steps.denoise import (
     make_run_model,
@@ -186,7 +186,7 @@ def _predict(run: Run, config: Config) -> Prediction:
     _check_rows(run, len(confounds.values))
     model = make_run_model(confounds, t_r, _get_settings(config))
     n_retained = int(model.sample_mask.sum())
-    dof = n_retained - make_basis(model.design[model.sample_mask]).shape[1]
+    dof = count_dof(model.design, model.sample_mask)
     facts = {
         "participant_id": run.participant_id,
         "session": run.session,

@@ -13,7 +13,7 @@ from rsconn.files.confounds import read_confounds
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.signal.connectivity import compute_relmat
 from rsconn.signal.motion import count_nonsteady, make_sample_mask
-from rsconn.signal.projection import make_design, project_out
+from rsconn.signal.projection import Design, project_out
 from rsconn.signal.regressors import select_confounds
 
 BAND = {"high_pass_hz": 0.01, "low_pass_hz": 0.08}
@@ -105,7 +105,7 @@ def test_nothing_is_changed_in_place(series, confounds):
 def test_dof_without_a_filter_is_that_of_the_projection(series, confounds):
     mask = censor(3, 40, 41)
     unfiltered = clean_like_nilearn(series, confounds, mask, T_R, {"high_pass_hz": None, "low_pass_hz": None})
-    projected = project_out(series, make_design(N_VOLUMES, T_R, (None, None), confounds), mask)
+    projected = project_out(series, Design(N_VOLUMES, T_R, (None, None), confounds), mask)
     assert (unfiltered.dof, unfiltered.rank) == (projected.dof, projected.rank)
 
 

@@ -11,7 +11,7 @@ from rsconn.errors import RunError
 from rsconn.files.confounds import read_confounds
 from rsconn.settings.strategies import read_strategy
 from rsconn.signal.motion import count_nonsteady, make_sample_mask
-from rsconn.signal.projection import count_dof, make_design
+from rsconn.signal.projection import Design, count_dof
 from rsconn.signal.regressors import select_confounds
 
 BAND = (0.01, 0.08)
@@ -68,7 +68,7 @@ def test_degrees_of_freedom(folders, read, run):
     dof = []
     for name in ("acompcor", "36P", "simple6"):
         chosen = select(confounds, read_strategy(name, folders))
-        dof.append(count_dof(make_design(len(fd), t_r, BAND, chosen.values), mask))
+        dof.append(count_dof(Design(len(fd), t_r, BAND, chosen.values), mask))
     assert dof == expected
 
 

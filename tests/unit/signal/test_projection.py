@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.fft import dct
 
 from rsconn.errors import RunError
-from rsconn.signal.projection import (
-    count_dof,
-    find_band_bins,
-    make_band_regressors,
-    make_basis,
-    make_cosines,
-    make_design,
-    project_out,
-)
+from rsconn.signal.bands import find_band_bins, make_band_regressors, make_cosines
+from rsconn.signal.complement import make_basis
+from rsconn.signal.projection import Design, count_dof, project_out
 
 BAND = (0.01, 0.08)
 
@@ -27,12 +23,12 @@ def make_case(rng, *, n_volumes=240, n_regressors=16, n_rois=5, n_censored=30, b
     series = 10_000 + 50 * rng.standard_normal((n_volumes, n_rois)).cumsum(axis=0)
     sample_mask = np.ones(n_volumes, dtype=bool)
     sample_mask[rng.choice(n_volumes, n_censored, replace=False)] = False
-    return series, make_design(n_volumes, t_r, band, regressors), sample_mask
+    return series, Design(n_volumes, t_r, band, regressors), sample_mask
 
 
 def solve_least_squares(series, design, sample_mask):
     """Residuals of an explicit fit, columns scaled so that the solver sees a well-posed problem."""
-    rows = design[sample_mask]
+    rows = design.matrix[sample_mask]
     rows = rows / np.linalg.norm(rows, axis=0)
     coefficients = np.linalg.lstsq(rows, series[sample_mask], rcond=None)[0]
     return series[sample_mask] - rows @ coefficients
@@ -50,26 +46,52 @@ def test_cleaned_series_are_the_residuals_of_least_squares(rng, band, n_censored
 
 def test_dof_is_what_the_brute_force_rank_leaves(rng):
     series, design, sample_mask = make_case(rng)
-    copies = np.column_stack([design, design[:, 2] + 3 * design[:, 3], np.zeros(len(design)), design[:, 5]])
-    result = project_out(series, copies, sample_mask)
-    rank = np.linalg.matrix_rank(design[sample_mask] / np.linalg.norm(design[sample_mask], axis=0))
+    confounds = design.regressors
+    copies = np.column_stack(
+        [confounds, confounds[:, 2] + 3 * confounds[:, 3], np.zeros(240), confounds[:, 5]]
+    )
+    twice = replace(design, regressors=copies)
+    result = project_out(series, twice, sample_mask)
+    rows = design.matrix[sample_mask]
+    rank = np.linalg.matrix_rank(rows / np.linalg.norm(rows, axis=0))
     assert rank == 2 + 16 + (239 - np.sum(find_band_bins(240, 2.0, BAND)))
     assert (result.rank, result.dof) == (rank, sample_mask.sum() - rank)
-    assert count_dof(copies, sample_mask) == result.dof
+    assert count_dof(twice, sample_mask) == result.dof
+
+
+@pytest.mark.parametrize("band", [BAND, (0.02, 0.09), (None, 0.05)])
+@pytest.mark.parametrize("gap", [0, 5, 10, 20])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.2])
+def test_the_complement_gives_what_a_basis_of_the_design_gives(rng, band, gap, share):
+    """Whatever is censored. The longer a gap, the nearer to 0 a singular value and the fewer digits any way has."""
+    series, design, sample_mask = make_case(rng, band=band, n_censored=0, n_rois=3)
+    sample_mask[100 : 100 + gap] = False
+    sample_mask[rng.random(240) < share] = False
+    rows = design.matrix[sample_mask]
+    basis = make_basis(rows)
+    result = project_out(series, design, sample_mask)
+    assert result.rank == basis.shape[1] == sample_mask.sum() - count_dof(design, sample_mask)
+    if result.dof == 0:
+        return
+    smallest = np.linalg.svd(rows / np.linalg.norm(rows, axis=0), compute_uv=False)[result.rank - 1]
+    kept = series[sample_mask] - series[sample_mask].mean(axis=0)
+    expected = kept - basis @ (basis.T @ kept)
+    np.testing.assert_allclose(result.cleaned, expected, rtol=0, atol=1e-14 / smallest * np.abs(kept).max())
 
 
 def test_a_regressor_inside_the_band_costs_one_and_outside_it_nothing(rng):
     inside, outside = make_cosines(240, np.array([40])), make_cosines(240, np.array([100]))
     series, all_kept = rng.standard_normal((240, 1)), np.ones(240, dtype=bool)
-    bare = project_out(series, make_design(240, 2.0, BAND, np.empty((240, 0))), all_kept)
-    assert project_out(series, make_design(240, 2.0, BAND, inside), all_kept).dof == bare.dof - 1
-    assert project_out(series, make_design(240, 2.0, BAND, outside), all_kept).dof == bare.dof
+    bare = project_out(series, Design(240, 2.0, BAND, np.empty((240, 0))), all_kept)
+    assert project_out(series, Design(240, 2.0, BAND, inside), all_kept).dof == bare.dof - 1
+    assert project_out(series, Design(240, 2.0, BAND, outside), all_kept).dof == bare.dof
 
 
 def test_cleaned_series_are_orthogonal_to_the_design(rng):
     series, design, sample_mask = make_case(rng)
     cleaned = project_out(series, design, sample_mask).cleaned
-    rows = design[sample_mask] / np.linalg.norm(design[sample_mask], axis=0)
+    rows = design.matrix[sample_mask]
+    rows = rows / np.linalg.norm(rows, axis=0)
     assert np.abs(rows.T @ cleaned).max() < 1e-13 * np.abs(cleaned).max()
 
 
@@ -87,7 +109,7 @@ def test_what_was_planted_in_the_band_is_kept_and_the_rest_is_gone():
     drift = 30 * np.linspace(0, 1, n_volumes)[:, np.newaxis] + 10_000
     noise = 7 * make_cosines(n_volumes, np.array([5, 200])).sum(axis=1, keepdims=True)
     motion = np.random.default_rng(4).standard_normal((n_volumes, 1))
-    design = make_design(n_volumes, t_r, BAND, motion)
+    design = Design(n_volumes, t_r, BAND, motion)
     series = kept + drift + noise + 2 * motion
     alone = project_out(kept, design, np.ones(n_volumes, dtype=bool)).cleaned
     cleaned = project_out(series, design, np.ones(n_volumes, dtype=bool)).cleaned
@@ -136,27 +158,32 @@ def test_missing_constant_and_fully_explained_series_are_nan(rng):
     series, design, sample_mask = make_case(rng, n_rois=4)
     series[7, 0] = np.nan
     series[:, 1] = 8_000.0
-    series[:, 2] = design @ rng.standard_normal(design.shape[1])
+    series[:, 2] = design.matrix @ rng.standard_normal(design.matrix.shape[1])
     cleaned = project_out(series, design, sample_mask).cleaned
     assert np.isnan(cleaned[:, :3]).all()
     assert np.isfinite(cleaned[:, 3]).all()
 
 
-def test_a_saturated_design_leaves_no_degree_of_freedom(rng):
+@pytest.mark.parametrize("band", [BAND, (None, None)])
+def test_a_saturated_design_leaves_no_degree_of_freedom(rng, band):
     series = rng.standard_normal((20, 2))
-    result = project_out(series, rng.standard_normal((20, 40)), np.ones(20, dtype=bool))
+    result = project_out(
+        series, Design(20, 2.0, band, rng.standard_normal((20, 40))), np.ones(20, dtype=bool)
+    )
     assert result.dof == 0
     assert np.isnan(result.cleaned).all()
 
 
 def test_no_volume_retained_is_the_runs_error(rng):
     with pytest.raises(RunError, match=r"0 of 20 volumes retained \(censoring\)"):
-        project_out(rng.standard_normal((20, 2)), np.ones((20, 1)), np.zeros(20, dtype=bool))
+        project_out(
+            rng.standard_normal((20, 2)), Design(20, 2.0, BAND, np.empty((20, 0))), np.zeros(20, dtype=bool)
+        )
 
 
 def test_confounds_of_another_length_are_the_runs_error():
     with pytest.raises(RunError, match="confounds have 19 rows, the image has 20 volumes"):
-        make_design(20, 2.0, BAND, np.zeros((19, 3)))
+        Design(20, 2.0, BAND, np.zeros((19, 3)))
 
 
 def test_basis_does_not_depend_on_units(rng):

@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 
+from rsconn.signal.complement import make_band_complement, make_band_design
 from rsconn.signal.extraction import extract_timeseries
-from rsconn.signal.projection import make_design, project_out
+from rsconn.signal.projection import Design, project_out
 from rsconn.signal.seed_extraction import SeedRecipes, extract_seed_maps
-from rsconn.signal.seedmaps import BandProducts, compute_fisher_z, make_band_complement
+from rsconn.signal.seedmaps import BandProducts, compute_fisher_z
 from rsconn.signal.weights import make_mask_weights
 
 SHAPE, N_VOLUMES, T_R, BAND = (11, 9, 8), 140, 2.0, (0.01, 0.08)
@@ -63,7 +64,7 @@ class Study:
             for axis in (1, 2, 3):
                 grid = gaussian_filter1d(grid, fwhm / np.sqrt(8 * np.log(2)) / 3, axis=axis)
             image = grid.reshape(N_VOLUMES, -1)
-        design = make_design(N_VOLUMES, T_R, BAND, confounds)
+        design = Design(N_VOLUMES, T_R, BAND, confounds)
         voxels = project_out(image[:, self.mask], design, self.retained)
         cleaned = project_out(series[:, list(seeds)], design, self.retained).cleaned
         both = np.corrcoef(np.hstack([cleaned, voxels.cleaned]).T)
@@ -159,7 +160,7 @@ def test_confounds_outside_the_band_cost_no_degree_of_freedom():
 def test_the_complement_is_all_that_the_design_leaves(band, share):
     retained = np.random.default_rng(1).random(N_VOLUMES) < share
     basis = make_band_complement(N_VOLUMES, T_R, band, retained)
-    design = make_design(N_VOLUMES, T_R, band, np.empty((N_VOLUMES, 0)))[retained]
+    design = make_band_design(N_VOLUMES, T_R, band)[retained]
     assert_allclose(basis.T @ design, 0, atol=1e-10)
     assert_allclose(basis.T @ basis, np.eye(basis.shape[1]), atol=1e-12)
     assert basis.shape[1] == retained.sum() - np.linalg.matrix_rank(design)

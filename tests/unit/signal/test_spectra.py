@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.fft import dct
 
+from rsconn.signal.bands import find_band_bins, make_cosines
 from rsconn.signal.connectivity import compute_edges, compute_relmat, compute_z
-from rsconn.signal.projection import find_band_bins, make_cosines, make_design, project_out
+from rsconn.signal.projection import Design, project_out
 from rsconn.signal.spectra import compute_power, compute_variance_ratio, smooth_power
 
 BAND = (0.01, 0.08)
@@ -54,7 +55,7 @@ def test_variance_of_coloured_independent_series(rng, slope, inflation):
     bins = np.flatnonzero(find_band_bins(n_volumes, t_r, BAND)) + 1
     waves = make_cosines(n_volumes, bins) * (bins / bins[0]) ** slope
     series = waves @ rng.standard_normal((len(bins), 2 * n_pairs))
-    design = make_design(n_volumes, t_r, BAND, rng.standard_normal((n_volumes, 8)))
+    design = Design(n_volumes, t_r, BAND, rng.standard_normal((n_volumes, 8)))
     projection = project_out(series, design, kept)
     edges = compute_edges(
         compute_relmat(projection.cleaned),
