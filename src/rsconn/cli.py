@@ -1,4 +1,4 @@
-"""The door for people: ``rsconn demo``, ``simulate``, ``check``, ``run``, ``power``, ``register`` and ``score``."""
+"""The door for people: ``rsconn demo``, ``simulate``, ``check``, ``run``, ``rois`` and the other commands."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rsconn {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_demo, _add_simulate, _add_check, _add_run, _add_power, _add_register, _add_score):
+    for add in (
+        _add_demo, _add_simulate, _add_check, _add_run, _add_power, _add_register, _add_rois, _add_score,
+    ):  # fmt: skip
         add(commands)
     return parser
 
@@ -202,6 +204,61 @@ def _register(options: argparse.Namespace) -> int:
     from rsconn.steps.register import write_registration
 
     for line in write_registration(options.config, options.output):
+        print(line)
+    return 0
+
+
+def _add_rois(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("rois", help="make a ROI set from the maps of a finished run")
+    ways = parser.add_subparsers(title="ways", required=True, metavar="WAY")
+    parser = ways.add_parser(
+        "from-map",
+        help="significant clusters of a group map become a ROI set, marked as defined by that contrast",
+        epilog="The set is circular in the data it was found in: claims on the same contrast are not testable there.",
+    )
+    parser.add_argument(
+        "results", type=Path, metavar="RESULTS", help="output_dir of a finished run with seeds"
+    )
+    parser.add_argument("--seed", required=True, metavar="ROI", help="the seed whose map is meant")
+    parser.add_argument(
+        "--model", default="group", metavar="NAME", help="group, a score, or SCORE-by-group (default: group)"
+    )
+    parser.add_argument(
+        "--correction",
+        choices=["tfce", "extent", "mass", "max-t"],
+        default="mass",
+        help="default: %(default)s",
+    )
+    parser.add_argument("--alpha", type=float, default=None, help="family-wise (default: inference.alpha)")
+    parser.add_argument(
+        "--leave-one-out", action="store_true",
+        help="also each person's mean in clusters found without them, with a p that repeats the selection",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="the run's config, for --leave-one-out"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=None, metavar="DIR", help="default: a folder in RESULTS/rois"
+    )
+    parser.set_defaults(command=_make_rois)
+
+
+def _make_rois(options: argparse.Namespace) -> int:
+    from rsconn.steps.from_map import find_set, make_roi_set
+
+    found = find_set(
+        options.results,
+        seed=options.seed,
+        model=options.model,
+        correction=options.correction,
+        alpha=options.alpha,
+    )
+    left_out: list[str] = []
+    if options.leave_one_out:
+        from rsconn.steps.left_out import write_left_out
+
+        left_out = write_left_out(found, options.config, options.output)
+    for line in [*make_roi_set(found, options.output), *left_out]:
         print(line)
     return 0
 

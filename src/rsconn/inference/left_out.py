@@ -37,6 +37,8 @@ class LeftOut:
         Mean of each person's map over the region that the others' maps have; NaN where they have none.
     counts : ndarray of int, shape (2, n_voxels)
         In how many folds the region holds the voxel.
+    estimate : ndarray, shape (2,)
+        Coefficient of what is tested in the model fitted to the means, in the maps' units; NaN as t. Descriptive.
     t : ndarray, shape (2,)
         Classical t of the model fitted to the means, positive if it has the region's direction. It has no t
         distribution, not even without any effect. NaN where the people with a mean cannot be tested.
@@ -48,6 +50,7 @@ class LeftOut:
 
     means: Floats
     counts: Integers
+    estimate: Floats
     t: Floats
     p: Floats
     null: Floats
@@ -115,4 +118,11 @@ def apply_orders_left_out(
     # rounding differs between the observed order on its own and the same order among others
     extreme = (null[:, None] >= t * (1 - TIE * np.sign(t))).sum(axis=0)
     p = np.where(np.isnan(t), np.nan, (extreme + 1) / (len(orders) + 1))
-    return LeftOut(means[0], np.array(counts), t, p, null)
+    estimate = np.array([_estimate(row, tested, nuisance) for row in means[0]])
+    return LeftOut(means[0], np.array(counts), np.where(np.isnan(t), np.nan, estimate), t, p, null)
+
+
+def _estimate(means: Floats, tested: Floats, nuisance: Floats) -> float:
+    present = np.isfinite(means)
+    design = np.column_stack([tested, nuisance])[present]
+    return float(np.linalg.lstsq(design, means[present], rcond=None)[0][0])

@@ -113,6 +113,7 @@ def _check_circular(config: Config) -> Iterable[str]:
         return
     known = {"group", "sex", *(column for claim in config.claims for column in _list_columns(claim))}
     known |= {config.groups.column} if config.groups else set()
+    known |= {name for claim in config.claims for name in (claim.outcome, claim.predictor) if name}
     near = difflib.get_close_matches(circular.contrast, known, n=1, cutoff=0.75)
     if circular.contrast not in known and near:
         yield (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,8 @@ from rsconn.settings.config import Config
 from rsconn.steps.seed_images import SeedImages
 from rsconn.study.columns import Column
 from rsconn.study.map_designs import MapDesign
+
+FOLDER = Path("group/maps")
 
 
 def list_levels(config: Config) -> tuple[str, ...]:
@@ -37,6 +41,8 @@ def describe_images(seed: str, images: SeedImages, config: Config) -> dict[str, 
     n_covered = int((images.n_people > 0).sum())
     return {
         "seed": seed,
+        "space": config.rois.space,
+        "roi": _describe_seed(seed, config),
         "people": list(images.people),
         "n_voxels": int(images.voxels.size),
         "n_voxels_left_out": n_covered - int(images.voxels.size),
@@ -46,6 +52,22 @@ def describe_images(seed: str, images: SeedImages, config: Config) -> dict[str, 
         "means": {level: f"{seed}_mean-{level}.nii.gz" for level in list_levels(config)},
         "n": f"{seed}_n.nii.gz",
     }
+
+
+def _describe_seed(seed: str, config: Config) -> dict[str, Any]:
+    """Return the seed's region as a ROI file has it, its files relative to the results, the working directory."""
+    [roi] = [roi for roi in config.rois.rois if roi.name == seed]
+    content = roi.model_dump(exclude_none=True, exclude={"variants", "kind"})
+    described: dict[str, Any] = _make_relative(content, Path.cwd())
+    return described
+
+
+def _make_relative(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return os.path.relpath(value, folder)
+    if isinstance(value, Mapping):
+        return {key: _make_relative(item, folder) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def describe_model(

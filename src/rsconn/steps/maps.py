@@ -30,15 +30,19 @@ from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.voxelwise import MapTest, permute_maps
 from rsconn.settings.config import Config, read_config
 from rsconn.signal.weights import RoiWeights
-from rsconn.steps.map_descriptions import describe_images, describe_model, list_levels, list_maps
+from rsconn.steps.map_descriptions import (
+    FOLDER,
+    describe_images,
+    describe_model,
+    list_levels,
+    list_maps,
+)
 from rsconn.steps.records import read_records
 from rsconn.steps.seed_images import SeedImages, find_sources, locate, read_seed_images
 from rsconn.study.cohort import read_cohort
 from rsconn.study.columns import Column, make_columns
-from rsconn.study.map_designs import MapDesign, list_map_designs, merge_sessions
+from rsconn.study.map_designs import MapDesign, find_map_blocks, list_map_designs, merge_sessions
 from rsconn.study.map_tables import CLUSTER_TEXTS, ROI_TEXTS, Places, tabulate_clusters, tabulate_rois
-
-FOLDER = Path("group/maps")
 
 
 def make_group_maps(seed: str, records: Sequence[Path], *, config: Path, cohort: Path) -> None:
@@ -61,14 +65,28 @@ def make_group_maps(seed: str, records: Sequence[Path], *, config: Path, cohort:
         No usable map, or maps on different grids.
     """
     settings = read_config(config)
-    sources = find_sources(read_records(records), seed, settings)
+    images, columns, n_runs = read_group(seed, records, settings, cohort)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    _write_means(seed, images, columns, settings)
+    _write_models(seed, images, columns, settings, n_runs=n_runs)
+
+
+def read_group(
+    seed: str, records: Sequence[Path], config: Config, cohort: Path
+) -> tuple[SeedImages, dict[str, Column], int]:
+    """Return everybody's maps of a seed, the cohort with one row per person, and how many runs the maps are of.
+
+    Raises
+    ------
+    RunError
+        No usable map, or maps on different grids.
+    """
+    sources = find_sources(read_records(records), seed, config)
     columns = merge_sessions(make_columns(read_cohort(cohort)))
     known = set(columns["participant_id"].tolist())
     sources = {person: runs for person, runs in sources.items() if person in known}
-    images = read_seed_images(sources, min_people_share=settings.maps.min_people_share)
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    _write_means(seed, images, columns, settings)
-    _write_models(seed, images, columns, settings, n_runs=sum(map(len, sources.values())))
+    images = read_seed_images(sources, min_people_share=config.maps.min_people_share)
+    return images, columns, sum(map(len, sources.values()))
 
 
 def _write_means(seed: str, images: SeedImages, columns: Mapping[str, Column], config: Config) -> None:
@@ -95,8 +113,7 @@ def _average(maps: np.ndarray, rows: np.ndarray) -> np.ndarray:
 def _write_models(
     seed: str, images: SeedImages, columns: Mapping[str, Column], config: Config, *, n_runs: int
 ) -> None:
-    has_map = np.isin(columns["participant_id"].astype(str), images.people)
-    designs = list_map_designs(columns, has_map, config)
+    designs = list_designs(images, columns, config)
     tests = [None if design.reason else _fit(images, columns, design, config) for design in designs]
     fitted = [(design, test) for design, test in zip(designs, tests, strict=True) if test is not None]
     for design, test in fitted:
@@ -108,6 +125,11 @@ def _write_models(
     ]
     described = describe_images(seed, images, config) | {"n_runs": n_runs, "models": models}
     write_json(FOLDER / f"{seed}_models.json", described)
+
+
+def list_designs(images: SeedImages, columns: Mapping[str, Column], config: Config) -> tuple[MapDesign, ...]:
+    """Return the models of those who have a map."""
+    return list_map_designs(columns, np.isin(columns["participant_id"].astype(str), images.people), config)
 
 
 def _write_tables(
@@ -126,20 +148,24 @@ def _write_tables(
     _write_table(FOLDER / f"{seed}_rois.tsv", regions, ROI_TEXTS)
 
 
-def _fit(images: SeedImages, columns: Mapping[str, Column], design: MapDesign, config: Config) -> MapTest:
+def arrange_maps(images: SeedImages, columns: Mapping[str, Column], design: MapDesign) -> np.ndarray:
+    """Return the maps of a model's people, in the order of its rows."""
     row_of = {person: row for row, person in enumerate(images.people)}
     rows = [row_of[person] for person in columns["participant_id"][design.rows]]
-    maps = images.maps if rows == list(range(len(images.people))) else images.maps[rows]
-    neighbours = find_neighbours(images.voxels, images.header.shape)
+    return images.maps if rows == list(range(len(images.people))) else images.maps[rows]
+
+
+def _fit(images: SeedImages, columns: Mapping[str, Column], design: MapDesign, config: Config) -> MapTest:
     return permute_maps(
-        maps,
+        arrange_maps(images, columns, design),
         design.tested,
         design.nuisance,
-        neighbours,
+        find_neighbours(images.voxels, images.header.shape),
         n_permutations=config.maps.n_permutations,
         seed=config.inference.seed,
         cluster_forming_p=config.maps.cluster_forming_p,
         tfce=config.maps.tfce,
+        blocks=find_map_blocks(design, columns, config.inference.exchange_within),
     )
 
 

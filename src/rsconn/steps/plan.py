@@ -167,7 +167,11 @@ class Plan:
             "quality": config.quality.model_dump(mode="json"),
             "covariates": config.covariates.model_dump(mode="json"),
             "groups": config.groups.model_dump(mode="json") if config.groups else None,
-            "inference": {"alpha": config.inference.alpha, "seed": config.inference.seed},
+            "inference": {
+                "alpha": config.inference.alpha,
+                "seed": config.inference.seed,
+                "exchange_within": config.inference.exchange_within,
+            },
         }
 
     @property

@@ -172,8 +172,11 @@ def has_edge(claim: Claim, terms: Terms) -> bool:
 
 def _find_circularity(claim: Claim, terms: Terms) -> str:
     column = terms.circular_column
-    if column is None or claim.contrast is None or not has_edge(claim, terms):
+    if column is None or not has_edge(claim, terms):
         return ""
+    if claim.contrast is None:
+        about = column in {claim.outcome, claim.predictor}
+        return f"circular: the ROIs were defined by the slope of {column} in these data" if about else ""
     alias = {terms.group_column, "group"}
     names = alias if column in alias else {column}
     if names.isdisjoint(_list_contrast_columns(claim.contrast)):

@@ -120,6 +120,22 @@ def list_map_designs(columns: Columns, has_map: Mask, config: Config) -> tuple[M
     return tuple(_choose(wish, columns) for wish in _list_wishes(columns, has_map, config))
 
 
+def find_map_blocks(
+    design: MapDesign, columns: Columns, exchange_within: str | None
+) -> NDArray[np.int64] | None:
+    """Return the block within which each person of a model may be exchanged; None where all may.
+
+    As for claims: where what is tested varies within no block, nothing could be exchanged there, and people are
+    permuted freely. Missing is a block too.
+    """
+    if exchange_within is None:
+        return None
+    labels = np.array([str(value) for value in columns[exchange_within].tolist()])[design.rows]
+    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    varies = any(np.ptp(design.tested[codes == code]) > 0 for code in np.unique(codes))
+    return codes if varies else None
+
+
 def _list_wishes(columns: Columns, has_map: Mask, config: Config) -> Iterator[_Wish]:
     levels = tuple(config.groups.levels) if config.groups else ()
     covariates = tuple(config.covariates.edge)

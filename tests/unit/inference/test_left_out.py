@@ -85,6 +85,11 @@ def test_equals_brute_force(study, orders, selection):
     np.testing.assert_array_equal(found.counts, counts)
     t = judge_brutally(means, group, nuisance)
     np.testing.assert_allclose(found.t, t, rtol=1e-4)
+    for row in np.flatnonzero(np.isfinite(t)):
+        present = np.isfinite(means[row])
+        design = np.column_stack([group, nuisance])[present]
+        expected = np.linalg.lstsq(design, means[row, present], rcond=None)[0][0]
+        assert found.estimate[row] == pytest.approx(expected, rel=1e-4)
     fitted = nuisance @ np.linalg.lstsq(nuisance, maps, rcond=None)[0]
     for index, order in enumerate(orders):
         permuted = fitted + (maps - fitted)[order]

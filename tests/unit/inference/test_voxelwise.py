@@ -165,6 +165,18 @@ def test_seed_decides(study):
     assert (largest(1) != largest(2)).any()
 
 
+def test_orders_respect_blocks(study, monkeypatch):
+    maps, group, nuisance, voxels = study
+    seen = []
+    monkeypatch.setattr(voxelwise, "apply_orders", lambda *arguments, **_: seen.append(arguments[-1]))
+    blocks = np.arange(N) % 3
+    permute_maps(
+        maps, group, nuisance, find_neighbours(voxels, SHAPE), n_permutations=20, seed=1, blocks=blocks
+    )
+    assert (blocks[seen[0]] == blocks).all()
+    assert (seen[0] != np.arange(N)).any(axis=1).all()
+
+
 def test_observed_order_counts_as_a_tie(study):
     maps, group, nuisance, voxels = study
     same = np.tile(np.arange(N), (4, 1))

@@ -15,7 +15,9 @@ from rsconn.files.image_headers import ImageHeader
 from rsconn.files.image_writing import write_map
 from rsconn.files.images import read_image
 from rsconn.files.tables import read_tsv, write_tsv
+from rsconn.inference.voxelwise import permute_maps
 from rsconn.settings.config import read_config
+from rsconn.steps import maps
 from rsconn.steps.maps import make_group_maps
 from rsconn.steps.records import RunRecord, read_records, write_records
 from rsconn.steps.seed_images import find_sources, read_seed_images
@@ -246,6 +248,23 @@ def test_same_inputs_give_the_same_bytes(study: Path, results: Path, monkeypatch
     names = sorted(path.name for path in results.iterdir())
     assert names == sorted(path.name for path in again.iterdir())
     assert all((results / name).read_bytes() == (again / name).read_bytes() for name in names)
+
+
+def test_people_are_exchanged_within_the_column_asked_for(study: Path, monkeypatch, tmp_path: Path) -> None:
+    seen = []
+
+    def permute(*arguments, **options):
+        seen.append(options["blocks"])
+        return permute_maps(*arguments, **options)
+
+    monkeypatch.setattr(maps, "permute_maps", permute)
+    monkeypatch.chdir(tmp_path)
+    changed = CONFIG | {"inference": {"exchange_within": "sex"}}
+    (study / "within.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
+    make_group_maps("LAI", [study / "record.json"], config=study / "within.yaml", cohort=study / "cohort.tsv")
+    assert len(seen) == 3
+    men = [PEOPLE.index(person) % 2 for person in USED]
+    assert (seen[0] == men).all()
 
 
 def test_no_map_at_all(study: Path) -> None:

@@ -260,6 +260,23 @@ def test_circularity(data):
             assert design.model is not None
 
 
+@pytest.mark.parametrize(("outcome", "predictor"), [("A-B", "PT"), ("PT", "A-B")])
+def test_circularity_of_a_slope(outcome, predictor):
+    config = SimpleNamespace(
+        rois=SimpleNamespace(circular=SimpleNamespace(contrast="PT", data="this")),
+        edges=(SimpleNamespace(name="A-B"),),
+        inference=SimpleNamespace(exchange_within=None),
+        covariates=SimpleNamespace(edge=(), score=()),
+        groups=None,
+    )
+    cohort = make_cohort()
+    claim = make_claim(outcome=outcome, contrast=None, predictor=predictor, expect="positive")
+    design = build(claim, cohort, read_terms(config))
+    assert design.reason == "circular: the ROIs were defined by the slope of PT in these data"
+    contrast = build(make_claim(outcome="A-B"), cohort, read_terms(config))
+    assert contrast.model is not None
+
+
 def make_sessions():
     one, two = make_cohort(8, 1), make_cohort(8, 2)
     both = pd.concat([one.assign(session="1"), two.assign(session="2")], ignore_index=True)

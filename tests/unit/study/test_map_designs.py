@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.study.map_designs import list_map_designs, merge_sessions
+from rsconn.study.map_designs import find_map_blocks, list_map_designs, merge_sessions
 
 
 @pytest.fixture
@@ -116,3 +116,15 @@ def test_sessions_are_merged(columns) -> None:
     np.testing.assert_allclose(merged["age"][:2], columns["age"][:2] + 0.5)
     np.testing.assert_array_equal(merged["age"][2:], columns["age"][2:])
     assert merged["group"].tolist() == columns["group"].tolist()
+
+
+def test_blocks_are_the_values_of_the_column(columns) -> None:
+    [design] = list_map_designs(columns, ALL, make_config("a", "b"))
+    columns["site"] = np.array(["x", None] * 10, dtype=object)
+    blocks = find_map_blocks(design, columns, "site")
+    assert blocks is not None
+    assert len(set(blocks[::2])) == len(set(blocks[1::2])) == 1
+    assert blocks[0] != blocks[1]
+    assert find_map_blocks(design, columns, None) is None
+    # nothing could be exchanged within the groups themselves
+    assert find_map_blocks(design, columns, "group") is None
