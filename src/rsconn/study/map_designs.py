@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -196,8 +196,24 @@ def _choose(wish: _Wish, columns: Columns) -> MapDesign:
         nuisance=nuisance,
         covariates=chosen.names,
         dropped=chosen.dropped,
-        reason=chosen.fault or _find_fault(wish.kind, draft.tested, nuisance),
+        reason=chosen.fault
+        or _find_lost_term(wish, dict(chosen.dropped))
+        or _find_fault(wish.kind, draft.tested, nuisance),
     )
+
+
+def _find_lost_term(wish: _Wish, dropped: Mapping[str, str]) -> str:
+    """Say why slopes cannot be tested if a term went without which the coefficient means something else.
+
+    Without the score or the group the product of both is one group's slope, not a difference of slopes; and without
+    a group that the score tells, the slope is that group's difference.
+    """
+    terms = wish.wanted[:2] if wish.kind == "interaction" else ("group",) if wish.kind == "slope" else ()
+    for name in terms:
+        why = dropped.get(name, "")
+        if why and (wish.kind == "interaction" or why == "is aliased with what is tested"):
+            return f"{wish.name} cannot be told apart from the other terms: {name} {why}"
+    return ""
 
 
 def _find_fault(kind: str, tested: FloatArray, nuisance: FloatArray) -> str:

@@ -74,6 +74,33 @@ def test_slopes_and_their_difference(columns) -> None:
     assert np.linalg.lstsq(design, outcome, rcond=None)[0][0] == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("constant", ["score", "group"])
+def test_difference_of_slopes_is_never_the_slope_of_one_group(columns, constant) -> None:
+    if constant == "score":
+        columns["PT"][columns["group"] == "b"] = 3.0
+    else:
+        columns["PT"][columns["group"] == "b"] = np.nan
+    config = make_config("a", "b", scores=("PT",), interaction=True, edge=())
+    product = list_map_designs(columns, ALL, config)[-1]
+    assert product.name == "PT-by-group"
+    assert product.reason.startswith("PT-by-group cannot be told apart from the other terms: ")
+
+
+def test_slope_is_never_the_difference_of_groups(columns) -> None:
+    columns["PT"] = (columns["group"] == "a").astype(float)
+    config = make_config("a", "b", scores=("PT",), edge=())
+    slope = list_map_designs(columns, ALL, config)[-1]
+    assert slope.reason == (
+        "PT cannot be told apart from the other terms: group is aliased with what is tested"
+    )
+
+
+def test_default_covariates_may_go_without_harm(columns) -> None:
+    columns["scanner"] = np.array(["x"] * 20, dtype=object)
+    config = make_config("a", "b", scores=("PT",), interaction=True, edge=("scanner",))
+    assert [design.reason for design in list_map_designs(columns, ALL, config)] == ["", "", ""]
+
+
 def test_score_without_groups(columns) -> None:
     [design] = list_map_designs(columns, ALL, make_config(scores=("PT",), edge=()))
     assert len(design.rows) == 19
