@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -37,19 +38,30 @@ CHUNK = 2
 VOXEL_MM = 8.0
 N_VOLUMES = 150  # at 2 s: about 26 degrees of freedom are left by the study's denoising
 N_PEOPLE = (18, 18)
+SCRATCH_BYTES = 2_000_000_000
 # The columns that denoising and censoring read; the others cost half of the time.
 _READ = re.compile(
     r"(trans|rot)_[xyz]|a_comp_cor_\d+|framewise_displacement|(std_)?dvars|non_steady_state_.*"
 )
 
 
-def evaluate_images(numbers: Sequence[int], n_permutations: int) -> Tally:  # noqa: ARG001 - as its siblings
+def evaluate_images(numbers: Sequence[int]) -> Tally:
     """Evaluate null studies of these numbers, each in a folder of its own that is then removed."""
     evaluations = []
     for number in numbers:
-        with tempfile.TemporaryDirectory(prefix="rsconn-calibrate-") as folder, contextlib.chdir(folder):
+        with (
+            tempfile.TemporaryDirectory(prefix="rsconn-calibrate-", dir=_find_scratch()) as folder,
+            contextlib.chdir(folder),
+        ):
             evaluations.append(_evaluate_study(Path(folder), number))
     return tabulate(evaluations)
+
+
+def _find_scratch() -> str | None:
+    """Return a folder in memory if there is one with room: a disk costs a fifth of the time."""
+    memory = Path("/dev/shm")  # noqa: S108 - a place for temporary folders, like any other
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > SCRATCH_BYTES
+    return str(memory) if roomy else None
 
 
 def _evaluate_study(folder: Path, number: int) -> Evaluation:

@@ -69,6 +69,27 @@ CONTRADICTION = "size of p_contradict at the bound"
 FAMILY_CONTRADICTION = "any false contradiction in the family"
 
 
+MAPS = "any corrected p ≤ 5 % in the map"
+REGIONS = "p ≤ 5 % of a region that the data chose"
+
+
+def list_map_rates(tally: Tally) -> list[Rate]:
+    """Return how often each statistic found anything in maps without an effect."""
+    found = [_count_at_most(MAPS, name, tally) for name in tally.ids]
+    return [rate for rate in found if rate.n]
+
+
+def list_region_rates(tally: Tally) -> list[Rate]:
+    """Return how often each way to a p called a region real, of the cohorts that have such a region."""
+    return [_count_at_most(REGIONS, name, tally) for name in tally.ids]
+
+
+def _count_at_most(quantity: str, subject: str, tally: Tally) -> Rate:
+    p = tally.get("p", [subject])[:, 0]
+    p = p[np.isfinite(p)]
+    return Rate(quantity, subject, int((p <= 0.05).sum()), p.size, 0.05)
+
+
 def list_rates(
     tally: Tally, claims: Sequence[Claim], truth: Mapping[str, float], planting: str
 ) -> list[Rate]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
-from itertools import count
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, replace
+from itertools import count, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,6 @@ from rsconn.study.evaluation import Evaluation
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
 NUMBERS = ("estimate", "ci_low", "ci_high", "p", "p_contradict", "p_permutation", "p_family_maxt")
-CHUNK = 100
-N_PERMUTATIONS = 499
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,16 @@ class Tally:
     Attributes
     ----------
     ids : tuple of str
-        Claims.
+        Claims, or statistics.
     numbers : mapping of str to float array (n_cohorts, n_claims)
         `NUMBERS`, and ``verdict`` as an index into `VERDICTS`.
+    cpu_s : float
+        What they cost.
     """
 
     ids: tuple[str, ...]
     numbers: Mapping[str, np.ndarray]
+    cpu_s: float = 0.0
 
     @property
     def n(self) -> int:
@@ -64,18 +64,14 @@ def join(tallies: Sequence[Tally]) -> Tally:
     """Put tallies of the same claims behind one another."""
     names = tallies[0].numbers
     return Tally(
-        tallies[0].ids, {name: np.concatenate([tally.numbers[name] for tally in tallies]) for name in names}
+        tallies[0].ids,
+        {name: np.concatenate([tally.numbers[name] for tally in tallies]) for name in names},
+        sum(tally.cpu_s for tally in tallies),
     )
 
 
-def digest(tally: Tally) -> str:
-    """Digest results to 8 digits: stored ones are used only while the first cohort still gives the same."""
-    rounded = {name: [f"{x:.8g}" for x in values.ravel()] for name, values in sorted(tally.numbers.items())}
-    return hashlib.sha256(json.dumps([tally.ids, rounded]).encode()).hexdigest()[:12]
-
-
 class Store:
-    """Chunks of cohorts on disk, in a folder of their own for each code that gives other numbers."""
+    """Chunks of cohorts on disk, in a folder of their own for each code that could give other numbers."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -86,14 +82,15 @@ class Store:
         if not path.is_file():
             return None
         with np.load(path, allow_pickle=False) as stored:
-            return Tally(tuple(stored["ids"].tolist()), {key: stored[key] for key in stored if key != "ids"})
+            numbers = {key: stored[key] for key in stored if key not in {"ids", "cpu_s"}}
+            return Tally(tuple(stored["ids"].tolist()), numbers, float(stored["cpu_s"]))
 
     def write(self, chunk: int, tally: Tally) -> None:
         """Store a chunk whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self._name(chunk)
         partial = path.with_suffix(".partial.npz")
-        np.savez_compressed(partial, ids=np.array(tally.ids), **tally.numbers)
+        np.savez_compressed(partial, ids=np.array(tally.ids), cpu_s=tally.cpu_s, **tally.numbers)
         partial.replace(path)
 
     def _name(self, chunk: int) -> Path:
@@ -102,12 +99,11 @@ class Store:
 
 def gather(
     store: Store,
-    evaluate: Callable[[Sequence[int], int], Tally],
+    evaluate: Callable[[Sequence[int]], Tally],
     n_cohorts: int,
     *,
-    pool: ProcessPoolExecutor,
-    n_permuted: int = 0,
-    chunk_size: int = CHUNK,
+    pool: Executor,
+    chunk_size: int,
     report: Callable[[int], None] = lambda _: None,
 ) -> Tally:
     """Return the results of cohorts 0 to n_cohorts - 1, computing only what is not stored.
@@ -115,10 +111,8 @@ def gather(
     Parameters
     ----------
     evaluate : callable
-        Evaluates the cohorts of these numbers, with this many permutations; a module's function, or a partial of
-        one, so that it can travel to a process.
-    n_permuted : int
-        So many of the first cohorts are permuted too.
+        Evaluates the cohorts of these numbers; a module's function, or a partial of one, so that it can travel to
+        a process.
     report : callable
         Told how many cohorts are done, each time a chunk is.
     """
@@ -126,42 +120,41 @@ def gather(
         chunk: range(start, min(start + chunk_size, n_cohorts))
         for chunk, start in enumerate(range(0, n_cohorts, chunk_size))
     }
-    found = {chunk: store.read(chunk) for chunk in chunks}
-    missing = [
-        chunk
-        for chunk, numbers in chunks.items()
-        if not _is_enough(found[chunk], len(numbers), permuted=numbers[0] < n_permuted)
-    ]
+    stored = {chunk: store.read(chunk) for chunk in chunks}
+    found = {
+        chunk: tally
+        for chunk, tally in stored.items()
+        if tally is not None and tally.n >= len(chunks[chunk])
+    }  # fmt: skip
     jobs = {
-        pool.submit(evaluate, chunks[chunk], N_PERMUTATIONS if chunks[chunk][0] < n_permuted else 0): chunk
-        for chunk in missing
+        pool.submit(_measure, evaluate, numbers): chunk
+        for chunk, numbers in chunks.items()
+        if chunk not in found
     }
-    done = n_cohorts - sum(len(chunks[chunk]) for chunk in missing)
+    done = sum(len(chunks[chunk]) for chunk in found)
     for job in as_completed(jobs):
         chunk = jobs[job]
         found[chunk] = job.result()
         store.write(chunk, found[chunk])
         done += len(chunks[chunk])
         report(done)
-    whole = join([tally for tally in found.values() if tally is not None])
-    return Tally(whole.ids, {name: values[:n_cohorts] for name, values in whole.numbers.items()})
+    return _cut([found[chunk] for chunk in chunks], n_cohorts)
 
 
 def read_stored(store: Store, n_cohorts: int) -> Tally:
     """Return what is stored of the first cohorts, up to the first gap."""
-    found = []
-    for chunk in count():
-        tally = store.read(chunk)
-        if tally is None:
-            break
-        found.append(tally)
+    found = list(takewhile(lambda tally: tally is not None, map(store.read, count())))
     if not found:
         raise FileNotFoundError(f"{store.folder}: nothing is stored; run without --stored")
-    whole = join(found)
-    return Tally(whole.ids, {name: values[:n_cohorts] for name, values in whole.numbers.items()})
+    return _cut(found, n_cohorts)
 
 
-def _is_enough(held: Tally | None, n: int, *, permuted: bool) -> bool:
-    if held is None or held.n < n:
-        return False
-    return not permuted or bool(np.isfinite(held.numbers["p_permutation"]).any())
+def _measure(evaluate: Callable[[Sequence[int]], Tally], numbers: Sequence[int]) -> Tally:
+    started = time.process_time()
+    tally = evaluate(numbers)
+    return replace(tally, cpu_s=time.process_time() - started)
+
+
+def _cut(tallies: Sequence[Tally], n: int) -> Tally:
+    whole = join(tallies)
+    return replace(whole, numbers={name: values[:n] for name, values in whole.numbers.items()})

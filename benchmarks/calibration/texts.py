@@ -1,24 +1,42 @@
 """The words of docs/calibration.md."""
 
+TITLES = {
+    "normal": "Normal, equal variances",
+    "unequal": "Normal, SD of therapists twice, of women 1.5 times",
+    "skew": "Skew 1 of the same shape, equal n (52 and 52)",
+    "sesoi": "Normal, every effect on its bound",
+    "pairs": "40 people twice, SD of the second session 1.5 times",
+    "stress-cells": "Skew 2, SD of 12 therapists three times that of 40 controls",
+    "stress-cells-small-sd": "Skew 2, SD of 40 controls three times that of 12 therapists",
+    "stress-motion": "Therapists move 1 SD more, motion lowers both edges (0.5 SD per SD)",
+    "stress-noisy-fd": "The same, and half of the variance of mean FD is error",
+}
+MAP_TITLES = {
+    "maps": "Equal variances",
+    "maps-tfce": "Equal variances",
+    "maps-unequal": "SD of one group twice the other's",
+}
+
 INTRODUCTION = """# Calibration: how often the verdicts are wrong
 
 Written by `make calibrate` (`benchmarks/calibrate.py`); every number on this page is computed, none is typed. Each
 cohort goes through `rsconn.study.evaluation.evaluate_claims`, the one way to a verdict that the workflow uses, with
-the study's own 21 claims in their Holm families (and one added claim, U1, because none of the 21 says "unrelated").
+the study's own 21 claims in their Holm families (and one added claim, U1, because none of the 21 says "unrelated");
+the scenario of people measured twice has four paired claims of its own, D1 to D4.
 
 A verdict is easiest to get wrong at the edge of its null hypothesis, so that is where the cohorts are drawn: every
 claim of a difference or an association has an effect of exactly zero, and every claim of no difference lies exactly
-on its smallest effect of interest. Then *any* "supported" is false. In the last guarantee scenario each effect lies
-on the smallest effect of interest, in the claimed direction, and any "contradicted" is false.
+on its smallest effect of interest. Then *any* "supported" is false. In the scenario `sesoi` each effect lies on the
+smallest effect of interest, in the claimed direction, and any "contradicted" is false.
 
 A rate passes when it keeps its bound within {margin} Monte Carlo (MC) errors, the standard error of a simulated rate
-at the bound. Permutation p values have {n_permutations} permutations and fewer cohorts where the table says so. "Any
+at the bound. Permutation p values have {n_permutations} permutations in every cohort. "Any
 false support" includes claims of both kinds; permutation and sign-flip p values never decide a verdict, and they
 assume exchangeable errors: unequal variances break that, and studentising repairs it in large samples only."""
 
-FIGURE = """![Rates per claim against their bounds](images/calibration.svg)
+FIGURE = """![Rates against their bounds, by scenario](images/calibration.svg)
 
-Each dot is a claim or a family; the line is the bound, the band what chance alone explains."""
+Each mark is a claim, a family or a statistic; the line is its bound, the band what chance alone explains."""
 
 STRESS = """## Stress scenarios
 
@@ -43,6 +61,32 @@ motion or have missing answers), through the same code. The true verdict is the 
 Of an effect that has the claimed direction but is smaller than the smallest effect of interest (S4, B5), "contradicted"
 because it is too small is true as well; unlimited data would say "supported" and flag it "smaller than sesoi"."""
 
+MAPS = """## Seed maps
+
+Maps without any effect through `rsconn.inference.voxelwise.permute_maps`, the test of the study's seed maps: {n}
+people ({n_group} and {n_group}), the simulated brain at {mm} mm ({n_voxels} voxels), stationary Gaussian fields of
+{fwhm} mm FWHM, the group's difference adjusted for age, sex and mean FD. Counted is whether *anything* is found: any
+voxel's or cluster's corrected p ≤ 5 %. {n_permutations} permutations per cohort, {n_tfce} with TFCE: where people are
+exchangeable, p = (b + 1) / (B + 1) is at most 5 % in exactly 5 % of cohorts for any B for which 0.05 (B + 1) is a
+whole number, ties aside; more permutations gain power and no validity. Cluster sizes are small whole numbers with
+many ties, so extent is careful. Unequal variances are not exchangeable and maps use the classical t, hence no pass
+mark there.
+
+"""
+
+REGIONS = """## Circular regions
+
+A region that was chosen for its difference between the groups shows that difference, whether or not there is any.
+{n} null cohorts of {n_group} and {n_group} people with three covariates and smooth fields of {shape} voxels; the
+region is every voxel that exceeds in one direction (cluster-forming p {forming}, two-sided). *Same data*: the usual t
+test of the people's means over the region. *Without each person*: the region is found in all others, and the person's
+mean taken there; the usual t test of these means is still wrong, as every person takes part in finding all others'
+regions. *Selection repeated*: `rsconn.inference.left_out.permute_left_out` repeats folds, regions, means and model in
+each of {n_permutations} permutations; counted is whether the region of either
+direction has p ≤ 5 %. Cohorts without a region have no p; MC error {error}.
+
+"""
+
 REAL = """## Real data, shuffled
 
 Real people of two sites (`config/examples/rpn.yaml`), those of 70 whom the published study kept: the site and each
@@ -64,10 +108,16 @@ no part, as no image touches them. No pass mark: with this many studies chance a
 
 LIMITS = """## What this does not show
 
-- Paired claims are not simulated here; they are the same estimator on within-person differences.
 - The smallest effect of interest is turned into raw units by the sample's own SDs. Their error is not in the tests'
   standard errors, which makes tests at the bound slightly liberal; the rows of TOST and of p_contradict include it.
 - The sexes are balanced by design, as the study's are, and where they differ within a group the test between groups
   is careful: part of what it takes for chance is fixed (P1 to P4).
 - Cohorts are independent people. Families and twins, or sites with effects of their own, are not simulated.
+- Maps are stationary Gaussian fields, not fMRI; so are the regions found in them.
 - Nothing here says that a preprocessing is right: images are simulated as rsconn expects them."""
+
+COSTS = """## What was computed
+
+CPU minutes on the machine that wrote this page; results are kept by a digest of the code that they depend on.
+
+"""
