@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/calibrate.py [--jobs 2] [--cohorts 10000] [--images 500] ...
 
 Resumes: results are kept in benchmarks/results/calibration, one folder for each part and the code that it depends on.
-0 of something leaves it out. Ends with exit code 1 if a guarantee fails.
+0 of something leaves it out; with --adopt, results outlive a change of code under which the first of them come out
+the same, and the page says so. Ends with exit code 1 if a guarantee fails.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from calibration.cases import ROOT
 from calibration.judging import Results, judge_all
 from calibration.page import write_page
 from calibration.parts import Part, list_parts
-from calibration.tallies import Store, Tally, gather, read_stored
+from calibration.tallies import Store, Tally, adopt, gather, read_stored
 
 RESULTS = ROOT / "benchmarks" / "results" / "calibration"
 REAL_DATA = ROOT.parent / "shared" / "data" / "rpn"
@@ -32,7 +33,11 @@ def main() -> int:
     options = _read_options()
     _find_real_cohort(options.rpn)
     with ProcessPoolExecutor(options.jobs) as pool:
-        tallies = {part.name: _collect(part, pool, stored=options.stored) for part in list_parts(options)}
+        parts = list_parts(options)
+        if options.adopt:
+            for part in parts:
+                adopt(Store(RESULTS / part.key), sorted(RESULTS.glob(f"{part.asked}-*")), part.evaluate)
+        tallies = {part.name: _collect(part, pool, stored=options.stored) for part in parts}
     results = judge_all(tallies)
     if options.page:
         write_page(results, ROOT / "docs", n_permutations=options.permutations)
@@ -99,6 +104,11 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--rpn", type=Path, default=RPN_COHORT, help="the real cohort's table")
     parser.add_argument(
         "--stored", action="store_true", help="compute nothing: write the page of what is stored"
+    )
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        help="keep results of other code if their first chunk comes out the same",
     )
     parser.add_argument("--no-page", dest="page", action="store_false", help="write no page")
     return parser.parse_args()

@@ -38,7 +38,7 @@ _PANELS = {
     "Contradiction at the bound": (CONTRADICTION, FAMILY_CONTRADICTION),
 }
 _MAP_ROWS = {"maps": "maps", "maps-tfce": "maps", "maps-unequal": "maps, unequal", "regions": "regions"}
-# Okabe and Ito's blue and vermillion; the shape of the mark says the same
+# Okabe and Ito's blue and orange-red; the shape of the mark says the same
 _BLUE, _RED, _GREY = "#0072b2", "#d55e00", "#595959"
 _BAND = "#e4e4e4"
 

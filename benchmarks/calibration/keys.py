@@ -6,15 +6,15 @@ import ast
 from functools import cache
 from pathlib import Path
 
-from rsconn.provenance import compute_code_digest, hash_file, hash_json
+from rsconn.provenance import compute_code_digest, hash_json
 from rsconn.settings.config import read_config
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
 
 
-def make_key(module: str, *, configs: tuple[str, ...] = (), files: tuple[Path, ...] = ()) -> str:
-    """Return the key of results that a module of this package made with some configs and files.
+def make_key(module: str, *, configs: tuple[str, ...] = ()) -> str:
+    """Return the key of results that a module of this package made with some configs.
 
     Parameters
     ----------
@@ -22,11 +22,9 @@ def make_key(module: str, *, configs: tuple[str, ...] = (), files: tuple[Path, .
         Such as ``calibration.work``; every module of this package and of rsconn that it imports counts.
     configs : tuple of str
         Paths from the repository's root; what they say counts, not their comments.
-    files : tuple of Path
-        Their bytes count.
     """
     said = [read_config(_ROOT / path).model_dump(mode="json") for path in configs]
-    return hash_json([digest_code(module), said, [hash_file(path) for path in files]])[:12]
+    return hash_json([digest_code(module), said])[:12]
 
 
 @cache

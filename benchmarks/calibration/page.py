@@ -14,6 +14,7 @@ from calibration.page_maps import write_maps, write_regions
 from calibration.tables import compute_mc_error, mark, write_table
 from calibration.tallies import VERDICTS, Tally
 from calibration.texts import (
+    ADOPTED,
     COSTS,
     FIGURE,
     IMAGES,
@@ -188,4 +189,6 @@ def _write_costs(tallies: Mapping[str, Tally]) -> str:
         part = "warnings" if name.startswith("warned-") else name
         costs[part] = costs.get(part, 0.0) + tally.cpu_s / 60
     rows = [[name, f"{minutes:.1f}"] for name, minutes in costs.items()]
-    return COSTS + write_table(["Part", "CPU minutes"], [*rows, ["all", f"{sum(costs.values()):.0f}"]])
+    table = write_table(["Part", "CPU minutes"], [*rows, ["all", f"{sum(costs.values()):.0f}"]])
+    adopted = [name for name, tally in tallies.items() if tally.adopted and not name.startswith("warned-")]
+    return COSTS + table + (ADOPTED.format(names=", ".join(adopted)) if adopted else "")

@@ -18,7 +18,7 @@ from calibration.regions import evaluate_regions
 from calibration.scenarios import SCENARIOS
 from calibration.tallies import Tally
 from calibration.work import evaluate_scenario, evaluate_shuffled, evaluate_simulated, evaluate_warnings
-from rsconn.provenance import hash_json
+from rsconn.provenance import hash_file, hash_json
 
 STUDY, REAL = "config/config.yaml", "config/examples/rpn.yaml"
 CHUNK = 100
@@ -49,12 +49,22 @@ class Part:
     files: tuple[Path, ...] = ()
 
     @property
-    def key(self) -> str:
-        """Name of the folder of its results: the part, and a digest of all that they depend on."""
+    def asked(self) -> str:
+        """The part with a digest of what was asked for."""
         function: Any = self.evaluate
-        code = make_key(function.func.__module__, configs=self.configs, files=self.files)
-        given = [code, self.chunk_size, list(function.args), function.keywords]
-        return f"{self.name}-{hash_json(given)[:12]}"
+        given = [
+            self.chunk_size,
+            list(function.args),
+            function.keywords,
+            [hash_file(path) for path in self.files],
+        ]
+        return f"{self.name}-{hash_json(given)[:8]}"
+
+    @property
+    def key(self) -> str:
+        """Name of the folder of its results: what was asked for, and a digest of the code and settings."""
+        function: Any = self.evaluate
+        return f"{self.asked}-{make_key(function.func.__module__, configs=self.configs)}"
 
 
 def list_parts(options: Namespace) -> list[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
@@ -17,6 +18,8 @@ from rsconn.study.evaluation import Evaluation
 VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
 NUMBERS = ("estimate", "ci_low", "ci_high", "p", "p_contradict", "p_permutation", "p_family_maxt")
 
+_ADOPTED = "adopted"
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -30,11 +33,14 @@ class Tally:
         `NUMBERS`, and ``verdict`` as an index into `VERDICTS`.
     cpu_s : float
         What they cost.
+    adopted : bool
+        Results of other code, see `adopt`.
     """
 
     ids: tuple[str, ...]
     numbers: Mapping[str, np.ndarray]
     cpu_s: float = 0.0
+    adopted: bool = False
 
     @property
     def n(self) -> int:
@@ -93,6 +99,11 @@ class Store:
         np.savez_compressed(partial, ids=np.array(tally.ids), cpu_s=tally.cpu_s, **tally.numbers)
         partial.replace(path)
 
+    @property
+    def is_adopted(self) -> bool:
+        """Whether the results were made by other code, see `adopt`."""
+        return (self.folder / _ADOPTED).is_file()
+
     def _name(self, chunk: int) -> Path:
         return self.folder / f"chunk-{chunk:05d}.npz"
 
@@ -138,7 +149,38 @@ def gather(
         store.write(chunk, found[chunk])
         done += len(chunks[chunk])
         report(done)
-    return _cut([found[chunk] for chunk in chunks], n_cohorts)
+    return _cut([found[chunk] for chunk in chunks], n_cohorts, adopted=store.is_adopted)
+
+
+def adopt(store: Store, others: Sequence[Path], evaluate: Callable[[Sequence[int]], Tally]) -> None:
+    """Take over the results of other code if their first chunk comes out the same, to 8 digits.
+
+    Parameters
+    ----------
+    store : Store
+        Empty; else nothing is done.
+    others : sequence of Path
+        Folders of the same part.
+    """
+    held = {folder: tally for folder in others if (tally := Store(folder).read(0)) is not None}
+    if store.read(0) is not None or not held:
+        return
+    same = evaluate(range(next(iter(held.values())).n))
+    for folder, tally in held.items():
+        if same.ids == tally.ids and all(
+            _is_same(same.numbers[name], tally.numbers.get(name)) for name in same.numbers
+        ):
+            shutil.copytree(folder, store.folder)
+            (store.folder / _ADOPTED).touch()
+            return
+
+
+def _is_same(one: np.ndarray, other: np.ndarray | None) -> bool:
+    return (
+        other is not None
+        and one.shape == other.shape
+        and np.allclose(one, other, rtol=1e-8, atol=1e-12, equal_nan=True)
+    )
 
 
 def read_stored(store: Store, n_cohorts: int) -> Tally:
@@ -146,7 +188,7 @@ def read_stored(store: Store, n_cohorts: int) -> Tally:
     found = list(takewhile(lambda tally: tally is not None, map(store.read, count())))
     if not found:
         raise FileNotFoundError(f"{store.folder}: nothing is stored; run without --stored")
-    return _cut(found, n_cohorts)
+    return _cut(found, n_cohorts, adopted=store.is_adopted)
 
 
 def _measure(evaluate: Callable[[Sequence[int]], Tally], numbers: Sequence[int]) -> Tally:
@@ -155,6 +197,8 @@ def _measure(evaluate: Callable[[Sequence[int]], Tally], numbers: Sequence[int])
     return replace(tally, cpu_s=time.process_time() - started)
 
 
-def _cut(tallies: Sequence[Tally], n: int) -> Tally:
+def _cut(tallies: Sequence[Tally], n: int, *, adopted: bool) -> Tally:
     whole = join(tallies)
-    return replace(whole, numbers={name: values[:n] for name, values in whole.numbers.items()})
+    return replace(
+        whole, adopted=adopted, numbers={name: values[:n] for name, values in whole.numbers.items()}
+    )

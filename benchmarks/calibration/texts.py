@@ -121,3 +121,8 @@ COSTS = """## What was computed
 CPU minutes on the machine that wrote this page; results are kept by a digest of the code that they depend on.
 
 """
+
+ADOPTED = """
+
+Computed before a later change of the code, and kept because the first stored chunk of each comes out the same to 8
+digits after it: {names}."""

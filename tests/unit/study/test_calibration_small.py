@@ -115,6 +115,21 @@ def test_calibration_goes_on_where_it_stopped(calibration, tmp_path):
     assert tallies.read_stored(tallies.Store(tmp_path), 6).n == 2
 
 
+def test_results_of_other_code_are_kept_only_if_they_come_out_the_same(calibration, tmp_path):
+    tallies = calibration["tallies"]
+
+    def evaluate(numbers, shift=0.0):
+        return tallies.Tally(("A",), {"p": np.array([[number + shift] for number in numbers])})
+
+    with ThreadPoolExecutor(1) as pool:
+        tallies.gather(tallies.Store(tmp_path / "old"), evaluate, 4, pool=pool, chunk_size=2)
+        new = tallies.Store(tmp_path / "new")
+        tallies.adopt(new, [tmp_path / "old"], lambda numbers: evaluate(numbers, 1e-6))
+        assert not new.is_adopted
+        tallies.adopt(new, [tmp_path / "old"], evaluate)
+        assert tallies.gather(new, None, 4, pool=pool, chunk_size=2).adopted
+
+
 def test_designs_under_stress_are_warned_of_and_ordinary_ones_are_not(calibration):
     work = calibration["work"]
     shares = {
