@@ -38,6 +38,7 @@ CHUNK = 2
 VOXEL_MM = 8.0
 N_VOLUMES = 150  # at 2 s: about 26 degrees of freedom are left by the study's denoising
 N_PEOPLE = (18, 18)
+N_COMPONENTS = 5  # per tissue, as the denoising reads
 SCRATCH_BYTES = 2_000_000_000
 # The columns that denoising and censoring read; the others cost half of the time.
 _READ = re.compile(
@@ -106,7 +107,7 @@ def write_study(folder: Path, study: Study) -> None:
 def _write_person(folder: Path, name: str, study: Study, rng: np.random.Generator) -> None:
     anatomy = _get_anatomy()
     run = simulate_run(study.runs[name], anatomy, study.plan.edges, rng=rng)
-    table = compute_confounds(run, anatomy)
+    table = compute_confounds(run, anatomy, n_components=N_COMPONENTS)
     entities = {"sub": name.removeprefix("sub-"), "task": "rest"}
     bold = format_name({**entities, "space": SPACE, "desc": "preproc"}, "bold", "")
     mask = format_name({**entities, "space": SPACE, "desc": "brain"}, "mask", "")
