@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Run:
     entities : dict of str to str
         Of the image, or of the series if the dataset is parcellated.
     bold, mask, confounds, confounds_json, timeseries : Path or None
-        None where there is no such file.
+        None where there is no such file. A dense series needs no mask.
     t_r : float or None
         As the JSON sidecars state it (s); None if they state none. `rsconn.files.sidecars.settle_t_r` says
         whether to believe it.
@@ -82,7 +82,9 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
         One or more fMRIPrep-shaped datasets, joined. Masks and confounds are looked for beside the image
         first, then in the other datasets (fMRIPost-AROMA and tedana write images without them).
     filters : mapping of str to sequence of str
-        Entity to labels. ``desc`` is ``preproc`` unless given; ``none`` asks for files without the entity.
+        Entity to labels. ``desc`` is ``preproc`` unless given; ``none`` asks for files without the entity. Dense
+        series (CIFTI), whose names have no ``desc``, count where a space or density is named, or where there are no
+        volumes.
 
     Returns
     -------
@@ -95,9 +97,9 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
     DatasetError
         If nothing matches (with what there is instead), or a run is there more than once.
     """
-    wanted = {"desc": ("preproc",), **normalise_filters(filters)}
+    wanted = normalise_filters(filters)
     datasets = [Dataset(Path(folder)) for folder in derivatives]
-    images = _select(datasets, "image", wanted)
+    images = _select_images(datasets, wanted)
     if "echo" not in wanted:
         images = drop_single_echoes(images)
     check_each_once(images)
@@ -113,7 +115,7 @@ def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Ru
     """
     datasets = [Dataset(Path(folder)) for folder in folders]
     wanted = normalise_filters(filters)
-    series = _select(datasets, "timeseries", wanted)
+    series = _select(datasets, ("timeseries",), wanted)
     if "run" not in wanted and any(_is_xcp_d(dataset) for dataset in datasets):
         series = drop_concatenations(series)
     check_each_once(series)
@@ -125,14 +127,34 @@ def _is_xcp_d(dataset: Dataset) -> bool:
     return any("xcp" in str(entry).lower() for entry in generators)
 
 
-def _select(datasets: Sequence[Dataset], kind: str, filters: Filters) -> list[FoundFile]:
+def _select_images(datasets: Sequence[Dataset], wanted: Filters) -> list[FoundFile]:
+    """Return the volumes, dense series or both that the filters select."""
+    volumes, dense = ([file for dataset in datasets for file in dataset.get(kind)] for kind in _IMAGES)
+    if not dense or (volumes and not {"space", "den"} & wanted.keys()):
+        return _select(datasets, _IMAGES[:1], {"desc": ("preproc",), **wanted})
+    if "desc" in wanted:
+        return _select(datasets, _IMAGES, wanted)
+    skipped = {file.path for file in volumes if file.entities.get("desc") != "preproc"}
+    return _select(datasets, _IMAGES, wanted, skipped=skipped)
+
+
+_IMAGES = ("image", "dense")
+
+
+def _select(
+    datasets: Sequence[Dataset],
+    kinds: Sequence[str],
+    filters: Filters,
+    *,
+    skipped: Collection[Path] = (),
+) -> list[FoundFile]:
     source = ", ".join(str(dataset.folder) for dataset in datasets)
-    files = [file for dataset in datasets for file in dataset.get(kind)]
+    files = [file for dataset in datasets for kind in kinds for file in dataset.get(kind)]
     for dataset in datasets:
         # one that only adds masks or confounds to the others may lack images
-        if not dataset.get(kind) and not (files and dataset.get("confounds")):
-            raise DatasetError(_describe_empty(dataset.folder, kind))
-    return select_files(files, filters, source)
+        if not any(map(dataset.get, kinds)) and not (files and dataset.get("confounds")):
+            raise DatasetError(_describe_empty(dataset.folder, kinds[0]))
+    return select_files([file for file in files if file.path not in skipped], filters, source)
 
 
 def _describe_empty(folder: Path, kind: str) -> str:
@@ -156,8 +178,9 @@ def _pair_with_datasets(
 
 def _make_image_run(image: FoundFile, datasets: Sequence[Dataset]) -> Run:
     problems: list[str] = []
-    mask = find_mask(image, datasets)
-    if mask is None:
+    is_dense = image.kind == "dense"  # its brain models are its mask
+    mask = None if is_dense else find_mask(image, datasets)
+    if mask is None and not is_dense:
         problems.append(f"no brain mask (desc-brain_mask) beside {image.name}")
     confounds = find_confounds(image, datasets)
     if confounds is None:

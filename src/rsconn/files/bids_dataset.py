@@ -36,6 +36,7 @@ class Dataset:
         self._sidecars = {
             kind: Sidecars(folder, self.get(f"{kind}_json")) for kind in ("image", "timeseries")
         }
+        self._sidecars["dense"] = self._sidecars["image"]
         self._indices: dict[tuple[str, frozenset[str]], dict[_Key, list[FoundFile]]] = {}
 
     def get(self, kind: str) -> list[FoundFile]:

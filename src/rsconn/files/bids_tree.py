@@ -17,6 +17,7 @@ from rsconn.errors import DatasetError
 _KINDS = {
     "bold.nii.gz": "image",
     "bold.nii": "image",
+    "bold.dtseries.nii": "dense",  # CIFTI; fMRIPrep's name has no desc
     "preproc.nii.gz": "image",  # fMRIPrep 1.0-1.1: sub-01_task-rest_bold_space-X_preproc.nii.gz
     "preproc.nii": "image",
     "mask.nii.gz": "mask",
@@ -29,6 +30,7 @@ _KINDS = {
     "regressors.json": "confounds_json",
     "confounds.tsv": "confounds",  # fMRIPrep 1.0-1.1
     "bold.json": "image_json",
+    "bold.dtseries.json": "image_json",  # fMRIPrep 20-21, beside or instead of bold.json
     "motion.tsv": "motion",  # XCP-D: framewise displacement beside parcellated series
 }
 _OLD_SUFFIXES = {"preproc": "preproc", "brainmask": "brain", "confounds": "confounds"}
@@ -46,7 +48,7 @@ class FoundFile:
     name : str
         File name.
     kind : str
-        ``image``, ``mask``, ``confounds``, ``timeseries``, ``motion``, or one of these with ``_json``.
+        ``image``, ``dense``, ``mask``, ``confounds``, ``timeseries``, ``motion``, or one of these with ``_json``.
     entities : dict of str to str
         As the name has them; labels are not checked yet.
     strange : tuple of str

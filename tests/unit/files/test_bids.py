@@ -56,6 +56,12 @@ def get_names(run):
     return [path.name if path else None for path in paths]
 
 
+DENSE = [
+    "sub-01_task-rest_space-fsLR_den-91k_bold.dtseries.nii",
+    None,
+    "sub-01_task-rest_desc-confounds_timeseries.tsv",
+    "sub-01_task-rest_desc-confounds_timeseries.json",
+]
 # Layout -> (files, filters, expected names of bold, mask, confounds, confounds_json)
 LAYOUTS = {
     "fMRIPrep 1.0-1.1": (
@@ -189,6 +195,31 @@ LAYOUTS = {
             "sub-01_task-rest_acq-mb4_dir-PA_desc-confounds_timeseries.tsv",
             "sub-01_task-rest_acq-mb4_dir-PA_desc-confounds_timeseries.json",
         ],
+    ),
+    "dense series (CIFTI) beside the volumes": (
+        [
+            *list_files("sub-01_task-rest"),
+            "sub-01_task-rest_space-fsLR_den-91k_bold.dtseries.nii",
+            "sub-01_task-rest_space-fsLR_den-91k_bold.json",
+        ],
+        {"task": ["rest"], "space": ["fsLR"], "den": ["91k"]},
+        DENSE,
+    ),
+    "dense series, which no filter names, beside the volumes": (
+        [*list_files("sub-01_task-rest"), "sub-01_task-rest_space-fsLR_den-91k_bold.dtseries.nii"],
+        {"task": ["rest"]},
+        [f"sub-01_task-rest_{MNI}_desc-preproc_bold.nii.gz", f"sub-01_task-rest_{MNI}_desc-brain_mask.nii.gz"]
+        + DENSE[2:],
+    ),
+    "dense series alone": (
+        [
+            "sub-01_task-rest_space-fsLR_den-91k_bold.dtseries.nii",
+            "sub-01_task-rest_space-fsLR_den-91k_bold.dtseries.json",
+            "sub-01_task-rest_desc-confounds_timeseries.tsv",
+            "sub-01_task-rest_desc-confounds_timeseries.json",
+        ],
+        {},
+        DENSE,
     ),
 }
 
@@ -350,6 +381,15 @@ def test_a_sidecar_without_a_number_is_the_runs_problem(make_dataset, content, m
     assert any(message in problem for problem in run.problems)
 
 
+@pytest.mark.parametrize("ending", ["bold.json", "bold.dtseries.json"])
+def test_a_dense_series_has_a_sidecar(make_dataset, ending):
+    sidecars = {f"sub-01/func/sub-01_task-rest_space-fsLR_den-91k_{ending}": {"RepetitionTime": 0.8}}
+    (run,) = find_runs([make_dataset(*DENSE[:1], sidecars=sidecars)], {})
+    assert run.t_r == 0.8
+    assert run.mask is None
+    assert len(run.problems) == 1  # no confounds
+
+
 def test_an_impossible_repetition_time_is_left_to_the_comparison_with_the_header(make_dataset):
     """So that input.t_r can settle it; series have no header, there it is the run's problem."""
     sidecars = {"bold.json": {"RepetitionTime": 2000}, "timeseries.json": {"RepetitionTime": 2000}}
@@ -405,6 +445,16 @@ def test_a_folder_too_high_gets_a_hint(make_dataset):
 
 
 REFUSED = {
+    "volume and dense series of one run": (
+        [*list_files("sub-01_task-rest"), DENSE[0]],
+        {"task": ["rest"], "space": ["MNI152NLin2009cAsym", "fsLR"]},
+        r"are the same run; choose one with input.filters: \{den: none\} or 91k",
+    ),
+    "density that is not there": (
+        [*list_files("sub-01_task-rest"), DENSE[0]],
+        {"task": ["rest"], "space": ["fsLR"], "den": ["170k"]},
+        r"none of 2 files has den 170k \(found: 91k, none\); change input.filters",
+    ),
     "task that is not there": (
         ["sub-01_task-rest_desc-preproc_bold.nii.gz", "sub-02_task-nback_desc-preproc_bold.nii.gz"],
         {"task": ["move"]},
