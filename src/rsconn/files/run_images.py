@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.files.cifti import SERIES_ENDING, DenseHeader, read_dense_header, stream_dense
+from rsconn.files.cifti_writing import write_dense_map
+from rsconn.files.image_writing import write_map
 from rsconn.files.images import ImageHeader, check_same_grid, read_header, read_mask, stream_volumes
 
 
@@ -45,3 +47,36 @@ def stream_run(header: ImageHeader) -> Iterator[NDArray[Any]]:
     The array is a reused buffer, and the header's scaling is not applied: see `stream_volumes` and `stream_dense`.
     """
     return stream_dense(header) if isinstance(header, DenseHeader) else stream_volumes(header)
+
+
+def identify_grid(header: ImageHeader) -> bytes:
+    """Return what is equal for runs whose voxels, or grayordinates, are the same."""
+    models = header.models.xml if isinstance(header, DenseHeader) else b""
+    return repr(header.shape).encode() + header.affine.tobytes() + models
+
+
+def get_map_ending(header: ImageHeader) -> str:
+    """Return how the name of a map ends that is like the run's image."""
+    return ".dscalar.nii" if isinstance(header, DenseHeader) else ".nii.gz"
+
+
+def write_run_map(
+    path: Path, values: NDArray[np.float32], voxels: NDArray[np.intp], header: ImageHeader, *, name: str
+) -> None:
+    """Write values (n,) at flat voxels or grayordinates, as an image of the run's kind; 0 elsewhere.
+
+    Parameters
+    ----------
+    path : Path
+        Where it goes; its ending is `get_map_ending`.
+    values, voxels, header
+        See `rsconn.files.image_writing.write_map`.
+    name : str
+        Of the map, which a dense file keeps.
+    """
+    if not isinstance(header, DenseHeader):
+        write_map(path, values, voxels, header)
+        return
+    whole = np.zeros(header.n_voxels, np.float32)
+    whole[voxels] = values
+    write_dense_map(path, whole, name, header)

@@ -61,7 +61,7 @@ def find_missing_files(config: Config) -> list[str]:
         if not path.exists()
     ]
     return missing + [
-        f"{show_rois_path(config)}: ROI {name!r}: {show_path(path)} does not exist"
+        f"{show_rois_path(config)}: {name}: {show_path(path)} does not exist"
         for name, path in _list_roi_files(config)
         if not path.exists()
     ]
@@ -73,10 +73,13 @@ def show_rois_path(config: Config) -> str:
 
 
 def _list_roi_files(config: Config) -> Iterable[tuple[str, Path]]:
+    surfaces = config.rois.surfaces
+    for side in ("left", "right") if surfaces else ():
+        yield f"surfaces.{side}", getattr(surfaces, side)
     for roi in config.rois.rois:
         region = roi.atlas or roi.map
         paths = (roi.mask, region.image if region else None, roi.atlas.labels_tsv if roi.atlas else None)
-        yield from ((roi.name, path) for path in paths if path is not None)
+        yield from ((f"ROI {roi.name!r}", path) for path in paths if path is not None)
 
 
 def _check_sources(config: Config) -> Iterable[str]:

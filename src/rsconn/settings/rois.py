@@ -57,7 +57,7 @@ def _read_label(label: Any) -> int | str:
 
 
 class AtlasRegion(Settings):
-    """One label of a label image: its value, or its name in `labels_tsv` (columns index, name)."""
+    """One label of a label image: its value, or its name in `labels_tsv` (columns index, name) or in a dlabel file."""
 
     image: LocalPath
     labels_tsv: LocalPath | None = None
@@ -65,7 +65,8 @@ class AtlasRegion(Settings):
 
     @model_validator(mode="after")
     def _check_name(self) -> Self:
-        if isinstance(self.label, str) and self.labels_tsv is None:
+        has_own_table = self.image.name.endswith(".dlabel.nii")
+        if isinstance(self.label, str) and self.labels_tsv is None and not has_own_table:
             raise ValueError(f"label {self.label!r} is a name; labels_tsv needed to find its number")
         return self
 
@@ -76,6 +77,13 @@ class MapRegion(Settings):
     image: LocalPath
     index: Count = 0
     threshold: Number | None = None
+
+
+class Surfaces(Settings):
+    """Where the vertices of dense series (CIFTI) lie: a ``*.surf.gii`` for each hemisphere, which spheres need."""
+
+    left: LocalPath
+    right: LocalPath
 
 
 class Circular(Settings):
@@ -170,6 +178,7 @@ class RoiSet(Settings):
     name: Label
     space: str | None = None
     circular: Circular | None = None
+    surfaces: Surfaces | None = None
     rois: tuple[Roi, ...] = ()
 
     @property

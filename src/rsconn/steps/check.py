@@ -14,6 +14,7 @@ from rsconn.errors import ProblemsError, UserError
 from rsconn.files.bids import Run
 from rsconn.settings.checks import find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
+from rsconn.steps.dense import describe_dense, list_dense_problems
 from rsconn.steps.expect import Expectation, expect_cohort
 from rsconn.steps.plan import Plan, find_config_runs
 from rsconn.steps.predict import Prediction, check_regions, predict_run
@@ -77,6 +78,8 @@ def check_config(path: Path) -> CheckResult:
     predictions: dict[str, Prediction] = {}
     if runs:
         plan = Plan(config, runs)
+        problems += list_dense_problems(config, runs)
+        lines += describe_dense(config, runs)
         predictions = {run.name: predict_run(run, config) for run in runs}
         warnings += [line for prediction in predictions.values() for line in prediction.warnings]
         regions = check_regions(plan)

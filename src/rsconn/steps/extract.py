@@ -12,9 +12,10 @@ import numpy as np
 
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
+from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.confounds import read_confounds
-from rsconn.files.images import ImageHeader, read_header, read_mask, stream_volumes
-from rsconn.files.regions import build_weights
+from rsconn.files.images import ImageHeader
+from rsconn.files.run_images import is_dense_series, read_run_header, read_run_mask, stream_run
 from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
@@ -56,7 +57,7 @@ class RunImage:
     header : ImageHeader
         Grid, scaling and number of volumes.
     mask : bool array (n_voxels,)
-        The run's brain mask.
+        The run's brain mask; all grayordinates of a dense series.
     weights : RoiWeights
         A row per region or variant.
     t_r : float
@@ -76,7 +77,7 @@ class RunImage:
 
     def stream(self) -> Iterator[np.ndarray]:
         """Start a pass over the volumes."""
-        return stream_volumes(self.header)
+        return stream_run(self.header)
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -99,8 +100,7 @@ def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
     check_files(run)
     check_space(run, settings["space"], accept=settings["accept_space_mismatch"])
     assert run.bold is not None  # noqa: S101 - check_files saw to it
-    assert run.mask is not None  # noqa: S101
-    header = read_header(run.bold)
+    header = read_run_header(run.bold)
     t_r, warning = settle_t_r(
         run.name, sidecar_t_r=run.t_r, header_t_r=header.t_r, configured_t_r=settings["t_r"]
     )
@@ -108,10 +108,16 @@ def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
         n_nonsteady=count_run_nonsteady(run, header.n_volumes),
         header=header,
         weights=build_rows(settings["rois"], header),
-        mask=read_mask(run.mask, header),
+        mask=read_run_mask(run.mask, header),
         t_r=t_r,
         warnings=(warning,) if warning else (),
     )
+
+
+def describe_space(run: Run) -> dict[str, str]:
+    """Return what a sidecar says of the space of a run's image, and of the density of its surfaces if it has one."""
+    density = run.entities.get("den")
+    return {"Space": run.entities.get("space") or "n/a", **({"Density": density} if density else {})}
 
 
 def keep_extraction(
@@ -139,7 +145,7 @@ def build_rows(rois: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWei
     """
     kernels = list(dict.fromkeys(roi["smoothing_fwhm_mm"] for roi in rois))
     parts = [
-        build_weights([roi for roi in rois if roi["smoothing_fwhm_mm"] == fwhm], header, fwhm)
+        build_run_weights([roi for roi in rois if roi["smoothing_fwhm_mm"] == fwhm], header, fwhm)
         for fwhm in kernels
     ]
     weights = stack_weights(parts)
@@ -215,9 +221,10 @@ def _write_extraction(
     run: Run, extraction: Extraction, header: ImageHeader, settings: Mapping[str, Any], t_r: float
 ) -> Path:
     names = [roi["name"] for roi in settings["rois"]]
+    places = "grayordinates" if is_dense_series(run.bold) else "voxels"
     described = {
         "Atlas": settings["set_name"],
-        "Description": "Weighted mean over the usable voxels of each ROI, not denoised.",
+        "Description": f"Weighted mean over the usable {places} of each ROI, not denoised.",
         "ROIs": {roi["name"]: roi["source"] for roi in settings["rois"] if roi["variant_of"] is None},
         "RepetitionTime": t_r,
         "SmoothingFWHM": settings["rois"][0]["smoothing_fwhm_mm"],
@@ -227,7 +234,7 @@ def _write_extraction(
             if roi["variant_of"]
         },
         "Sources": [str(path) for path in (run.bold, run.mask) if path],
-        "Space": run.entities.get("space") or "n/a",
+        **describe_space(run),
         "Units": "image units",
         "VoxelSize": np.linalg.norm(header.affine[:3, :3], axis=0).tolist(),
     }

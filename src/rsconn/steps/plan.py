@@ -15,6 +15,8 @@ from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.provenance import compute_code_digest
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.locations import find_house
+from rsconn.settings.problems import raise_problems
+from rsconn.steps.dense import has_dense, list_dense_problems
 from rsconn.study.used_columns import list_used_columns
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
@@ -57,6 +59,11 @@ class Plan:
         """Whether the dataset holds ROI series already, so nothing is extracted."""
         return bool(self.config.input.parcellated)
 
+    @property
+    def dense(self) -> bool:
+        """Whether the images are dense series (CIFTI), of which no group maps are made."""
+        return has_dense(self.runs)
+
     @cached_property
     def batches(self) -> dict[str, tuple[Run, ...]]:
         """Batch name to runs; the people of one batch share one job."""
@@ -73,8 +80,8 @@ class Plan:
 
     @property
     def map_figures(self) -> list[str]:
-        """The table that lists the pictures of the seeds' maps; none without seeds."""
-        return ["figures/map_models.tsv"] if self.config.seeds else []
+        """The table that lists the pictures of the seeds' maps; none without group maps."""
+        return ["figures/map_models.tsv"] if self.map_files else []
 
     def list_runs(self, batch: str) -> list[dict[str, Any]]:
         """Return a batch's runs as plain values."""
@@ -120,6 +127,7 @@ class Plan:
             "rois": [
                 {
                     **row.roi.model_dump(mode="json", exclude={"variants"}),
+                    **(self._surfaces if row.roi.sphere else {}),
                     "smoothing_fwhm_mm": row.smoothing_fwhm_mm,
                     "variant_of": row.variant_of,
                 }
@@ -127,6 +135,12 @@ class Plan:
             ],
             "t_r": config.input.t_r,
         }
+
+    @property
+    def _surfaces(self) -> dict[str, Any]:
+        """The surfaces on which spheres of dense series lie, if the set gives them."""
+        surfaces = self.config.rois.surfaces
+        return {"surfaces": surfaces.model_dump(mode="json")} if surfaces else {}
 
     @property
     def denoise_settings(self) -> dict[str, Any]:
@@ -176,7 +190,9 @@ class Plan:
 
     @property
     def map_files(self) -> list[str]:
-        """What says that a seed's maps are done: its models."""
+        """What says that a seed's group maps are done: its models."""
+        if self.dense:
+            return []
         return [f"group/maps/{seed}_models.json" for seed in self.config.seeds]
 
     @property
@@ -240,7 +256,8 @@ def make_plan(config_files: Sequence[Path]) -> Plan:
     Raises
     ------
     SettingsError
-        If more than one config is named: two are never merged, because what was done must stand in one file.
+        If more than one config is named: two are never merged, because what was done must stand in one file; or
+        dense series are to be smoothed.
     UserError
         If the config or the dataset cannot be used.
     """
@@ -251,7 +268,10 @@ def make_plan(config_files: Sequence[Path]) -> Plan:
     path = Path(config_files[0]) if config_files else find_house() / "config" / "config.yaml"
     with contextlib.chdir(launched):  # output_dir is relative to where the user stood
         config = read_config(launched / path)
-    return Plan(config, find_config_runs(config))
+    runs = find_config_runs(config)
+    if problems := list_dense_problems(config, runs):
+        raise_problems(problems)
+    return Plan(config, runs)
 
 
 def find_config_runs(config: Config) -> tuple[Run, ...]:
@@ -264,8 +284,9 @@ def find_config_runs(config: Config) -> tuple[Run, ...]:
 
 
 def list_roi_files(config: Config) -> list[Path]:
-    """Return the mask, atlas, label and map files of the ROI set, each once."""
-    files: dict[Path, None] = {}
+    """Return the mask, atlas, label, map and surface files of the ROI set, each once."""
+    surfaces = config.rois.surfaces
+    files = dict.fromkeys((surfaces.left, surfaces.right) if surfaces else ())
     for roi in config.rois.rois:
         if roi.mask:
             files[roi.mask] = None

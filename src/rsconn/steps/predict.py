@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 
 from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
-from rsconn.files.images import check_same_grid, read_header, read_mask
+from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.parcellated import find_column
-from rsconn.files.regions import build_weights
+from rsconn.files.run_images import (
+    check_run_mask,
+    identify_grid,
+    is_dense_series,
+    read_run_header,
+    read_run_mask,
+)
 from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import Config
 from rsconn.signal.projection import count_dof
@@ -106,7 +112,7 @@ def check_regions(plan: Plan) -> RegionCheck:
     plan : Plan
         Config and runs.
     """
-    runs = [run for run in plan.runs if run.bold and run.mask]
+    runs = [run for run in plan.runs if run.bold and (run.mask or is_dense_series(run.bold))]
     grids: dict[bytes, RoiWeights] = {}
     counts: list[NDArray[np.float64]] = []
     for run in runs[:: max(1, math.ceil(len(runs) / _LOOKED_AT))]:
@@ -122,12 +128,11 @@ def check_regions(plan: Plan) -> RegionCheck:
 def _count_inside(run: Run, plan: Plan, grids: dict[bytes, RoiWeights]) -> NDArray[np.float64]:
     """Return each row's share of weight, and number of voxels, inside the run's mask: (2, n_rows)."""
     assert run.bold is not None  # noqa: S101 - check_regions saw to it
-    assert run.mask is not None  # noqa: S101
-    header = read_header(run.bold)
-    mask = read_mask(run.mask, header)
-    grid = repr(header.shape).encode() + header.affine.tobytes()
+    header = read_run_header(run.bold)
+    mask = read_run_mask(run.mask, header)
+    grid = identify_grid(header)
     if grid not in grids:
-        grids[grid] = build_weights(plan.extract_settings["rois"], header, 0.0)
+        grids[grid] = build_run_weights(plan.extract_settings["rois"], header, 0.0)
     weights = grids[grid]
     inside = mask[weights.voxels]
     row, n_rois = weights.row_of_entry, weights.n_rois
@@ -138,10 +143,10 @@ def _count_inside(run: Run, plan: Plan, grids: dict[bytes, RoiWeights]) -> NDArr
 def _list_unusable_rois(run: Run, plan: Plan) -> Iterator[str]:
     """Yield the fault of every region that cannot be built, not of the first alone."""
     assert run.bold is not None  # noqa: S101 - check_regions saw to it
-    header = read_header(run.bold)
+    header = read_run_header(run.bold)
     for roi in plan.extract_settings["rois"]:
         try:
-            build_weights([roi], header, 0.0)
+            build_run_weights([roi], header, 0.0)
         except UserError as error:
             if roi["variant_of"] is None:
                 yield f"{plan.config.rois_path}: {error}"
@@ -150,6 +155,7 @@ def _list_unusable_rois(run: Run, plan: Plan) -> Iterator[str]:
 def _judge_regions(counts: NDArray[np.float64], plan: Plan) -> RegionCheck:
     """Judge shares and voxels of (n_runs, 2, n_rows)."""
     least, n_runs = plan.config.quality.min_coverage, len(counts)
+    brain = "among the grayordinates" if plan.dense else "in the brain mask"
     problems: list[str] = []
     warnings: list[str] = []
     for roi, shares, voxels in zip(
@@ -162,15 +168,13 @@ def _judge_regions(counts: NDArray[np.float64], plan: Plan) -> RegionCheck:
             if low < n_runs:
                 found = f"as little as {shares.min():.0%}"
             line = (
-                f"{where}: {found} of it in the brain mask in {max(low, 1)} of {n_runs} runs looked at, {least:.0%} "
+                f"{where}: {found} of it {brain} in {max(low, 1)} of {n_runs} runs looked at, {least:.0%} "
                 "needed (quality.min_coverage)"
             )
             obstacle = (low == n_runs or not voxels.any()) and roi["variant_of"] is None
             (problems if obstacle else warnings).append(line)
         elif np.median(voxels) < _FEW_VOXELS:
-            warnings.append(
-                f"{where}: {np.median(voxels):g} voxels in the brain mask; a mean of so few is noisy"
-            )
+            warnings.append(f"{where}: {np.median(voxels):g} voxels {brain}; a mean of so few is noisy")
     return RegionCheck(tuple(problems), tuple(warnings))
 
 
@@ -230,9 +234,8 @@ def _check_image(run: Run, config: Config) -> tuple[float, str | None]:
     check_files(run)
     check_space(run, config.rois.space, accept=config.input.accept_space_mismatch)
     assert run.bold is not None  # noqa: S101 - check_files saw to it
-    assert run.mask is not None  # noqa: S101
-    header = read_header(run.bold)
-    check_same_grid(read_header(run.mask), header)
+    header = read_run_header(run.bold)
+    check_run_mask(run.mask, header)
     count_run_nonsteady(run, header.n_volumes)
     return settle_t_r(run.name, sidecar_t_r=run.t_r, header_t_r=header.t_r, configured_t_r=config.input.t_r)
 

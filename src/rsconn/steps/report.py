@@ -16,7 +16,9 @@ from rsconn.report.page import write_page
 from rsconn.report.saving import write_figures
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
+from rsconn.steps.dense import has_dense
 from rsconn.steps.infer import find_simulated
+from rsconn.steps.plan import find_config_runs
 from rsconn.steps.register import find_deviations
 from rsconn.study.cohort import read_cohort
 from rsconn.study.columns import make_columns
@@ -50,11 +52,12 @@ def write_report(group: Path, *, config: Path) -> None:
     designs = {claim.id: build_model(claim, columns, terms) for claim in settings.claims}
     figures = build_figure_tables(tables, values, designs=designs)
     write_figures(figures, folder / "figures", simulated=simulated)
-    if settings.seeds:
+    dense = has_dense(find_config_runs(settings))
+    if settings.seeds and not dense:
         write_map_figures(group / "maps", folder / "figures", values, simulated=simulated)
     else:  # maps of an earlier config must not look like results of this one
         (folder / "figures" / "map_models.tsv").unlink(missing_ok=True)
-    methods = write_methods(values, list_versions())
+    methods = write_methods({**values, "dense": dense}, list_versions())
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
     write_json(folder / "provenance.json", describe_provenance(settings, simulated=simulated))

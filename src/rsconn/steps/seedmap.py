@@ -14,14 +14,14 @@ import numpy as np
 
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
-from rsconn.files.image_writing import write_map
 from rsconn.files.images import ImageHeader
+from rsconn.files.run_images import get_map_ending, write_run_map
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import extract_timeseries
 from rsconn.signal.seed_extraction import SeedRecipes, extract_seed_maps
 from rsconn.signal.seedmaps import compute_fisher_z
 from rsconn.steps.denoise import make_run_model, read_run_confounds
-from rsconn.steps.extract import RunImage, keep_extraction, open_image
+from rsconn.steps.extract import RunImage, describe_space, keep_extraction, open_image
 from rsconn.steps.records import process_records, start_records, write_records
 from rsconn.steps.run_files import name_output
 
@@ -88,18 +88,18 @@ def _write_maps(
     header: ImageHeader,
     settings: Mapping[str, Any],
 ) -> dict[str, str]:
-    paths = {}
+    paths, ending = {}, get_map_ending(header)
     smoothing = {roi["name"]: roi["smoothing_fwhm_mm"] for roi in settings["rois"]}
     for name, values in zip(settings["seeds"], z, strict=True):
-        path = name_output(run, "boldmap", ".nii.gz", seed=name, stat="fisherz")
-        write_map(path, values, voxels, header)
+        path = name_output(run, "boldmap", ending, seed=name, stat="fisherz")
+        write_run_map(path, values, voxels, header, name=f"{name} fisherz")
         described = {
             "Description": f"Fisher z of the correlation with {name}; NaN without signal, 0 outside the mask.",
             "SeedSmoothingFWHM": smoothing[name],
             "SmoothingFWHM": settings["maps_smoothing_fwhm_mm"],
-            "Space": run.entities.get("space") or "n/a",
-            "Sources": [str(run.bold), str(run.mask), str(run.confounds)],
+            **describe_space(run),
+            "Sources": [str(path) for path in (run.bold, run.mask, run.confounds) if path],
         }
-        write_json(path.with_name(path.name.removesuffix(".nii.gz") + ".json"), described)
+        write_json(path.with_name(path.name.removesuffix(ending) + ".json"), described)
         paths[name] = str(path)
     return paths

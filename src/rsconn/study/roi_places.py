@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.files.cifti import is_dense
 from rsconn.files.image_headers import read_header
 from rsconn.files.regions import build_weights
 
@@ -17,7 +18,8 @@ def locate_rois(rois: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return name, source, kind, center_mm and radius_mm of each region.
 
     A sphere's are its own. A mask, atlas region or map has the centre of its weight and the radius of a sphere of
-    equal volume (of voxels with weight), on its own image's grid. A column of parcellated input has neither: None.
+    equal volume (of voxels with weight), on its own image's grid. A column of parcellated input has neither: None; nor
+    has a region that a dense file (CIFTI) defines.
 
     Parameters
     ----------
@@ -26,7 +28,7 @@ def locate_rois(rois: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     places = [_describe(roi) for roi in rois]
     images = [_find_image(roi) for roi in rois]
-    for image in dict.fromkeys(path for path in images if path is not None):
+    for image in dict.fromkeys(path for path in images if path is not None and not is_dense(path)):
         members = [number for number, path in enumerate(images) if path == image]
         header = read_header(image)
         weights = build_weights([rois[number] for number in members], header)

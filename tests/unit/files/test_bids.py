@@ -208,8 +208,11 @@ LAYOUTS = {
     "dense series, which no filter names, beside the volumes": (
         [*list_files("sub-01_task-rest"), "sub-01_task-rest_space-fsLR_den-91k_bold.dtseries.nii"],
         {"task": ["rest"]},
-        [f"sub-01_task-rest_{MNI}_desc-preproc_bold.nii.gz", f"sub-01_task-rest_{MNI}_desc-brain_mask.nii.gz"]
-        + DENSE[2:],
+        [
+            f"sub-01_task-rest_{MNI}_desc-preproc_bold.nii.gz",
+            f"sub-01_task-rest_{MNI}_desc-brain_mask.nii.gz",
+            *DENSE[2:],
+        ],
     ),
     "dense series alone": (
         [
