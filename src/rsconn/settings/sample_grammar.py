@@ -17,7 +17,7 @@ whose sex is unknown is neither in ``sex == 'M'`` nor in ``not sex == 'M'`` (Kle
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,15 +123,31 @@ def _compare(comparison: Comparison, columns: Columns) -> tuple[BoolArray, BoolA
     name, sign = comparison.column, comparison.operator
     if name not in columns:
         raise SettingsError(f"column {name!r} is not in the table; {suggest(name, columns, what='columns')}")
-    cells = list(columns[name])
-    known = np.array([not is_missing(cell) for cell in cells], dtype=bool)
     test = _order if sign in _ORDER else _match
-    holds = np.array(
-        [present and test(cell, comparison) for cell, present in zip(cells, known, strict=True)], dtype=bool
-    )
+
+    def judge(cell: object) -> tuple[bool, bool]:
+        present = not is_missing(cell)
+        return present, present and test(cell, comparison)
+
+    known, holds = _judge_distinct(columns[name], judge)
     if sign in {"!=", "not in"}:
         holds = known & ~holds
     return holds, known & ~holds
+
+
+def _judge_distinct(
+    cells: Iterable[object], judge: Callable[[object], tuple[bool, bool]]
+) -> tuple[BoolArray, BoolArray]:
+    """Judge each distinct cell once; 1, 1.0 and True are equal and not the same."""
+    judged: dict[tuple[type, object], tuple[bool, bool]] = {}
+    rows = []
+    for cell in cells:
+        key = (type(cell), cell)
+        if key not in judged:
+            judged[key] = judge(cell)
+        rows.append(judged[key])
+    both = np.array(rows, dtype=bool).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
 
 
 def _match(cell: object, comparison: Comparison) -> bool:

@@ -84,6 +84,21 @@ def test_booleans_are_words() -> None:
     ]
 
 
+def test_equal_cells_of_other_types_are_other_words() -> None:
+    cells = {"a": [1, True, 1.0, True, np.nan, np.nan, "1"]}
+    found = parse_expression("a == 'true'").evaluate(cells).tolist()
+    assert found == [False, True, False, True, False, False, False]
+    assert parse_expression("a == '1'").evaluate(cells).tolist() == [
+        True,
+        False,
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
 def test_columns_are_listed() -> None:
     expression = parse_expression("(a == 1 or not `b c` > 2) and d in ['x']")
     assert expression.columns == {"a", "b c", "d"}
