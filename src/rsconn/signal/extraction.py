@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.signal.quality import VoxelMoments, compute_tsnr
+from rsconn.signal.quality import VoxelMoments
 from rsconn.signal.row_sums import RowSums
 from rsconn.signal.smoothing import apply_kernels
 from rsconn.signal.weights import RoiWeights, keep_voxels
@@ -110,14 +110,17 @@ def _sum_by_row(
     weights: RoiWeights, keep: NDArray[np.bool_], values: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Sum `values` (default: count 1) of each row over the entries whose voxel is kept, shape (n_rois,)."""
-    kept = keep[weights.voxels].astype(np.float64)
-    terms = kept if values is None else kept * values
-    return _bin(weights, terms)
+    kept = keep[weights.voxels]
+    return _bin(weights, kept if values is None else kept * values)
 
 
-def _bin(weights: RoiWeights, terms: NDArray[np.float64]) -> NDArray[np.float64]:
+def _bin(weights: RoiWeights, terms: NDArray[Any]) -> NDArray[np.float64]:
     """Sum one term per entry over each row, shape (n_rois,)."""
-    return np.bincount(weights.row_of_entry, terms, minlength=weights.n_rois).astype(np.float64)
+    sums = np.zeros(weights.n_rois)
+    filled = np.flatnonzero(np.diff(weights.starts))  # reduceat knows no empty rows
+    if len(filled):
+        sums[filled] = np.add.reduceat(terms, weights.starts[filled], dtype=np.float64)
+    return sums
 
 
 def _average_tsnr(
@@ -126,7 +129,7 @@ def _average_tsnr(
     if sums.moments is None:
         return np.full(weights.n_rois, np.nan)
     tsnr = np.zeros(len(keep), np.float32)  # a whole grid: half the memory, digits to spare
-    tsnr[sums.voxels] = compute_tsnr(sums.moments.mean, sums.moments.std, slope=slope, intercept=intercept)
+    tsnr[sums.voxels] = sums.moments.compute_tsnr(slope=slope, intercept=intercept)
     usable = keep_voxels(weights, keep)
     totals = _bin(usable, usable.values * tsnr[usable.voxels])
     return _divide(totals, _sum_by_row(weights, keep, weights.values))
@@ -167,7 +170,8 @@ class _Pass:
         """Take one more volume (n_voxels,) into account."""
         if self._block is None:
             self._block = self._make_block(volume.dtype)
-        gathered = np.take(volume, self.voxels, out=self._block[self._n_waiting], mode="clip")
+        gathered = self._block[self._n_waiting]
+        self._summed.gather(volume, gathered)
         self._sums.append(self._summed.sum(gathered))
         if len(self._sums) <= self._n_nonsteady:
             self._early.append(gathered.copy())

@@ -25,7 +25,8 @@ class VoxelMoments:
     >>> moments.add(np.array([[3.0, 5.0, np.nan]]))
     >>> moments.is_constant.tolist(), moments.is_finite.tolist()
     ([False, True, False], [True, True, False])
-    >>> float(moments.mean[0]), float(moments.std[0])
+    >>> mean, std = moments.summarise()
+    >>> float(mean[0]), float(std[0])
     (2.0, 1.0)
     """
 
@@ -60,6 +61,8 @@ class VoxelMoments:
             squares += deviation
 
     def _flush(self) -> None:
+        if not self._n_recent:
+            return
         self._sum += self._recent_sum
         self._squares += self._recent_squares
         self._n_recent = 0
@@ -83,19 +86,23 @@ class VoxelMoments:
         self._flush()
         return np.asarray(np.isfinite(self._squares) & np.isfinite(self._first))
 
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """Mean over volumes, stored units."""
+    def compute_tsnr(self, *, slope: float, intercept: float) -> NDArray[np.float32]:
+        """Return each voxel's temporal signal-to-noise ratio, see `compute_tsnr`."""
         self._flush()
-        return self.first + self._sum / self.n_volumes
+        tsnr = np.empty(len(self._first), np.float32)
+        for start in range(0, len(tsnr), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            mean, std = self.summarise(chunk)
+            tsnr[chunk] = compute_tsnr(mean, std, slope=slope, intercept=intercept)
+        return tsnr
 
-    @property
-    def std(self) -> NDArray[np.float64]:
-        """Standard deviation over volumes (divisor n), stored units."""
+    def summarise(self, chunk: slice = slice(None)) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and standard deviation (divisor n) over volumes of some voxels, stored units."""
         self._flush()
+        moved = self._sum[chunk] / self.n_volumes
         with np.errstate(invalid="ignore"):
-            variance = self._squares / self.n_volumes - (self._sum / self.n_volumes) ** 2
-            return np.sqrt(np.maximum(variance, 0))
+            variance = self._squares[chunk] / self.n_volumes - moved**2
+            return self._first[chunk] + moved, np.sqrt(np.maximum(variance, 0))
 
 
 def compute_tsnr(

@@ -165,10 +165,12 @@ def make_label_weights(
     [0, 1, 2]
     """
     flat = atlas.ravel(order="F")
-    order = np.argsort(flat, kind="stable")
-    first = np.searchsorted(flat, labels, side="left", sorter=order)
-    last = np.searchsorted(flat, labels, side="right", sorter=order)
-    rows = [(order[a:b], np.ones(b - a)) for a, b in zip(first, last, strict=True)]
+    labelled = np.flatnonzero(flat)
+    values = flat[labelled]
+    order = np.argsort(values, kind="stable")
+    first = np.searchsorted(values, labels, side="left", sorter=order)
+    last = np.searchsorted(values, labels, side="right", sorter=order)
+    rows = [(labelled[order[a:b]], np.ones(b - a)) for a, b in zip(first, last, strict=True)]
     counts = [len(voxels) for voxels, _ in rows] if totals is None else totals
     return make_weights(names, rows, counts, _get_shape(atlas))
 
@@ -250,6 +252,8 @@ def find_sigmas(affine: NDArray[np.float64], fwhm_mm: float) -> NDArray[np.float
 def keep_voxels(weights: RoiWeights, keep: NDArray[np.bool_]) -> RoiWeights:
     """Drop entries whose voxel is not kept; `keep` is flat (n_voxels,), `totals` stay as they are."""
     kept = keep[weights.voxels]
+    if kept.all():
+        return weights
     counts = np.concatenate([[0], np.cumsum(kept)])
     return replace(
         weights, starts=counts[weights.starts], voxels=weights.voxels[kept], values=weights.values[kept]
