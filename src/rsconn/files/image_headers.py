@@ -168,7 +168,8 @@ def parse_dtype(path: Path, code: float, order: str) -> np.dtype[np.generic]:
     """Return the numpy type of a NIfTI data type; a RunError if it is no real number type."""
     if code not in _DTYPES:
         raise RunError(
-            f"{path}: NIfTI data type {int(code)} is no real number type; an integer or float image is needed"
+            f"{path}: NIfTI data type {int(code)} is no real number type of at most 64 bits; an integer or float "
+            "image is needed"
         )
     return np.dtype(order + _DTYPES[int(code)])
 

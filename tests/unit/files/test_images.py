@@ -26,7 +26,7 @@ def write_image(
     dtype = np.dtype(code)
     stored = np.random.default_rng(5).integers(0, 120, (*SHAPE, n_volumes)).astype(dtype)
     kind = nib.Nifti1Image if version == 1 else nib.Nifti2Image
-    header = kind.header_class(endianness="<" if dtype.byteorder in "|=<" else ">")
+    header = kind.header_class(endianness=">" if code[0] == ">" else "<")
     header.set_data_dtype(dtype)
     image = kind(stored, AFFINE, header, dtype=dtype)
     image.header.set_zooms((2, 2, 2.5, t_r))
@@ -48,12 +48,12 @@ def edit_header(path: Path, **fields) -> None:
     path.write_bytes(bytes(raw))
 
 
-@pytest.mark.parametrize(
-    "code", ["u1", "i1", "<i2", ">i2", "<u2", "<i4", ">u4", "<i8", "<u8", "<f4", ">f4", "<f8", ">f8"]
-)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("code", ["u1", "i1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"])
 @pytest.mark.parametrize("extension", [".nii", ".nii.gz"])
-def test_volumes_are_those_of_nibabel_in_file_order(tmp_path, code, extension):
+def test_volumes_are_those_of_nibabel_in_file_order(tmp_path, code, order, extension):
     path = tmp_path / f"image{extension}"
+    code = order + code
     stored = write_image(path, code=code)
     header = read_header(path)
     assert (header.shape, header.n_volumes, header.t_r) == (SHAPE, 6, 2.0)
@@ -65,9 +65,10 @@ def test_volumes_are_those_of_nibabel_in_file_order(tmp_path, code, extension):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("code", ["<i2", ">f4"])
-def test_both_versions_of_the_standard_are_read(tmp_path, version, code):
-    path = tmp_path / "image.nii.gz"
+@pytest.mark.parametrize("code", ["<i2", ">f4", ">u2", "<f8"])
+@pytest.mark.parametrize("extension", [".nii", ".nii.gz"])
+def test_both_versions_of_the_standard_are_read(tmp_path, version, code, extension):
+    path = tmp_path / f"image{extension}"
     write_image(path, code=code, version=version, slope=0.25, intercept=-3.0)
     image = nib.load(path)
     data, affine = read_image(path)
@@ -135,7 +136,8 @@ HEADER_FAULTS = [
     ({"dim": [2, 5, 4, 3, 6, 1, 1, 1]}, "describe no 3-D or 4-D image"),
     ({"dim": [5, 5, 4, 3, 2, 3, 1, 1]}, "describe no 3-D or 4-D image"),
     ({"dim": [4, 5, 4, 3, 0, 1, 1, 1]}, "describe no 3-D or 4-D image"),
-    ({"datatype": 32}, "data type 32 is no real number type"),
+    ({"datatype": 32}, "data type 32 is no real number type of at most 64 bits"),
+    ({"datatype": 1536}, "data type 1536 is no real number type of at most 64 bits"),
     ({"srow_x": [np.nan, 0, 0, 0]}, "sform affine holds NaN"),
     ({"srow_x": [0, 0, 0, 90], "qform_code": 1}, "sform affine is singular"),
     ({"sform_code": 0, "qform_code": 0}, "neither sform nor qform is set"),
@@ -201,6 +203,24 @@ def test_a_truncated_stream_names_the_volume(tmp_path):
     seen = []
     with pytest.raises(RunError, match=r"the data end inside volume [67] of 10"):
         seen.extend(volume.copy() for volume in stream_volumes(read_header(path)))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_plain_file_cut_short_names_the_volume(tmp_path, version):
+    path = tmp_path / "image.nii"
+    write_image(path, version=version)
+    start = read_header(path).data_offset
+    path.write_bytes(path.read_bytes()[: start + 4 * 120 + 1])
+    with pytest.raises(RunError, match="the data end inside volume 5 of 6; fetch the file again"):
+        next(stream_volumes(read_header(path)))
+
+
+def test_a_plain_file_is_mapped_into_memory_a_volume_at_a_time(tmp_path):
+    path = tmp_path / "image.nii"
+    write_image(path)
+    volume = next(stream_volumes(read_header(path)))
+    assert isinstance(volume, np.memmap)
+    assert volume.nbytes == 2 * np.prod(SHAPE)
 
 
 @pytest.mark.usefixtures("decompressor")

@@ -1,30 +1,80 @@
-"""The per-run path starts fast: importing it brings in numpy and the standard library, not the heavy libraries."""
+"""The per-run path starts fast: it brings in numpy and the standard library, not the heavy libraries."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from rsconn.steps.plan import make_plan
+
+TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
 HEAVY = ("nilearn", "nibabel", "pandas", "matplotlib", "statsmodels", "scipy", "sklearn", "pydantic")
 MODULES = (
     "rsconn.files.images",
     "rsconn.files.regions",
     "rsconn.files.image_writing",
-    "rsconn.files.run_images",
-    "rsconn.files.cifti_regions",
-    "rsconn.files.cifti_writing",
     "rsconn.signal.seed_extraction",
     "rsconn.steps.extract",
+    "rsconn.steps.seedmap",
+    "rsconn.steps.denoise",
+    "rsconn.steps.connect",
 )
+# What the rules of the per-run path do for one run, in a process of its own.
+WHOLE_PATH = """
+import json, sys
+from pathlib import Path
+plan = json.loads(Path("plan.json").read_text())
+from rsconn.steps.connect import connect
+from rsconn.steps.denoise import denoise
+from rsconn.steps.extract import extract
+from rsconn.steps.seedmap import make_seedmaps
+extract(Path("extract.json"), runs=plan["runs"], settings=plan["extract"])
+make_seedmaps(Path("seedmap.json"), runs=plan["runs"], settings=plan["seedmap"])
+denoise(Path("denoise.json"), before=[Path("seedmap.json")], runs=[], settings=plan["denoise"])
+connect(Path("connect.json"), before=Path("denoise.json"), settings=plan["connect"])
+"""
+
+
+def list_imported(code: str, folder: Path) -> set[str]:
+    """Return the top-level packages that `python -X importtime` lists."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in rows}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_importing_the_per_run_path_imports_no_heavy_library(module):
-    code = f"import {module}, sys; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert "numpy" in loaded
-    assert not set(HEAVY) & set(loaded)
+def test_importing_the_per_run_path_imports_no_heavy_library(module, tmp_path):
+    imported = list_imported(f"import {module}", tmp_path)
+    assert "numpy" in imported
+    assert not set(HEAVY) & imported
+
+
+def test_running_the_per_run_path_imports_no_heavy_library(tmp_path):
+    shutil.copytree(TINY, tmp_path / "study", ignore=shutil.ignore_patterns("expected", "*.py"))
+    config = tmp_path / "study" / "config.yaml"
+    config.write_text(config.read_text() + "seeds: [LAI]\n")
+    plan = make_plan([config])
+    described = {
+        "runs": plan.list_runs("batch-001")[:1],
+        "extract": plan.extract_settings,
+        "seedmap": plan.seedmap_settings,
+        "denoise": plan.denoise_settings,
+        "connect": plan.connect_settings,
+    }
+    (tmp_path / "plan.json").write_text(json.dumps(described, default=str))
+    imported = list_imported(WHOLE_PATH, tmp_path)
+    assert not set(HEAVY) & imported
+    record = json.loads((tmp_path / "connect.json").read_text())[0]
+    assert record["failed_stage"] is None, record["reason"]
+    assert list(record["facts"]["seed_maps"]) == ["LAI"]
