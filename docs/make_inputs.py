@@ -22,6 +22,8 @@ import yaml
 
 from rsconn.errors import UserError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
+from rsconn.files.cifti import DenseHeader, read_dense_header
+from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.confounds import Confounds, read_confounds
 from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import parse_config
@@ -41,8 +43,9 @@ Row = Sequence[str]
 HEAD = """# Inputs that were tried
 
 Made by `make inputs` (`python docs/make_inputs.py`): nothing here is written by hand. Layouts are trees of empty files
-with the names that each program gives them; tables, confounds and images are real ones (`data/README.md` says where
-they are from). What is refused is refused with the line that is shown, before any job.
+with the names that each program gives them, dense series small files made for the purpose; tables, confounds and other
+images are real ones (`data/README.md` says where they are from). What is refused is refused with the line that is
+shown, before any job.
 """
 
 
@@ -66,6 +69,7 @@ def main(target: Path) -> None:
         ("fMRIPrep layouts", ("layout", "what happened"), list_layouts(cases)),
         ("Parcellated layouts", ("layout", "what happened"), list_parcellated(cases)),
         ("Trees that are refused", ("tree", "message"), list_refused(cases)),
+        ("Regions on a dense series (CIFTI)", ("region", "what happened"), list_dense_regions()),
         ("Repetition times", ("JSON, s", "image header, s", "`input.t_r`, s", "what happened"), list_t_r()),
         (f"Confounds of three fMRIPrep generations: {DOF_HEAD}", ("run", *STRATEGIES), list_dof()),
         ("Tables as published", ("table", "declared as", "what happened"), list_tables()),
@@ -136,6 +140,25 @@ def list_parcellated(cases: ModuleType) -> list[Row]:
 
 def list_refused(cases: ModuleType) -> list[Row]:
     return try_trees(cases.REFUSED, cases.place, find_runs)
+
+
+def list_dense_regions() -> list[Row]:
+    """Try every kind of region on a small series: 257 + 257 vertices of the cortex, 96 voxels of two nuclei."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = load_cases("dense_files").DenseFiles(Path(folder))
+        header = read_dense_header(files.save_series())
+        return [
+            (name, describe_region(region, header, folder)) for name, region in files.make_examples().items()
+        ]
+
+
+def describe_region(region: Mapping[str, Any], header: DenseHeader, folder: str) -> str:
+    """Return how many grayordinates a region has, and its coverage, or the refusal."""
+    try:
+        weights = build_run_weights([{"name": "A", **region}], header, region.get("smoothing_fwhm_mm", 0.0))
+    except UserError as error:
+        return f"refused: {error}".replace(f"{folder}/", "")
+    return f"{len(weights.voxels)} grayordinates, coverage {weights.values.sum() / weights.totals[0]:.2f}"
 
 
 T_R_CASES: tuple[tuple[float | None, float | None, float | None], ...] = (

@@ -109,3 +109,15 @@ rois:
         ("C_R8", "C", 8, 3),
     ]
     assert read_roi_set(path).names == ("A", "B", "C")
+
+
+def test_regions_of_dense_series(folder: Path) -> None:
+    (folder / "my-rois.yaml").write_text(
+        "space: fsLR\nsurfaces: {left: l.surf.gii, right: ../r.surf.gii}\n"
+        "rois: [{name: V1, atlas: {image: a.dlabel.nii, label: L_V1_ROI}}]\n"
+    )
+    rois = read_roi_set(folder / "my-rois.yaml")
+    assert rois.surfaces is not None
+    assert (rois.surfaces.left, rois.surfaces.right) == (folder / "l.surf.gii", folder.parent / "r.surf.gii")
+    assert rois.rois[0].atlas is not None
+    assert rois.rois[0].atlas.label == "L_V1_ROI"
