@@ -7,17 +7,21 @@ processor's cache. Whatever comes near 1 is computed again in float64: nothing t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rsconn.inference.model import Floats, Integers
 from rsconn.inference.patches import Patch, Singles, match_dof
 
-# Numbers in a tile of products: 1 MB, so that it stays in the second-level cache.
-TILE = 1 << 18
+# Numbers in a tile of products: half a megabyte, so that it stays in the second-level cache with its operands.
+TILE = 1 << 17
+# Tiles whose candidates are listed at once.
+_GROUP = 16
 # sqrt(w) may be this large before float32 could miss an exceedance; |t| is then about sqrt(dof) / 100
 _LARGEST_SCALE = 100.0
 
@@ -69,17 +73,30 @@ def _find_candidates(patch: Patch, rows: Floats, threshold: float) -> tuple[Inte
     n_axes, n_orders, n_dimensions = rows.shape
     tall = (rows * np.r_[scale, np.ones(n_axes - 1)][:, None, None]).astype(np.float32)
     tall = tall.reshape(-1, n_dimensions)
-    width = max(TILE // len(tall), 1)
+    width = 8 * max(TILE // len(tall) // 8, 1)
     buffer = np.empty(len(tall) * width, np.float32)
+    beyond = np.zeros((_GROUP, n_orders, width), bool)
     found: list[tuple[Integers, Integers]] = []
-    for start in range(0, len(patch.voxels), width):
-        tile = patch.residuals[start : start + width]
-        products = buffer[: len(tall) * len(tile)].reshape(len(tall), len(tile))
-        np.matmul(tall, tile.T, out=products)
-        squares = _sum_squares(products.reshape(n_axes, n_orders, len(tile)))
-        order, place = np.divmod(np.flatnonzero(squares > limit), len(tile))
-        found.append((order, place + start))
+    for start in range(0, len(patch.voxels), _GROUP * width):
+        block = patch.residuals[start : start + _GROUP * width]
+        for index, first in enumerate(range(0, len(block), width)):
+            tile = block[first : first + width]
+            products = buffer[: len(tall) * len(tile)].reshape(len(tall), len(tile))
+            np.matmul(tall, tile.T, out=products)
+            squares = _sum_squares(products.reshape(n_axes, n_orders, len(tile)))
+            np.greater(squares, limit, out=beyond[index, :, : len(tile)])
+        beyond[-(-len(block) // width) :] = False
+        beyond[(len(block) - 1) // width, :, (len(block) - 1) % width + 1 :] = False
+        tiles, order, place = np.unravel_index(_find_true(beyond.ravel()), beyond.shape)
+        found.append((order, start + tiles * width + place))
     return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
+
+
+def _find_true(flags: NDArray[np.bool_]) -> Integers:
+    """As `np.flatnonzero`, for few true in many (a multiple of 8): eight are looked at together."""
+    words = np.flatnonzero(flags.view(np.uint64) != 0)
+    word, digit = np.nonzero(flags.reshape(-1, 8)[words])
+    return np.asarray(8 * words[word] + digit)
 
 
 def _sum_squares(products: Singles) -> Singles:
@@ -96,17 +113,20 @@ def _sum_squares(products: Singles) -> Singles:
 
 def judge(patch: Patch, rows: Floats, order: Integers, place: Integers, threshold: float) -> Exceedances:
     """Compute t of candidates (order, place) in float64 and keep what exceeds the threshold."""
-    arranged = np.argsort(order, kind="stable")
+    # of two bytes, so that the stable sort is a radix sort
+    arranged = np.argsort(order.astype(np.uint16) if len(rows[0]) < 1 << 16 else order, kind="stable")
     order, place = order[arranged], place[arranged]
     products = np.empty((len(rows), len(order)))
     bounds = np.searchsorted(order, np.arange(rows.shape[1] + 1))
-    for index in np.unique(order):
-        part = slice(bounds[index], bounds[index + 1])
-        products[:, part] = rows[:, index] @ patch.residuals[place[part]].T.astype(np.float64)
+    residuals = patch.residuals.take(place, axis=0).astype(np.float64)
+    for index, (first, last) in enumerate(itertools.pairwise(bounds.tolist())):
+        np.matmul(rows[:, index], residuals[first:last].T, out=products[:, first:last])
     return Exceedances(order, patch.voxels[place], patch.combine(products)).above(threshold)
 
 
 def _merge(found: Sequence[Exceedances]) -> Exceedances:
+    if len(found) == 1:  # candidates come ordered, and the voxels of a patch ascend
+        return found[0]
     permutation = np.concatenate([each.permutation for each in found])
     voxel = np.concatenate([each.voxel for each in found])
     t = np.concatenate([each.t for each in found])

@@ -135,6 +135,12 @@ def split_patches(maps: NDArray[Any], tested: Floats, nuisance: Floats) -> Itera
     full_dof = len(tested) - nuisance.shape[1] - 1
     blocks = np.array_split(maps, -(-maps.shape[1] // _BLOCK), axis=1)
     patterns = np.concatenate([np.packbits(np.isfinite(block), axis=0).T for block in blocks])
+    whole = np.packbits(np.ones(len(tested), bool))
+    if (patterns == whole).all():  # sorting them would take longer than all the rest of this
+        if _is_testable(tested, nuisance):
+            everything = np.arange(maps.shape[1]), np.arange(len(tested))
+            yield make_patch(maps, tested, nuisance, *everything, full_dof)
+        return
     kinds, codes, counts = np.unique(patterns, axis=0, return_inverse=True, return_counts=True)
     voxels = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
     for kind in np.argsort(-counts, kind="stable"):

@@ -35,6 +35,8 @@ from rsconn.inference.tfce import compute_tfce
 BATCH = 256
 # Voxels of all maps whose t are computed, and that are enhanced, at once.
 T_VOXELS, TFCE_VOXELS = 4_000_000, 400_000
+# Voxels whose observed t are computed at once.
+_BLOCK = 8192
 # The largest |t| is looked for among the voxels beyond this p, and elsewhere only if there is none.
 _SEARCH_P = 0.001
 # Two orders of summation differ by rounding: equal statistics are ties, not smaller ones.
@@ -257,12 +259,14 @@ def compute_observed(patches: Sequence[Patch], n_voxels: int) -> tuple[Floats, F
     t, comparable = np.full(n_voxels, np.nan), np.full(n_voxels, np.nan)
     dof = np.zeros(n_voxels, np.int64)
     for patch in patches:
-        has_variance = patch.residuals.any(axis=1)
-        voxels = patch.voxels[has_variance]
         rows = patch.make_rows(np.arange(patch.n_all)[None, :])[:, 0]
-        products = rows @ patch.residuals[has_variance].T.astype(np.float64)
-        t[voxels], comparable[voxels] = patch.compute_t(products), patch.combine(products)
-        dof[voxels] = patch.dof
+        for start in range(0, len(patch.voxels), _BLOCK):
+            residuals = patch.residuals[start : start + _BLOCK].astype(np.float64)
+            has_variance = residuals.any(axis=1)
+            voxels = patch.voxels[start : start + _BLOCK][has_variance]
+            products = rows @ residuals[has_variance].T
+            t[voxels], comparable[voxels] = patch.compute_t(products), patch.combine(products)
+            dof[voxels] = patch.dof
     return t, comparable, dof
 
 

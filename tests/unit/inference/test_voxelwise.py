@@ -144,6 +144,7 @@ def test_result_does_not_depend_on_blocks(study, monkeypatch):
     monkeypatch.setattr(voxelwise, "T_VOXELS", 1000)
     monkeypatch.setattr(voxelwise, "TFCE_VOXELS", 350)
     monkeypatch.setattr(exceedances, "TILE", 300)
+    monkeypatch.setattr(exceedances, "_GROUP", 3)
     parts = permute_maps(maps, group, nuisance, neighbours, n_permutations=50, seed=2)
     np.testing.assert_allclose(whole.null.t, parts.null.t, rtol=1e-12)
     np.testing.assert_array_equal(whole.null.size, parts.null.size)
