@@ -74,7 +74,7 @@ def _build_masks(regions: Sequence[Mapping[str, Any]], header: DenseHeader) -> R
 def _build_labels(regions: Sequence[Mapping[str, Any]], header: DenseHeader) -> RoiWeights:
     names, path = [region["name"] for region in regions], Path(regions[0]["atlas"]["image"])
     own = _read_header(names[0], path)
-    atlas = _read_only_map(names[0], path, header)
+    atlas = _read_only_map(names[0], path, header, is_label=True)
     present = list_labels(names[0], path, np.append(atlas.values, atlas.outside))
     labels = [find_label(region["name"], _number(region, own), present) for region in regions]
     weights = make_label_weights(names, atlas.values, labels)
@@ -123,10 +123,11 @@ def _read_header(name: str, path: Path) -> DenseHeader:
         raise SettingsError(f"ROI {name!r}: {problem}") from None
 
 
-def _read_only_map(name: str, path: Path, header: DenseHeader) -> _OnSeries:
+def _read_only_map(name: str, path: Path, header: DenseHeader, *, is_label: bool = False) -> _OnSeries:
     n_maps = _read_header(name, path).n_volumes
     if n_maps != 1:
-        raise SettingsError(f"ROI {name!r}: {path} has {n_maps} maps, one is needed; for several use map:")
+        way_out = "take one out (wb_command -cifti-merge)" if is_label else "for several use map:"
+        raise SettingsError(f"ROI {name!r}: {path} has {n_maps} maps, one is needed; {way_out}")
     return _read_map(name, path, 0, header)
 
 

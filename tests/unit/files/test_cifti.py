@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -59,12 +61,18 @@ def test_a_big_endian_series_is_read(dense):
     assert_array_equal(read_all(path), expected)
 
 
-def test_the_memory_is_that_of_a_block(dense, monkeypatch):
-    monkeypatch.setattr(cifti, "_BLOCK_BYTES", 4 * len(dense.models) * 4)
-    bases = {id(point.base) for point in stream_dense(read_dense_header(dense.save_series(n=50)))}
-    first = next(stream_dense(read_dense_header(dense.save_series(n=50))))
-    assert first.base.shape == (4, len(dense.models))
-    assert len(bases) == 1
+def test_the_memory_does_not_grow_with_the_run(dense, monkeypatch):
+    monkeypatch.setattr(cifti, "_BLOCK_BYTES", 64 * len(dense.models) * 4)
+    monkeypatch.setattr(cifti, "_CHUNK_BYTES", 20_000)
+    peaks = []
+    for n in (100, 1000):
+        header = read_dense_header(dense.save_series(n=n))
+        tracemalloc.start()
+        assert sum(point.size for point in stream_dense(header)) == n * len(dense.models)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[1] < 1.3 * (64 * len(dense.models) * 4 + 20_000)
 
 
 def test_labels_and_their_names(dense):

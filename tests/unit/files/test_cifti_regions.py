@@ -233,6 +233,10 @@ WRONG = {
     "number not there": ({"atlas": {"image": "a", "label": 7}}, "label 7 is not in"),
     "no mask": ({"mask": "a"}, "holds more than two values, a mask is 0 and 1"),
     "several maps": ({"mask": "m"}, "has 2 maps, one is needed; for several use map:"),
+    "several label maps": (
+        {"atlas": {"image": "m", "label": 1}},
+        "has 2 maps, one is needed; take one out (wb_command -cifti-merge)",
+    ),
     "no such map": ({"map": {"image": "m", "index": 4}}, "has 2 maps from 0 on, none is map.index 4"),
     "empty map": (
         {"map": {"image": "m", "index": 0, "threshold": 9}},
