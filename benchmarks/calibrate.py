@@ -33,11 +33,15 @@ def main() -> int:
     options = _read_options()
     _find_real_cohort(options.rpn)
     with ProcessPoolExecutor(options.jobs) as pool:
-        parts = list_parts(options)
+        # keys before anything runs: they are of the code that was imported
+        stores = [(part, Store(RESULTS / part.key)) for part in list_parts(options)]
         if options.adopt:
-            for part in parts:
-                adopt(Store(RESULTS / part.key), sorted(RESULTS.glob(f"{part.asked}-*")), part.evaluate)
-        tallies = {part.name: _collect(part, pool, stored=options.stored) for part in parts}
+            for part, store in stores:
+                adopt(store, sorted(RESULTS.glob(f"{part.asked}-*")), part.evaluate)
+        tallies = {
+            part.name: read_stored(store, part.n) if options.stored else _collect(part, store, pool)
+            for part, store in stores
+        }
     results = judge_all(tallies)
     if options.page:
         write_page(results, ROOT / "docs", n_permutations=options.permutations)
@@ -58,12 +62,9 @@ def _print_marks(results: Results) -> None:
               f"{worst.subject}: {worst.value:.2%} ({worst.excess:+.1f} MC errors)")  # fmt: skip
 
 
-def _collect(part: Part, pool: ProcessPoolExecutor, *, stored: bool) -> Tally:
-    """Compute what is missing of a part, or take what is stored of it."""
+def _collect(part: Part, store: Store, pool: ProcessPoolExecutor) -> Tally:
+    """Compute what is missing of a part."""
     started = time.monotonic()
-    store = Store(RESULTS / part.key)
-    if stored:
-        return read_stored(store, part.n)
 
     def report(done: int) -> None:
         print(f"\r{part.name}: {done} of {part.n}, {time.monotonic() - started:.0f} s", end="", flush=True)

@@ -116,11 +116,9 @@ def _write_person(folder: Path, name: str, study: Study, rng: np.random.Generato
     write_mask(folder / f"{mask}.nii.gz", run.mask, anatomy)
     write_json(folder / f"{bold}.json", {"RepetitionTime": T_R})
     columns = {key: values for key, values in table.columns.items() if _READ.fullmatch(key)}
-    cells = {
-        key: [MISSING if np.isnan(x) else f"{x:.7g}" for x in values.tolist()]
-        for key, values in columns.items()
-    }
-    write_tsv(folder / f"{confounds}.tsv", cells)
+    cells = [[MISSING if np.isnan(x) else f"{x:.7g}" for x in values.tolist()] for values in columns.values()]
+    rows = ["\t".join(row) for row in (columns, *zip(*cells, strict=True))]
+    (folder / f"{confounds}.tsv").write_text("\n".join(rows) + "\n")
     write_json(folder / f"{confounds}.json", dict(table.metadata))
 
 
