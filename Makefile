@@ -49,7 +49,7 @@ bench: $(READY)  ## measure speed and memory as ratios in one run
 oracle: $(READY)  ## install R (Debian, as root) and compare every statistic with it afresh
 	$(BIN)/python tests/reference/compare.py --install
 
-calibrate: $(READY)  ## measure the error rates of the verdicts (hours; resumes) and write docs/calibration.md
+calibrate: $(READY)  ## measure the error rates of the verdicts (about an hour; resumes) and write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate.py
 
 inputs: $(READY)  ## try every layout and write docs/inputs.md
