@@ -1,12 +1,13 @@
 """Permutation: 10,000 Freedman-Lane permutations of 21 claims, and the same edges by nilearn's permuted_ols.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/permutation.py
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/permutation.py [--permutations 10000]
 
 The comparison with nilearn is on its own ground: one design (36 people, 3 covariates), 6 edges, classical t, max-T.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from statistics import median
@@ -48,10 +49,10 @@ def _make_nuisance(rng: np.random.Generator, n: int, n_covariates: int) -> np.nd
     return np.column_stack([np.ones(n), rng.normal(size=(n, n_covariates))])
 
 
-def permute_edges(models: list[Model], rng: np.random.Generator) -> np.ndarray:
+def permute_edges(models: list[Model], n_permutations: int, rng: np.random.Generator) -> np.ndarray:
     """Null distribution of the largest classical t over edges that share one design."""
     kernel = make_kernel(models[0], "ols")
-    orders = draw_orders(models[0].n, None, N_PERMUTATIONS, rng)
+    orders = draw_orders(models[0].n, None, n_permutations, rng)
     residuals = [compute_null_residuals(model, kernel) for model in models]
     return np.max([np.abs(compute_statistics(each[orders], kernel)) for each in residuals], axis=0)
 
@@ -67,7 +68,7 @@ def measure(function: Callable[[], object]) -> float:
     return median(times)
 
 
-def measure_permutation() -> dict[str, float]:
+def measure_permutation(n_permutations: int = N_PERMUTATIONS) -> dict[str, float]:
     """Seconds of both, and the ratio to nilearn."""
     from nilearn.mass_univariate import permuted_ols
 
@@ -79,14 +80,14 @@ def measure_permutation() -> dict[str, float]:
         for edge in edges
     ]
     outcomes = np.column_stack([edge.outcome for edge in edges])
-    ours = measure(lambda: permute_edges(edges, np.random.default_rng(1)))
+    ours = measure(lambda: permute_edges(edges, n_permutations, np.random.default_rng(1)))
     theirs = measure(
         lambda: permuted_ols(
-            edges[0].tested, outcomes, edges[0].nuisance[:, 1:], n_perm=N_PERMUTATIONS, random_state=0
+            edges[0].tested, outcomes, edges[0].nuisance[:, 1:], n_perm=n_permutations, random_state=0
         )
     )
     return {
-        "21 claims, studentised (s)": measure(lambda: permute(claims, n_permutations=N_PERMUTATIONS, seed=1)),
+        "21 claims, studentised (s)": measure(lambda: permute(claims, n_permutations=n_permutations, seed=1)),
         "6 edges, classical max-T (s)": ours,
         "6 edges, nilearn permuted_ols (s)": theirs,
         "nilearn / rsconn": theirs / ours,
@@ -95,7 +96,9 @@ def measure_permutation() -> dict[str, float]:
 
 def main() -> None:
     """Print the table."""
-    for name, value in measure_permutation().items():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--permutations", type=int, default=N_PERMUTATIONS)
+    for name, value in measure_permutation(parser.parse_args().permutations).items():
         print(f"{name:36s} {value:8.3f}")
 
 

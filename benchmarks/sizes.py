@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+from calibration.cases import get_scenario, read_study
 from calibration.scenarios import draw_cohort, make_config
-from calibration.work import get_scenario, read_study
 
 from rsconn.inference.effect_sizes import convert_sesoi
 from rsconn.inference.estimators import (

@@ -13,7 +13,9 @@ from time import perf_counter
 from typing import Any
 
 CASES = Path(__file__).with_name("cases.py")
+# One thread per numerical library, and the BLAS kernel that fits the processor, whatever the shell asks for.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+NOT_INHERITED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Case:
     function: str
     arguments: dict[str, Any]
     at_once: int = 1
-    repeats: int | None = None
+    max_repeats: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,18 @@ class Cost:
     peak_mib: float
 
 
+def make_environment() -> dict[str, str]:
+    """Return the environment of what is measured."""
+    kept = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+    return kept | ONE_THREAD
+
+
 def measure(cases: list[Case], repeats: int) -> dict[str, Cost]:
     """Run all cases `repeats` times, in turn, so that a busy minute strikes them alike."""
     seen: dict[str, list[Cost]] = {case.label: [] for case in cases}
     for turn in range(repeats):
         for case in cases:
-            if turn < (case.repeats or repeats):
+            if turn < min(case.max_repeats or repeats, repeats):
                 cost = run_case(case)
                 seen[case.label].append(cost)
                 print(
@@ -54,9 +62,10 @@ def measure(cases: list[Case], repeats: int) -> dict[str, Cost]:
 def run_case(case: Case) -> Cost:
     """Run one case and ask the system what it cost."""
     command = [sys.executable, "-W", "ignore", str(CASES), case.function, json.dumps(case.arguments)]
+    environment = make_environment()
     start = perf_counter()
     children = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **ONE_THREAD}, text=True)
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
         for _ in range(case.at_once)
     ]
     printed = [child.stdout.read() for child in children]

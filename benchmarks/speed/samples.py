@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-GRIDS = {"2mm": ((97, 115, 97), 2.0), "3mm": ((65, 77, 65), 3.0)}
+GRIDS = {"2mm": ((97, 115, 97), 2.0), "3mm": ((65, 77, 65), 3.0), "tiny": ((24, 29, 24), 8.0)}
 ORIGIN_MM = (-96.5, -132.5, -78.5)
 
 
@@ -92,7 +92,7 @@ def _write_regions(sample: Sample) -> None:
     brain = _find_brain(sample.grid).reshape(shape, order="F")
     nib.save(nib.Nifti1Image(brain.astype(np.uint8), affine), sample.mask)
     voxels = np.argwhere(brain)
-    for n_labels in (100, 400):
+    for n_labels in (100, 400):  # few enough voxels in a tiny grid, but more than 400
         centres = np.random.default_rng(n_labels).choice(voxels, n_labels, replace=False)
         distance = (voxels**2).sum(1)[:, None] - 2 * voxels @ centres.T + (centres**2).sum(1)
         atlas = np.zeros(shape, np.int16)
