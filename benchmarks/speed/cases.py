@@ -31,18 +31,17 @@ def _prepare(run, mask, rois, atlas, n_rois):
     from rsconn.files.images import read_header, read_mask
     from rsconn.files.regions import build_weights
 
-    if rois == "labels":
-        regions = [{"name": f"L{i}", "atlas": {"image": atlas, "label": i}} for i in range(1, n_rois + 1)]
-    else:
-        regions = [
-            {
-                "name": f"S{i}",
-                "sphere": {"center_mm": SPHERES_MM[i % 4], "radius_mm": RADIUS_MM + 0.1 * (i // 4)},
-            }
-            for i in range(n_rois)
-        ]
     header = read_header(Path(run))
-    return header, build_weights(regions, header), read_mask(Path(mask), header)
+    return header, build_weights(_list_regions(rois, atlas, n_rois), header), read_mask(Path(mask), header)
+
+
+def _list_regions(rois, atlas, n_rois):
+    if rois == "labels":
+        return [{"name": f"L{i}", "atlas": {"image": atlas, "label": i}} for i in range(1, n_rois + 1)]
+    return [
+        {"name": f"S{i}", "sphere": {"center_mm": SPHERES_MM[i % 4], "radius_mm": RADIUS_MM + 0.1 * (i // 4)}}
+        for i in range(n_rois)
+    ]
 
 
 def stream(run) -> None:
@@ -115,6 +114,67 @@ def seed_maps(run, mask, confounds, t_r, n_seeds=4, n_recipes=1, atlas="", n_roi
             compute_fisher_z(r)
 
 
+def job(run, mask, table, t_r, rois="labels", atlas="", n_rois=100, n_seeds=0) -> None:
+    """What the workflow's jobs do with a run, by its own steps: from image and confounds to edges and seed maps."""
+    import contextlib
+    import tempfile
+
+    from rsconn.steps.connect import connect
+    from rsconn.steps.denoise import denoise
+    from rsconn.steps.extract import extract
+    from rsconn.steps.seedmap import make_seedmaps
+
+    facts = {"participant_id": "sub-1", "session": None, "name": "sub-1_task-rest", "t_r": t_r}
+    files = {
+        "bold": run,
+        "mask": mask,
+        "confounds": table,
+        "confounds_json": str(Path(table).with_suffix(".json")),
+    }
+    runs = [facts | files | {"entities": {"sub": "1", "task": "rest"}}]
+    regions = [
+        region | {"source": "", "smoothing_fwhm_mm": 0.0, "variant_of": None}
+        for region in _list_regions(rois, atlas, n_rois)
+    ]
+    names = [region["name"] for region in regions]
+    reading = {
+        "set_name": "bench",
+        "space": None,
+        "accept_space_mismatch": False,
+        "t_r": None,
+        "rois": regions,
+    }
+    cleaning = {
+        "denoising": {
+            "mode": "projection",
+            "strategy": {"name": "acompcor"},
+            "terms": {"motion": 6, "acompcor_wm": 5, "acompcor_csf": 5},
+            "high_pass_hz": HIGH_PASS_HZ,
+            "low_pass_hz": LOW_PASS_HZ,
+        },
+        "censoring": {"fd_threshold_mm": None, "dvars_threshold": None},
+    }
+    maps = {"seeds": names[:n_seeds], "maps_smoothing_fwhm_mm": 0.0}
+    connecting = {
+        "set_name": "bench",
+        "kind": "pearson",
+        "min_coverage": 0.5,
+        "edges": [names[:2]],
+        "band_hz": [HIGH_PASS_HZ, LOW_PASS_HZ],
+    }
+    cleaning_of_series = {"set_name": "bench", "rois": names, "columns": {}, "denoised": False, "t_r": None}
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        first, second, third = Path("1.json"), Path("2.json"), Path("3.json")
+        if n_seeds:
+            make_seedmaps(first, runs=runs, settings=reading | cleaning | maps)
+        else:
+            extract(first, runs=runs, settings=reading)
+        denoise(second, before=[first], runs=[], settings=cleaning_of_series | cleaning)
+        connect(third, before=second, settings=connecting)
+        record = json.loads(third.read_text(encoding="utf-8"))[0]
+        assert record["failed_stage"] is None, record["reason"]
+
+
 def nilearn_series(run, mask, confounds, t_r, rois="spheres", atlas="", *, reports=False) -> None:
     """The same with nilearn's maskers, in their Butterworth way."""
     import numpy as np
@@ -177,7 +237,7 @@ def find_peak_mib() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
-CASES = (decompress, stream, read_cache, series, seed_maps, nilearn_series, nilearn_seed_maps, start)
+CASES = (decompress, stream, read_cache, series, seed_maps, job, nilearn_series, nilearn_seed_maps, start)
 
 if __name__ == "__main__":
     next(case for case in CASES if case.__name__ == sys.argv[1])(**json.loads(sys.argv[2]))

@@ -51,6 +51,7 @@ def _list_series(samples: dict[str, Sample]) -> list[Case]:
         _series("2mm 4 spheres", two, n_rois=4),
         _series("2mm 100 variants", two, n_rois=100),
         _series("2mm 100 labels", two, rois="labels", n_rois=100),
+        _job("2mm 100 labels, the workflow's jobs", two),
         _series("long 4 spheres", long, n_rois=4),
         _series("long 100 labels", long, rois="labels", n_rois=100),
         _nilearn("nilearn 4 spheres", two, "nilearn_series", reports=False),
@@ -67,6 +68,7 @@ def _list_maps(samples: dict[str, Sample]) -> list[Case]:
         *(_seed_maps(f"2mm {n} seeds", two, n_seeds=n) for n in (1, 4, 16)),
         _seed_maps("2mm 4 seeds, 5 recipes", two, n_seeds=4, n_recipes=5),
         _seed_maps("2mm 4 seeds, smoothed 6 mm", two, n_seeds=4, fwhm=6.0),
+        _job("2mm 4 seeds, the workflow's jobs", two, n_seeds=4),
         _seed_maps("float32 4 seeds", samples["float32"], n_seeds=4),
         _nilearn("nilearn 4 seeds, cosine", two, "nilearn_seed_maps", n_seeds=4),
     ]
@@ -132,6 +134,16 @@ def _series(label: str, sample: Sample, *, n_rois: int, rois: str = "spheres", t
 def _seed_maps(label: str, sample: Sample, **options: Any) -> Case:
     arguments = {"run": str(sample.run), "atlas": str(sample.get_atlas(100))} | options
     return Case(label, "seed_maps", arguments | _common(sample))
+
+
+def _job(label: str, sample: Sample, n_seeds: int = 0) -> Case:
+    arguments = {
+        "run": str(sample.run),
+        "mask": str(sample.mask),
+        "table": str(sample.table),
+        "t_r": sample.t_r,
+    }
+    return Case(label, "job", arguments | {"atlas": str(sample.get_atlas(100)), "n_seeds": n_seeds})
 
 
 def _nilearn(label: str, sample: Sample, function: str, **options: Any) -> Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,11 @@ class Sample:
     @property
     def confounds(self) -> Path:
         return self.folder / f"confounds_{self.n_volumes}.npy"
+
+    @property
+    def table(self) -> Path:
+        """The same confounds as fMRIPrep would write them."""
+        return self.confounds.with_suffix(".tsv")
 
     @property
     def cache(self) -> Path:
@@ -68,11 +74,23 @@ def make_sample(sample: Sample) -> None:
     sample.folder.mkdir(parents=True, exist_ok=True)
     if not sample.mask.exists():
         _write_regions(sample)
-    if not sample.confounds.exists():
-        rng = np.random.default_rng(1)
-        np.save(sample.confounds, np.cumsum(rng.normal(size=(sample.n_volumes, 16)), axis=0))
+    if not sample.table.exists():
+        _write_confounds(sample)
     if not sample.run.exists():
         _write_run(sample)
+
+
+def _write_confounds(sample: Sample) -> None:
+    """Write 16 random walks: as an array, and as a table with its JSON."""
+    values = np.cumsum(np.random.default_rng(1).normal(size=(sample.n_volumes, 16)), axis=0)
+    np.save(sample.confounds, values)
+    motion = [f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"]
+    components = {
+        f"a_comp_cor_{i:02d}": {"Mask": "WM" if i < 5 else "CSF", "Retained": True} for i in range(10)
+    }
+    rows = [[*motion, *components], *values.astype(str).tolist()]
+    sample.table.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    sample.table.with_suffix(".json").write_text(json.dumps(components), encoding="utf-8")
 
 
 def _find_brain(grid: str) -> np.ndarray:
