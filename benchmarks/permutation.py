@@ -76,7 +76,7 @@ def measure_permutation(n_permutations: int = N_PERMUTATIONS) -> dict[str, float
     claims = make_claims(rng)
     edges = [_make_contrast(rng, 18, 18, 3) for _ in range(6)]
     edges = [
-        Model(edge.outcome, edge.tested, edges[0].nuisance, "contrast", "ols_hc3", edge.people)
+        Model(edge.outcome, edge.tested, edges[0].nuisance, "contrast", "ols_hc3", edge.units)
         for edge in edges
     ]
     outcomes = np.column_stack([edge.outcome for edge in edges])

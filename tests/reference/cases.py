@@ -38,7 +38,7 @@ class Case:
 
 
 class Recipe(NamedTuple):
-    """How a case is made of columns; ``where`` chooses rows."""
+    """How a case is made of columns; ``where`` chooses rows, ``units`` is a column of families."""
 
     name: str
     outcome: str
@@ -47,6 +47,11 @@ class Recipe(NamedTuple):
     kind: Kind = "contrast"
     estimator: Estimator = "welch"
     where: Callable[[Columns], NDArray[np.bool_]] | None = None
+    units: str = ""
+
+
+def _families(name: str, outcome: str, tested: str, nuisance: str, units: str, **more) -> Recipe:
+    return Recipe(name, outcome, tested, nuisance, estimator="ols_cr2", units=units, **more)
 
 
 def _adjusted(name: str, outcome: str, tested: str, nuisance: str = "", **more) -> Recipe:
@@ -87,6 +92,12 @@ SIMULATED = (
     _paired("change", "change"),
     _paired("change_adjusted", "change", "age_centred sex_centred"),
     _paired("change_of_eight", "change", where=lambda c: c["row"] < 8),
+    _families("families_within_groups", "edge", "group", "age sex mean_fd", "by_two"),
+    _families("families_across_groups", "bounded", "group", "", "mixed"),
+    _families("families_of_many_sizes", "bounded", "edge", "age sex", "growing", kind="slope"),
+    _families("families_on_edge_within_groups", "bounded", "edge", "group age", "mixed", kind="slope"),
+    _families("families_change", "change", "one", "", "by_three", kind="paired"),
+    _families("families_few", "edge", "group", "age", "by_six", where=lambda c: (c["row"] % 3) == 0),
 )
 ERQ = (
     Recipe("erq_suppression_by_age", "es", "old"),
@@ -146,7 +157,7 @@ def _make_cases(source: str, recipes: tuple[Recipe, ...], columns: Columns) -> I
             np.hstack([constant, rows[:, 2:]]),
             recipe.kind,
             recipe.estimator,
-            np.flatnonzero(keep),
+            columns[recipe.units][keep].astype(np.int64) if recipe.units else np.flatnonzero(keep),
         )
         sesoi = 0.3 if recipe.kind == "slope" else 0.5
         yield Case(recipe.name, source, model, effect_sizes.convert_sesoi(model, sesoi))
@@ -228,6 +239,11 @@ def read_people() -> Columns:
     columns |= {
         "row": np.arange(len(rows), dtype=float),
         "one": np.ones(len(rows)),
+        "by_two": np.arange(len(rows)) // 2.0,
+        "by_three": np.arange(len(rows)) // 3.0,
+        "by_six": np.arange(len(rows)) // 6.0,
+        "mixed": np.arange(len(rows)) % 23.0,
+        "growing": np.floor(np.sqrt(2.0 * np.arange(len(rows)))),
         "site1": (columns["site"] == 1).astype(float),
         "site2": (columns["site"] == 2).astype(float),
         "age_far": columns["age"] * 1e4 + 1e6,

@@ -105,10 +105,9 @@ def _write_cases(folder: Path, shared: Path | None) -> None:
     for case in case_list.list_cases(shared):
         model = case.model
         nuisance = model.nuisance if model.kind == "paired" else model.nuisance[:, 1:]
-        header = ["outcome", "tested", *(f"z{i + 1}" for i in range(nuisance.shape[1]))]
-        _write_table(
-            folder / f"{case.name}.tsv", header, np.column_stack([model.outcome, model.tested, nuisance])
-        )
+        header = ["outcome", "tested", "unit", *(f"z{i + 1}" for i in range(nuisance.shape[1]))]
+        columns = np.column_stack([model.outcome, model.tested, model.units, nuisance])
+        _write_table(folder / f"{case.name}.tsv", header, columns)
         everything = int(model.n <= case_list.LARGEST_N_OF_EVERYTHING)
         index.append([case.name, model.kind, model.estimator, case.bound, everything])
     _write_table(folder / "cases.tsv", ["name", "kind", "estimator", "bound", "everything"], index)

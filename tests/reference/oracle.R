@@ -1,6 +1,6 @@
 # R's answer to every case: Rscript tests/reference/oracle.R FOLDER OUTPUT
 #
-# FOLDER holds one table per case (outcome, tested, z1..zk: nuisance without the constant) and cases.tsv
+# FOLDER holds one table per case (outcome, tested, unit: person or family, z1..zk: nuisance without the constant) and cases.tsv
 # (name, kind, estimator, bound, everything); compare.py writes them. OUTPUT gets case, quantity, value.
 suppressPackageStartupMessages({
   library(sandwich); library(lmtest); library(car); library(emmeans); library(effectsize)
@@ -63,13 +63,31 @@ primary_hc3 <- function(case, d, kind, fit, bound) {
   ci95 <- coefci(fit, "tested", vcov. = covariance, df = dof)
   ci99 <- coefci(fit, "tested", level = 0.99, vcov. = covariance, df = dof)
   keep_list(case, tests("primary", row[[1]], row[[2]], dof))
-  keep(case, primary.p_greater = pt(row[[3]], dof, lower.tail = FALSE),
-       primary.p_tost = max(pt((row[[1]] + bound) / row[[2]], dof, lower.tail = FALSE),
-                            pt((row[[1]] - bound) / row[[2]], dof)),
-       primary.p_bound = pt((row[[1]] - bound) / row[[2]], dof),
-       primary.p_beyond = beyond(kind, row[[1]], row[[2]], dof, bound),
-       primary.ci95_low = ci95[1], primary.ci95_high = ci95[2],
+  keep_bounds(case, kind, row[[1]], row[[2]], dof, bound)
+  keep(case, primary.ci95_low = ci95[1], primary.ci95_high = ci95[2],
        primary.ci99_low = ci99[1], primary.ci99_high = ci99[2])
+}
+
+keep_bounds <- function(case, kind, estimate, se, dof, bound) {
+  keep(case, primary.p_greater = pt(estimate / se, dof, lower.tail = FALSE),
+       primary.p_tost = max(pt((estimate + bound) / se, dof, lower.tail = FALSE), pt((estimate - bound) / se, dof)),
+       primary.p_bound = pt((estimate - bound) / se, dof),
+       primary.p_beyond = beyond(kind, estimate, se, dof, bound))
+}
+
+primary_cr2 <- function(case, d, kind, fit, z, bound) {
+  even <- d
+  if (length(z)) even[z] <- scale(d[z], center = kind != "paired")
+  even_fit <- lm(formula(fit), even)
+  cr2 <- coef_test(even_fit, vcov = "CR2", cluster = d$unit, test = "Satterthwaite")["tested", ]
+  dof <- if (is.null(cr2$df_Satt)) cr2$df else cr2$df_Satt
+  keep_list(case, tests("primary", cr2$beta, cr2$SE, dof))
+  keep_bounds(case, kind, cr2$beta, cr2$SE, dof, bound)
+  for (level in c(95, 99)) {
+    limits <- conf_int(even_fit, vcov = "CR2", level = level / 100, cluster = d$unit, test = "Satterthwaite")
+    limits <- limits[rownames(limits) == "tested" | limits$Coef == "tested", c("CI_L", "CI_U")]
+    keep_list(case, setNames(as.list(unlist(limits)), paste0("primary.ci", level, c("_low", "_high"))))
+  }
 }
 
 # emmeans reaches the adjusted contrast through its reference grid; it must be the coefficient
@@ -191,11 +209,12 @@ index <- read.delim(file.path(folder, "cases.tsv"))
 for (i in seq_len(nrow(index))) {
   case <- index$name[i]; kind <- index$kind[i]; bound <- index$bound[i]
   d <- read.delim(file.path(folder, paste0(case, ".tsv")))
-  z <- setdiff(names(d), c("outcome", "tested"))
+  z <- setdiff(names(d), c("outcome", "tested", "unit"))
   formula <- reformulate(c("tested", z), "outcome", intercept = kind != "paired")
   fit <- lm(formula, d, tol = 1e-12)
-  if (index$estimator[i] == "welch") primary_welch(case, d, bound) else primary_hc3(case, d, kind, fit, bound)
-  if (index$estimator[i] != "welch" && kind == "contrast") {
+  switch(index$estimator[i], welch = primary_welch(case, d, bound), ols_hc3 = primary_hc3(case, d, kind, fit, bound),
+         ols_cr2 = primary_cr2(case, d, kind, fit, z, bound))
+  if (index$estimator[i] == "ols_hc3" && kind == "contrast") {
     pair <- check_emmeans(d, formula)
     stopifnot(all.equal(pair$estimate, coef(fit)[["tested"]], tolerance = 1e-9),
               all.equal(pair$SE, sqrt(vcovHC(fit, type = "HC3")["tested", "tested"]), tolerance = 1e-9))

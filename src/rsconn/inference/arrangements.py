@@ -7,7 +7,7 @@ from math import comb, factorial, prod
 
 import numpy as np
 
-from rsconn.inference.model import Floats, Integers, Model
+from rsconn.inference.model import Floats, Integers, Model, split_units
 
 
 def draw_orders(n: int, blocks: Integers | None, count: int, rng: np.random.Generator) -> Integers:
@@ -19,6 +19,44 @@ def draw_orders(n: int, blocks: Integers | None, count: int, rng: np.random.Gene
         rows = np.flatnonzero(blocks == block)
         orders[:, rows] = rng.permuted(orders[:, rows], axis=1)
     return orders
+
+
+def draw_whole_orders(
+    units: Integers, blocks: Integers | None, count: int, rng: np.random.Generator
+) -> Integers:
+    """Draw random orders that exchange units as wholes, like with like (`list_alike`); shape (count, n)."""
+    orders = np.tile(np.arange(units.size), (count, 1))
+    for alike in list_alike(units, blocks):
+        choices = rng.permuted(np.tile(np.arange(len(alike)), (count, 1)), axis=1)
+        orders[:, alike.ravel()] = alike[choices].reshape(count, -1)
+    return orders
+
+
+def list_alike(units: Integers, blocks: Integers | None) -> list[Integers]:
+    """List the sets of units that can stand in for each other: as many rows, in the same blocks.
+
+    Returns
+    -------
+    list of ndarray of int, shape (n_units of the set, n_rows of a unit)
+        Rows of each unit, in the order of the blocks.
+
+    Examples
+    --------
+    >>> list_alike(np.array([7, 7, 8, 9, 9]), None)
+    [array([[2]]), array([[0, 1],
+           [3, 4]])]
+    """
+    codes = np.zeros(units.size, dtype=np.int64) if blocks is None else blocks
+    sets: dict[tuple[int, ...], list[Integers]] = {}
+    for rows in split_units(units):
+        ordered = rows[np.argsort(codes[rows], kind="stable")]
+        sets.setdefault(tuple(codes[ordered].tolist()), []).append(ordered)
+    return [np.array(sets[key]) for key in sorted(sets, key=lambda key: (len(key), key))]
+
+
+def can_exchange(model: Model) -> bool:
+    """Say whether an exchange of whole units changes what is tested."""
+    return any(np.ptp(model.tested[alike], axis=0).any() for alike in list_alike(model.units, model.blocks))
 
 
 def draw_signs(n: int, count: int, rng: np.random.Generator) -> Floats:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
+from rsconn.inference.dependence import compute_satterthwaite_dof, compute_unit_forms
 from rsconn.inference.model import Geometry, Model, make_geometry, project_out
 from rsconn.inference.noncentral import compute_noncentral_cdf
 
@@ -69,7 +70,7 @@ def estimate_model(model: Model) -> Estimate:
     """
     if model.estimator == "welch":
         return estimate_welch(model)
-    return estimate_ols_hc3(model)
+    return estimate_ols_cr2(model) if model.estimator == "ols_cr2" else estimate_ols_hc3(model)
 
 
 def estimate_welch(model: Model) -> Estimate:
@@ -104,6 +105,22 @@ def estimate_ols_hc3(model: Model) -> Estimate:
     meat = (geometry.direction * residuals / (1 - geometry.leverage)) ** 2
     std_error = float(np.sqrt(meat.sum()) / geometry.information)
     return make_estimate(model, "ols_hc3", value, std_error, model.n - model.n_parameters)
+
+
+def estimate_ols_cr2(model: Model) -> Estimate:
+    """Least squares with the CR2 variance and Satterthwaite dof, for families whose members depend on each other.
+
+    See :mod:`rsconn.inference.dependence`. Families of one make it HC2 with Bell-McCaffrey dof.
+
+    References
+    ----------
+    R: ``clubSandwich::coef_test(vcov = "CR2", cluster = family, test = "Satterthwaite")``.
+    """
+    geometry = make_geometry(model)
+    value, _ = fit_direction(model, geometry)
+    forms = compute_unit_forms(geometry, model.units)
+    std_error = float(np.linalg.norm(forms.T @ model.outcome) / geometry.information)
+    return make_estimate(model, "ols_cr2", value, std_error, compute_satterthwaite_dof(forms))
 
 
 def estimate_ols(model: Model) -> Estimate:

@@ -47,7 +47,7 @@ def _estimate_without(model: Model, row: int) -> Estimate | None:
         outcome=model.outcome[keep],
         tested=model.tested[keep],
         nuisance=model.nuisance[keep],
-        people=model.people[keep],
+        units=model.units[keep],
         blocks=None if model.blocks is None else model.blocks[keep],
     )
     return None if check_model(rest) else estimate_model(rest)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Kind = Literal["contrast", "slope", "paired"]
-Estimator = Literal["welch", "ols_hc3"]
+Estimator = Literal["welch", "ols_hc3", "ols_cr2"]
 
 # A design column, scaled to length one, that others reproduce to this accuracy is aliased with them.
 RANK_TOLERANCE = 1e-9
@@ -33,10 +33,11 @@ class Model:
         Everything adjusted for, the constant as first column; for ``paired`` there is no constant and q may
         be 0.
     kind : {'contrast', 'slope', 'paired'}
-    estimator : {'welch', 'ols_hc3'}
-        ``welch`` is for contrasts whose only nuisance is the constant.
-    people : ndarray of int, shape (n,)
-        Who each row is; the same code means the same person in every model of a study.
+    estimator : {'welch', 'ols_hc3', 'ols_cr2'}
+        ``welch`` is for contrasts whose only nuisance is the constant, ``ols_cr2`` for units of several rows.
+    units : ndarray of int, shape (n,)
+        Whom each row belongs to: a person, or a family whose members depend on each other and are exchanged as a
+        whole. The same code means the same unit in every model of a study.
     blocks : ndarray of int, shape (n,), optional
         Rows are exchangeable only within a block (a site, for example).
     raw_sd : float, optional
@@ -55,14 +56,14 @@ class Model:
     nuisance: Floats
     kind: Kind
     estimator: Estimator
-    people: Integers
+    units: Integers
     blocks: Integers | None = None
     raw_sd: float | None = None
 
     def __post_init__(self) -> None:
         n = self.outcome.size
-        if self.tested.shape != (n,) or self.people.shape != (n,):
-            raise ValueError(f"{n} outcomes, tested {self.tested.shape}, people {self.people.shape}")
+        if self.tested.shape != (n,) or self.units.shape != (n,):
+            raise ValueError(f"{n} outcomes, tested {self.tested.shape}, units {self.units.shape}")
         if self.nuisance.ndim != 2 or self.nuisance.shape[0] != n:
             raise ValueError(f"{n} outcomes, nuisance {self.nuisance.shape}")
         if self.blocks is not None and self.blocks.shape != (n,):
@@ -71,11 +72,18 @@ class Model:
             raise ValueError("a model holds complete, finite rows only")
         if self.estimator == "welch" and (self.kind != "contrast" or self.nuisance.shape[1] != 1):
             raise ValueError("Welch's test is for a contrast without covariates")
+        if self.estimator != "ols_cr2" and self.has_families:
+            raise ValueError("several rows of one unit need ols_cr2")
 
     @property
     def n(self) -> int:
         """Number of rows."""
         return int(self.outcome.size)
+
+    @property
+    def has_families(self) -> bool:
+        """Whether a unit has several rows."""
+        return bool(np.unique(self.units).size < self.units.size)
 
     @property
     def n_parameters(self) -> int:
@@ -91,6 +99,11 @@ class Model:
     def in_a(self) -> NDArray[np.bool_]:
         """Rows of group a; for contrasts only."""
         return np.asarray(self.tested > 0.5)
+
+
+def choose_estimator(units: Integers, *, simple: Estimator = "ols_hc3") -> Estimator:
+    """Return the primary estimator: ``simple`` for independent rows, CR2 where a unit has several."""
+    return simple if np.unique(units).size == units.size else "ols_cr2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +189,23 @@ def _check_size(model: Model) -> str | None:
 def _check_design(model: Model) -> str | None:
     if not is_full_rank(model.design):
         return "the design is rank-deficient: what is tested cannot be told apart from the covariates"
-    if (make_geometry(model).leverage > 1 - LEVERAGE_TOLERANCE).any():
+    geometry = make_geometry(model)
+    if (geometry.leverage > 1 - LEVERAGE_TOLERANCE).any():
         return "one person alone determines a coefficient (leverage 1)"
+    if any(_determines(geometry.basis[rows]) for rows in split_units(model.units) if rows.size > 1):
+        return "one family alone determines a coefficient (leverage 1)"
     return None
+
+
+def _determines(own: Floats) -> bool:
+    """Say whether rows (m, k) of the design's orthonormal basis are all that a coefficient rests on."""
+    return bool(np.linalg.norm(own, 2) ** 2 > 1 - LEVERAGE_TOLERANCE)
+
+
+def split_units(units: Integers) -> list[Integers]:
+    """Return the rows of each unit, in the order of their codes."""
+    order = np.argsort(units, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(units[order])) + 1)
 
 
 def _check_outcome(model: Model) -> str | None:

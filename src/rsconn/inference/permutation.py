@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from rsconn.inference.arrangements import count_orders, draw_orders, draw_signs, list_orders, list_signs
+from rsconn.inference.arrangements import (
+    can_exchange,
+    count_orders,
+    draw_orders,
+    draw_signs,
+    draw_whole_orders,
+    list_orders,
+    list_signs,
+)
 from rsconn.inference.estimators import estimate_model
 from rsconn.inference.model import Floats, Integers, Model
 from rsconn.inference.studentise import Kernel, compute_null_residuals, compute_statistics, make_kernel
@@ -46,8 +54,11 @@ class PermutationTest:
 def permute(models: Sequence[Model], *, n_permutations: int, seed: int) -> tuple[PermutationTest, ...]:
     """Test each model by permuting its null-model residuals (paired: by flipping their signs).
 
+    Families are exchanged as wholes, those of one size among themselves. Where that changes nothing of what is
+    tested (every family has one member on each side), each family's residuals take one sign instead.
+
     A model's p depends on its own rows and the seed only, never on its neighbours or the number of cores:
-    models with the same number of rows and blocks share their orders.
+    models with the same number of rows, blocks and families share their orders.
 
     Parameters
     ----------
@@ -77,27 +88,39 @@ def _permute_one(model: Model, count: int, seed: int, orders: dict[Hashable, Int
             _count_extreme(statistics[0], statistics) / statistics.size, statistics.size, exact=True
         )
     observed = compute_statistics(residuals[None, :], kernel)[0]
-    if model.kind == "paired":
+    if model.kind == "paired" or (model.has_families and not can_exchange(model)):
         statistics = _flip(model, residuals, kernel, count, seed)
     else:
-        key = (model.n, None if model.blocks is None else model.blocks.tobytes())
+        key = _make_key(model)
         if key not in orders:
-            orders[key] = draw_orders(model.n, model.blocks, count, np.random.default_rng([seed, model.n]))
+            orders[key] = _draw(model, count, np.random.default_rng([seed, model.n]))
         statistics = _reorder(residuals, orders[key], kernel)
     return PermutationTest((_count_extreme(observed, statistics) + 1) / (count + 1), count, exact=False)
 
 
+def _make_key(model: Model) -> Hashable:
+    """What the orders of a model hang on."""
+    blocks = None if model.blocks is None else model.blocks.tobytes()
+    return model.n, blocks, model.units.tobytes() if model.has_families else None
+
+
+def _draw(model: Model, count: int, rng: np.random.Generator) -> Integers:
+    if model.has_families:
+        return draw_whole_orders(model.units, model.blocks, count, rng)
+    return draw_orders(model.n, model.blocks, count, rng)
+
+
 def _is_enumerable(model: Model, count: int) -> bool:
     if model.kind == "paired":
-        return model.nuisance.shape[1] == 0 and bool(2 ** np.unique(model.people).size <= count)
-    return model.nuisance.shape[1] == 1 and count_orders(model) <= count
+        return model.nuisance.shape[1] == 0 and bool(2 ** np.unique(model.units).size <= count)
+    return not model.has_families and model.nuisance.shape[1] == 1 and count_orders(model) <= count
 
 
 def _enumerate(model: Model, residuals: Floats, kernel: Kernel) -> Floats:
     """Statistics of every arrangement, the observed one first."""
     if model.kind != "paired":
         return _reorder(residuals, list_orders(model), kernel)
-    _, codes = np.unique(model.people, return_inverse=True)
+    _, codes = np.unique(model.units, return_inverse=True)
     signs = list_signs(int(codes.max()) + 1)
     return compute_statistics(signs[:, codes] * residuals, kernel)
 
@@ -108,8 +131,8 @@ def _reorder(residuals: Floats, orders: Integers, kernel: Kernel) -> Floats:
 
 
 def _flip(model: Model, residuals: Floats, kernel: Kernel, count: int, seed: int) -> Floats:
-    people, codes = np.unique(model.people, return_inverse=True)
-    signs = draw_signs(people.size, count, np.random.default_rng([seed, people.size]))
+    units, codes = np.unique(model.units, return_inverse=True)
+    signs = draw_signs(units.size, count, np.random.default_rng([seed, units.size]))
     return compute_statistics(signs[:, codes] * residuals, kernel)
 
 
@@ -117,15 +140,15 @@ def _count_extreme(observed: float, statistics: Floats) -> int:
     return int((np.abs(statistics) >= abs(observed) * (1 - TIE_TOLERANCE)).sum())
 
 
-def compute_flipped_statistics(models: Sequence[Model], signs: Floats, people: Integers) -> Floats:
-    """Statistics of every model when each person's null residuals take that person's sign.
+def compute_flipped_statistics(models: Sequence[Model], signs: Floats, units: Integers) -> Floats:
+    """Statistics of every model when the null residuals of each unit (a person, a family) take its sign.
 
     Parameters
     ----------
     models : sequence of Model
-    signs : ndarray, shape (n_flips, n_people)
-    people : ndarray of int, shape (n_people,)
-        Sorted codes of the columns of ``signs``; a person absent from a model contributes nothing to it.
+    signs : ndarray, shape (n_flips, n_units)
+    units : ndarray of int, shape (n_units,)
+        Sorted codes of the columns of ``signs``; a unit absent from a model contributes nothing to it.
 
     Returns
     -------
@@ -135,7 +158,7 @@ def compute_flipped_statistics(models: Sequence[Model], signs: Floats, people: I
     for j, model in enumerate(models):
         kernel = make_kernel(model)
         residuals = compute_null_residuals(model, kernel)
-        columns = np.searchsorted(people, model.people)
+        columns = np.searchsorted(units, model.units)
         for start in range(0, len(signs), CHUNK):
             rows = signs[start : start + CHUNK, columns] * residuals
             flipped[start : start + CHUNK, j] = compute_statistics(rows, kernel)
@@ -147,7 +170,8 @@ def sign_flip_maxt(
 ) -> Floats:
     """Family-wise p values that know how the claims of a family hang together.
 
-    One Rademacher sign per person, shared by all claims of a family, flips each claim's null-model residuals;
+    One Rademacher sign per person (or whole family of people), shared by all claims of a family, flips each
+    claim's null-model residuals;
     every statistic is turned into a p by its claim's dof, and the step-down minimum over the claims not yet
     passed gives the adjusted p. Valid where errors are symmetric; supplementary to Holm.
 
@@ -175,9 +199,9 @@ def sign_flip_maxt(
 
 
 def _adjust_family(models: Sequence[Model], count: int, seed: int) -> Floats:
-    people = np.unique(np.concatenate([model.people for model in models]))
-    signs = draw_signs(people.size, count, np.random.default_rng([seed, people.size]))
-    flipped = np.abs(compute_flipped_statistics(models, signs, people))
+    units = np.unique(np.concatenate([model.units for model in models]))
+    signs = draw_signs(units.size, count, np.random.default_rng([seed, units.size]))
+    flipped = np.abs(compute_flipped_statistics(models, signs, units))
     estimates = [estimate_model(model) for model in models]
     dof = np.array([estimate.dof for estimate in estimates])
     observed = 2 * special.stdtr(dof, -np.abs([estimate.statistic for estimate in estimates]))

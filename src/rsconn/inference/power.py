@@ -6,12 +6,19 @@ never from the effect observed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy import optimize, special
 
+from rsconn.inference.dependence import (
+    compute_design_effect,
+    compute_satterthwaite_dof,
+    compute_unit_forms,
+    describe_forms,
+    estimate_likeness,
+)
 from rsconn.inference.model import Estimator, Floats, Geometry, Kind, Model, make_geometry
 from rsconn.inference.noncentral import compute_noncentral_cdf, compute_tost_power
 
@@ -41,6 +48,8 @@ class Plan:
         1 - p without covariates: p (1 - p).
     inflation, error_dof, test_dof : float
         Mean and certainty of the squared standard error, and the dof to which the statistic is referred.
+    design_effect : float
+        What families have multiplied the variance of the estimate by; it is in ``information_per_person``.
     """
 
     kind: Kind
@@ -50,6 +59,7 @@ class Plan:
     inflation: float
     error_dof: float
     test_dof: float
+    design_effect: float = 1.0
 
     @property
     def dof(self) -> int:
@@ -58,17 +68,39 @@ class Plan:
 
 
 def make_plan(model: Model) -> Plan:
-    """Read a plan off a model's design; the outcome enters only in the unit of paired differences.
+    """Read a plan off a model's design.
+
+    The outcome enters only in the unit of paired differences, and in how alike the members of a family are.
 
     References
     ----------
     The moments of the standard error are those behind Bell & McCaffrey (2002), Surv Methodol 28:169-181.
     """
     geometry = make_geometry(model)
+    information = _compute_information(model, geometry) / model.n
+    if model.estimator == "ols_cr2":
+        return _plan_families(model, geometry, information)
     inflation, error_dof = _describe_error(model.estimator, geometry)
     test_dof = error_dof if model.estimator == "welch" else float(model.n - model.n_parameters)
-    information = _compute_information(model, geometry) / model.n
     return Plan(model.kind, model.n, model.n_parameters, information, inflation, error_dof, test_dof)
+
+
+def _plan_families(model: Model, geometry: Geometry, information: float) -> Plan:
+    """Plan with families: the variance of the estimate, and of its CR2 standard error, at the likeness found."""
+    likeness = estimate_likeness(model.outcome, geometry, model.units)
+    effect = compute_design_effect(geometry, model.units, likeness)
+    forms = compute_unit_forms(geometry, model.units)
+    mean, error_dof = describe_forms(forms, model.units, likeness)
+    return Plan(
+        model.kind,
+        model.n,
+        model.n_parameters,
+        information / effect,
+        mean / (geometry.information * effect),
+        error_dof,
+        compute_satterthwaite_dof(forms),
+        effect,
+    )
 
 
 def plan_from_n(model: Model) -> Plan:
@@ -208,13 +240,23 @@ def find_n(plan: Plan, effect: float, *, alpha: float, rule: Rule, power: float 
 
 
 def scale_plan(plan: Plan, n: int) -> Plan:
-    """Return the same design with another number of people: leverages shrink as 1/n, dof grow with n - k."""
+    """Return the same design with another number of people: leverages shrink as 1/n, dof grow with n - k.
+
+    Families keep their sizes and likeness.
+    """
     k = plan.n_parameters
     if plan.dof < 1 or n <= k:
         return _plan_classical(plan.kind, n, k, plan.information_per_person)
     growth = (n - k) / plan.dof
     information = plan.information_per_person
     if plan.kind == "slope":
-        information = (n - k + 1) / n
+        information = (n - k + 1) / n / plan.design_effect
     inflation = 1 + (plan.inflation - 1) * plan.n / n
-    return Plan(plan.kind, n, k, information, inflation, plan.error_dof * growth, plan.test_dof * growth)
+    return replace(
+        plan,
+        n=n,
+        information_per_person=information,
+        inflation=inflation,
+        error_dof=plan.error_dof * growth,
+        test_dof=plan.test_dof * growth,
+    )

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from rsconn.inference.estimators import Estimate, estimate_ols, fit_direction, make_estimate
-from rsconn.inference.model import Floats, Model, make_geometry
+from rsconn.inference.model import Floats, Model, choose_estimator, make_geometry
 
 # Huber's tuning constant: 95 % efficiency for normal errors.
 HUBER_K = 1.345
@@ -118,7 +118,7 @@ def estimate_partial_spearman(model: Model) -> Estimate:
     ranked = replace(
         model, outcome=stats.rankdata(model.outcome), tested=stats.rankdata(model.tested), nuisance=nuisance
     )
-    fit = estimate_ols(replace(ranked, kind="slope", estimator="ols_hc3"))
+    fit = estimate_ols(replace(ranked, kind="slope", estimator=choose_estimator(model.units)))
     r = fit.statistic / np.sqrt(fit.statistic**2 + fit.dof)
     std_error = float(np.sqrt((1 - r**2) / fit.dof))
     return make_estimate(model, "partial_spearman", float(r), std_error, fit.dof)

@@ -7,6 +7,7 @@ For a null outcome u (n,), with Q an orthonormal basis of the design, d the test
 
 so that a million null outcomes cost two thin matrix products and no residuals are formed. The weights choose
 the statistic: HC3 d^2/(1-h)^2; Welch d^2/(1-h) (Welch's t is HC2's in a two-group design); classical d'd/dof.
+With families (CR2) the variance is a sum of squares of one form per family instead (`rsconn.inference.dependence`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from typing import Literal
 
 import numpy as np
 
+from rsconn.inference.dependence import compute_unit_forms
 from rsconn.inference.model import Floats, Integers, Model, make_geometry, project_out
 
-Statistic = Literal["welch", "ols_hc3", "ols"]
+Statistic = Literal["welch", "ols_hc3", "ols_cr2", "ols"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +36,15 @@ class Kernel:
     length : float
         Length of the tested direction d = length * Q[:, 0].
     nuisance_basis : ndarray, shape (n, q)
+    forms : ndarray, shape (n, n_units), or None
+        CR2 only: the variance of an outcome u is sum_g (form_g'u)^2, and ``weights`` its size for u of ones.
     """
 
     basis: Floats
     weights: Floats
     length: float
     nuisance_basis: Floats
+    forms: Floats | None = None
 
     @property
     def is_classical(self) -> bool:
@@ -58,12 +63,16 @@ def make_kernel(model: Model, statistic: Statistic | None = None) -> Kernel:
     """Prepare the kernel of a model, by default for its own estimator's statistic."""
     geometry = make_geometry(model)
     name = statistic or model.estimator
-    if name == "ols":
+    forms = compute_unit_forms(geometry, model.units) if name == "ols_cr2" else None
+    if forms is not None:
+        weights = (forms**2).sum(axis=1)
+    elif name == "ols":
         dof = model.n - model.n_parameters
         weights = np.full(model.n, geometry.information / dof)
     else:
         weights = geometry.direction**2 / (1 - geometry.leverage) ** (1 if name == "welch" else 2)
-    return Kernel(geometry.basis, weights, float(np.sqrt(geometry.information)), geometry.nuisance_basis)
+    length = float(np.sqrt(geometry.information))
+    return Kernel(geometry.basis, weights, length, geometry.nuisance_basis, forms)
 
 
 def compute_null_residuals(model: Model, kernel: Kernel) -> Floats:
@@ -84,7 +93,10 @@ def compute_statistics(rows: Floats, kernel: Kernel) -> Floats:
     ndarray, shape (n_outcomes,)
         Infinite where an outcome leaves no residual variance.
     """
-    return _studentise(kernel.columns.T @ rows.T, (rows * rows) @ kernel.weights, kernel)
+    squares = (rows * rows) @ kernel.weights
+    if kernel.forms is not None:
+        return _divide(rows @ kernel.basis[:, 0], ((rows @ kernel.forms) ** 2).sum(axis=1), squares, kernel)
+    return _studentise(kernel.columns.T @ rows.T, squares, kernel)
 
 
 def compute_permuted_statistics(residuals: Floats, orders: Integers, kernel: Kernel) -> Floats:
@@ -97,6 +109,7 @@ def compute_permuted_statistics(residuals: Floats, orders: Integers, kernel: Ker
     orders : ndarray of int, shape (n_orders, n)
         Null outcome i is ``residuals[orders[b, i]]``.
     kernel : Kernel
+        Without families.
 
     Returns
     -------
@@ -118,8 +131,12 @@ def _studentise(products: Floats, squares: Floats, kernel: Kernel) -> Floats:
     else:
         middle = kernel.basis.T @ (kernel.weights[:, None] * kernel.basis)
         variance = squares + (plain * (np.tensordot(middle, plain, axes=1) - 2 * products[k:])).sum(axis=0)
+    return _divide(plain[0], variance, squares, kernel)
+
+
+def _divide(along: Floats, variance: Floats, squares: Floats, kernel: Kernel) -> Floats:
     # a variance that cancelled to rounding error is none
     variance = np.where(variance > 1e-13 * squares, variance, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = kernel.length * plain[0] / np.sqrt(variance)
+        statistics = kernel.length * along / np.sqrt(variance)
     return np.where(np.isnan(statistics), np.inf, statistics)

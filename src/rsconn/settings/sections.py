@@ -186,4 +186,19 @@ class InferenceSettings(Settings):
     n_permutations: Count = 10000
     seed: Count = 20220401
     exchange_within: Text | None = None
+    exchange_whole: Text | None = None
     sesoi: Sesoi = Sesoi()
+
+    @model_validator(mode="after")
+    def _check_exchange(self) -> Self:
+        if self.exchange_whole is not None and self.exchange_whole == self.exchange_within:
+            raise ValueError(
+                f"exchange_whole: {self.exchange_whole!r} is exchange_within's column too; its people can be "
+                "exchanged with each other or stay together, not both (leave one out)"
+            )
+        if self.exchange_whole in {"participant_id", "session", "group"}:
+            raise ValueError(
+                f"exchange_whole: {self.exchange_whole!r} found, a column of families needed; "
+                "null where people are unrelated"
+            )
+        return self

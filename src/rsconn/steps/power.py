@@ -107,7 +107,9 @@ def compute_power_curves(
     """
     _check_request(config, n_per_group, multiples, n_simulations)
     targets, design = _list_targets(config, multiples), read_study_design(config)
-    inference = config.inference.model_copy(update={"n_permutations": 0})
+    # planned people are independent: nothing is permuted, and of families nothing is known
+    silent = {"n_permutations": 0, "exchange_within": None, "exchange_whole": None}
+    inference = config.inference.model_copy(update=silent)
     edges = {edge.name for edge in config.edges}
     changes = {
         "claims": tuple(target.copy for target in targets),
@@ -250,7 +252,9 @@ def plan_power(
     write_tsv(folder / "power.tsv", {name: table[name].tolist() for name in table.columns})
     write_json(folder / "power.json", {name: {"Description": text} for name, text in COLUMNS.items()})
     write_figure(plot_power(table), folder / "power")
-    return [*format_table(table), f"written: {folder / 'power.tsv'}, power.svg, power.png"]
+    whole = settings.inference.exchange_whole
+    families = [f"people are independent here: families ({whole}) would change the power"] if whole else []
+    return [*format_table(table), *families, f"written: {folder / 'power.tsv'}, power.svg, power.png"]
 
 
 def format_table(table: pd.DataFrame) -> list[str]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.inference.model import Estimator, Model, check_model
+from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claim_samples import Draft, FlowStep, draft_claim
 from rsconn.study.columns import Columns, Mask, Rows
 from rsconn.study.covariates import choose_covariates, encode_covariates
-from rsconn.study.exchange import find_blocks
+from rsconn.study.exchange import find_blocks, find_units
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
@@ -39,6 +39,8 @@ class Terms:
         Column whose contrast in these data defined the ROIs.
     exchange_within : str or None
         Column whose values are the blocks within which people are exchanged.
+    exchange_whole : str or None
+        Column of families, whose members depend on each other and are exchanged as a whole.
     group_levels : tuple of str
         Names of the groups in the config's order.
     """
@@ -49,6 +51,7 @@ class Terms:
     group_column: str = "group"
     circular_column: str | None = None
     exchange_within: str | None = None
+    exchange_whole: str | None = None
     group_levels: tuple[str, ...] = ()
 
 
@@ -62,6 +65,7 @@ def read_terms(config: Config) -> Terms:
         group_column=config.groups.column if config.groups is not None else "group",
         circular_column=circular.contrast if circular is not None and circular.data == "this" else None,
         exchange_within=config.inference.exchange_within,
+        exchange_whole=config.inference.exchange_whole,
         group_levels=tuple(config.groups.levels) if config.groups is not None else (),
     )
 
@@ -202,16 +206,16 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
     blocks = [block for _, block in encode_covariates(draft, columns, design.covariates)]
     constant = np.ones((draft.rows.size, 0 if claim.paired else 1))
     nuisance = np.column_stack([constant, *blocks])
-    codes = np.unique(columns["participant_id"].astype(str), return_inverse=True)[1]
+    units = find_units(columns, terms)[draft.rows]
     welch = claim.contrast is not None and not claim.paired and claim.outcome not in terms.edges
-    estimator: Estimator = "welch" if welch and nuisance.shape[1] == 1 else "ols_hc3"
+    simple: Estimator = "welch" if welch and nuisance.shape[1] == 1 else "ols_hc3"
     model = Model(
         outcome=draft.outcome,
         tested=draft.tested,
         nuisance=nuisance,
         kind="paired" if claim.paired else "slope" if claim.contrast is None else "contrast",
-        estimator=estimator,
-        people=codes[draft.rows].astype(np.int64),
+        estimator=choose_estimator(units, simple=simple),
+        units=units,
         raw_sd=_compute_raw_sd(claim, columns, draft),
         blocks=find_blocks(claim, columns, terms, draft, design.covariates),
     )

@@ -1,4 +1,4 @@
-"""Who may be exchanged with whom under a claim's null hypothesis: the blocks of its permutations."""
+"""Who may be exchanged with whom under a claim's null hypothesis: blocks, and families that stay together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.study.claim_samples import Draft
-from rsconn.study.columns import Columns
+from rsconn.study.columns import Columns, find_present
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
@@ -39,6 +39,25 @@ def find_blocks(
         if any(np.ptp(draft.tested[blocks == block]) > 0 for block in np.unique(blocks)):
             return blocks
     return None
+
+
+def find_units(columns: Columns, terms: Terms) -> Codes:
+    """Return whom each row of the cohort belongs to; shape (n_rows,).
+
+    A person, or a family where `inference.exchange_whole` names one; without a family a person is one alone.
+    """
+    people = columns["participant_id"].astype(str)
+    labels = [("person", name) for name in people.tolist()]
+    if terms.exchange_whole is not None:
+        families = columns[terms.exchange_whole]
+        known = find_present(families)
+        values = [str(value) for value in families.tolist()]
+        labels = [
+            ("family", value) if there else label
+            for value, there, label in zip(values, known, labels, strict=True)
+        ]
+    places = {label: place for place, label in enumerate(sorted(set(labels)))}
+    return np.array([places[label] for label in labels], dtype=np.int64)
 
 
 def _list_choices(

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from rsconn.inference.estimators import Estimate, compute_p, estimate_model
-from rsconn.inference.model import Model, check_model
+from rsconn.inference.model import Model, check_model, choose_estimator
 from rsconn.study.claim_samples import find_sample, find_sides
 from rsconn.study.columns import Columns, Mask, is_text
 from rsconn.study.designs import Design, Terms, has_edge
@@ -64,14 +64,16 @@ def check_motion(claim: Claim, design: Design, columns: Columns, terms: Terms) -
     if not known.any():
         return None
     model, motion = design.model, motion[known]
-    outcome, tested, people = model.outcome[known], model.tested[known], model.people[known]
+    outcome, tested, units = model.outcome[known], model.tested[known], model.units[known]
     constant = np.ones((motion.size, 1))
     edge, other = (outcome, tested) if claim.outcome in terms.edges else (tested, outcome)
-    edge_model = Model(edge, motion, constant, "slope", "ols_hc3", people)
+    edge_model = Model(edge, motion, constant, "slope", choose_estimator(units), units)
     if model.kind == "contrast":
-        other_model = Model(motion, other, constant, "contrast", "welch", people)
+        other_model = Model(
+            motion, other, constant, "contrast", choose_estimator(units, simple="welch"), units
+        )
     else:
-        other_model = Model(motion, other, constant, "slope", "ols_hc3", people)
+        other_model = Model(motion, other, constant, "slope", choose_estimator(units), units)
     return MotionCheck(_estimate(edge_model), _estimate(other_model), edge_model, other_model)
 
 

@@ -81,6 +81,8 @@ def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:
         yield config.groups.column, "groups.column"
     if config.inference.exchange_within is not None:
         yield config.inference.exchange_within, "inference.exchange_within"
+    if config.inference.exchange_whole is not None:
+        yield config.inference.exchange_whole, "inference.exchange_whole"
     for claim in config.claims:
         with_edge = claim.outcome in edges or claim.predictor in edges
         default = config.covariates.edge if with_edge else config.covariates.score

@@ -32,7 +32,7 @@ def test_leave_one_out_is_the_estimate_of_the_rest(make_contrast):
         outcome=model.outcome[keep],
         tested=model.tested[keep],
         nuisance=model.nuisance[keep],
-        people=model.people[keep],
+        units=model.units[keep],
         blocks=None,
     )
     assert estimates[3] == estimate_model(rest)

@@ -94,7 +94,7 @@ def test_welch_with_covariates_is_a_programming_error(make_contrast):
         make_contrast(n_covariates=1, estimator="welch")
 
 
-@pytest.mark.parametrize("field", ["tested", "people", "nuisance", "blocks"])
+@pytest.mark.parametrize("field", ["tested", "units", "nuisance", "blocks"])
 def test_shapes_must_agree(make_contrast, field):
     model = make_contrast()
     with pytest.raises(ValueError, match="27 outcomes"):

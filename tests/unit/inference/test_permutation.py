@@ -174,7 +174,7 @@ def test_flips_equal_refitting(models, make_contrast):
         residuals = compute_null_residuals(model, make_kernel(model))
         expected = [
             estimate_model(
-                replace(model, outcome=model.outcome - residuals + residuals * row[model.people])
+                replace(model, outcome=model.outcome - residuals + residuals * row[model.units])
             ).statistic
             for row in signs
         ]

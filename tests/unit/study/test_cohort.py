@@ -16,7 +16,7 @@ def make_config(*claims, sessions="combine", edge=("age", "sex", "mean_fd"), gro
     return SimpleNamespace(
         sessions=sessions,
         edges=(SimpleNamespace(name="A-B"), SimpleNamespace(name="C-D")),
-        inference=SimpleNamespace(exchange_within=None),
+        inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=edge, score=()),
         groups=SimpleNamespace(column="group") if groups else None,
         claims=tuple(Claim(**({"family": "f", "text": "t"} | claim)) for claim in claims),

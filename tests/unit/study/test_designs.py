@@ -239,7 +239,7 @@ def test_circularity(data):
     config = SimpleNamespace(
         rois=SimpleNamespace(circular=SimpleNamespace(contrast="group", data=data)),
         edges=(SimpleNamespace(name="A-B"),),
-        inference=SimpleNamespace(exchange_within=None),
+        inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=(), score=()),
         groups=SimpleNamespace(column="diagnosis", levels={"T": "1", "C": "2"}),
     )

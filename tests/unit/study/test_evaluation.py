@@ -43,6 +43,7 @@ def make_config(*claims, n_permutations=199, alpha=0.05, circular=None):
             seed=1,
             sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
             exchange_within=None,
+            exchange_whole=None,
         ),
     )
 

@@ -39,6 +39,7 @@ def make_config(table, *, groups, scores, claims, decimal=".", values=None):
             seed=1,
             sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
             exchange_within=None,
+            exchange_whole=None,
         ),
     )
 

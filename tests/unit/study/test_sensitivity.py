@@ -37,6 +37,7 @@ def make_config(*claims):
             seed=1,
             sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
             exchange_within=None,
+            exchange_whole=None,
         ),
     )
 
