@@ -129,6 +129,12 @@ CONFIG_CASES = [
     ("inference/alpha", 5, "inference.alpha: 5 found, a number less than 1 needed"),
     ("inference/alpha", 0, "inference.alpha: 0 found, a number greater than 0 needed"),
     ("inference/n_permutations", -1, "inference.n_permutations: -1 found, a number of at least 0 needed"),
+    ("inference/exchange_whole", "participant_id",
+     ("inference: exchange_whole: 'participant_id' found, a column of families needed; "
+      "null where people are unrelated")),
+    ("inference", {"exchange_whole": "site", "exchange_within": "site"},
+     ("inference: exchange_whole: 'site' is exchange_within's column too; its people can be exchanged with each "
+      "other or stay together, not both (leave one out)")),
     ("inference/seed", "random", "inference.seed: 'random' found, a whole number needed"),
     ("inference/sesoi/g", 0, "inference.sesoi.g: 0 found, a number greater than 0 needed"),
     ("inference/sesoi/partial_r", 1, "inference.sesoi.partial_r: 1 found, a number less than 1 needed"),
@@ -196,6 +202,18 @@ CONFIG_CASES = [
     ("output_dir", "data/demo/derivatives/fmriprep",
      "output_dir: data/demo/derivatives/fmriprep is an input dataset; another folder needed"),
 ]  # fmt: skip
+
+
+def test_groups_are_no_families(write_study: Any) -> None:
+    def apply(contents: Content) -> None:
+        change("config/groups", {"column": "arm", "levels": {"therapist": "1", "control": "2"}})(contents)
+        change("config/inference/exchange_whole", "arm")(contents)
+
+    line = (
+        "inference.exchange_whole: 'arm' is the column of groups, a column of families needed; "
+        "null where people are unrelated"
+    )
+    assert f"config.yaml: {line}" in read_problems(write_study(apply))
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,11 @@ def _check_scores(config: Config) -> Iterable[str]:
 def _check_groups(config: Config) -> Iterable[str]:
     if config.groups is None:
         return
+    if config.inference.exchange_whole == config.groups.column:
+        yield (
+            f"inference.exchange_whole: {config.groups.column!r} is the column of groups, a column of families "
+            "needed; null where people are unrelated"
+        )
     renamed = config.input.values.get(config.groups.column, {})
     for level, value in config.groups.levels.items():
         if value in renamed and value not in renamed.values():

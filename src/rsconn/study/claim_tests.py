@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rsconn.inference.effect_sizes import convert_sesoi
 from rsconn.inference.estimators import Estimate, estimate_model
 from rsconn.inference.model import Model
-from rsconn.inference.power import Plan, compute_power, find_n, make_plan
+from rsconn.inference.power import Plan, compute_power, find_n, make_plan, plan_from_n
 from rsconn.study.designs import Design
 from rsconn.study.verdicts import compute_claim_p, get_rule
 
@@ -97,9 +97,16 @@ def run_claim_test(claim: Claim, design: Design, inference: InferenceSettings) -
 
 
 def _find_hopeless(claim: Claim, model: Model, plan: Plan, *, alpha: float, sesoi: float) -> str:
-    """Say why a claim of no difference is not tested: its n alone leaves it next to no power at zero."""
+    """Say why a claim of no difference is not tested: its design leaves it next to no power at zero.
+
+    For contrasts and slopes the numbers of people and covariates alone decide, so that no outcome can make a claim
+    testable. Pairs and families have no such plan: how alike sessions or relatives are is read off the data, and
+    their own design decides.
+    """
     if get_rule(claim.expect) != "equivalence":
         return ""
+    if model.kind != "paired" and not model.has_families:
+        plan = plan_from_n(model)
     power = compute_power(plan, sesoi, alpha=alpha, rule="equivalence")
     if power >= _LEAST_TOST_POWER:
         return ""

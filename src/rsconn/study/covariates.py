@@ -141,5 +141,5 @@ def _merge_repeats(claim: Claim, columns: Columns, draft: Draft, names: Sequence
     return replace(
         draft,
         fault=f"{len(different)} people ({different[0]}, ...) have several sessions in the sample; "
-        f"restrict sample of claim {claim.id} to one",
+        f"restrict sample of claim {claim.id} to one, or use sessions: combine, or a paired contrast of two",
     )

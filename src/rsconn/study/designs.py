@@ -35,8 +35,9 @@ class Terms:
         Defaults for claims with an edge on either side, and for the others.
     group_column : str
         The table's name of the cohort column ``group``.
-    circular_column : str or None
-        Column whose contrast in these data defined the ROIs.
+    circular_columns : tuple of str
+        Column whose contrast or slope in these data defined the ROIs, first as the ROI set names it, then under
+        its other names.
     exchange_within : str or None
         Column whose values are the blocks within which people are exchanged.
     exchange_whole : str or None
@@ -49,7 +50,7 @@ class Terms:
     edge_covariates: tuple[str, ...] = ()
     score_covariates: tuple[str, ...] = ()
     group_column: str = "group"
-    circular_column: str | None = None
+    circular_columns: tuple[str, ...] = ()
     exchange_within: str | None = None
     exchange_whole: str | None = None
     group_levels: tuple[str, ...] = ()
@@ -57,17 +58,27 @@ class Terms:
 
 def read_terms(config: Config) -> Terms:
     """Take from a config what designs need."""
-    circular = config.rois.circular
     return Terms(
         edges=frozenset(str(getattr(edge, "name", edge)) for edge in config.edges),
         edge_covariates=tuple(config.covariates.edge),
         score_covariates=tuple(config.covariates.score),
         group_column=config.groups.column if config.groups is not None else "group",
-        circular_column=circular.contrast if circular is not None and circular.data == "this" else None,
+        circular_columns=_list_circular_names(config),
         exchange_within=config.inference.exchange_within,
         exchange_whole=config.inference.exchange_whole,
         group_levels=tuple(config.groups.levels) if config.groups is not None else (),
     )
+
+
+def _list_circular_names(config: Config) -> tuple[str, ...]:
+    """Names of the column that defined the ROIs in these data: the table's, and that of the group or score it is."""
+    circular = config.rois.circular
+    if circular is None or circular.data != "this":
+        return ()
+    pairs = [("group", config.groups.column)] if config.groups is not None else []
+    pairs += [(name, score.column) for name, score in config.scores.items() if score.column is not None]
+    others = (name for pair in pairs if circular.contrast in pair for name in pair)
+    return tuple(dict.fromkeys((circular.contrast, *others)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,17 +186,16 @@ def has_edge(claim: Claim, terms: Terms) -> bool:
 
 
 def _find_circularity(claim: Claim, terms: Terms) -> str:
-    column = terms.circular_column
-    if column is None or not has_edge(claim, terms):
+    names = set(terms.circular_columns)
+    if not names or not has_edge(claim, terms):
         return ""
     if claim.contrast is None:
-        about = column in {claim.outcome, claim.predictor}
-        return f"circular: the ROIs were defined by the slope of {column} in these data" if about else ""
-    alias = {terms.group_column, "group"}
-    names = alias if column in alias else {column}
-    if names.isdisjoint(_list_contrast_columns(claim.contrast)):
+        how, about = "the slope", {claim.outcome, str(claim.predictor)}
+    else:
+        how, about = "a contrast", _list_contrast_columns(claim.contrast)
+    if names.isdisjoint(about):
         return ""
-    return f"circular: the ROIs were defined by a contrast of {column} in these data"
+    return f"circular: the ROIs were defined by {how} of {terms.circular_columns[0]} in these data"
 
 
 def _list_contrast_columns(contrast: Any) -> set[str]:

@@ -196,12 +196,14 @@ def _describe_slope(test: ClaimTest, slope: Slope, note: str | None) -> Row:
 def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[str, float]) -> Iterator[Row]:
     """Estimate the same design by other estimators: classical, HC2, robust, ranks, Bayes."""
     model, claim = finding.model, test.claim
+    families = ("families ignored",) if model.has_families else ()
     for analysis, estimate in (
         ("classical least squares", estimate_ols(model)),
         ("HC2 with Bell-McCaffrey dof", estimate_hc2_bm(model)),
         ("Huber's M-estimate", estimate_huber(model)),
     ):
-        yield _make_estimate_row(claim.id, analysis, estimate, note=_compare(test, finding, estimate))
+        note = _compare(test, finding, estimate, *families)
+        yield _make_estimate_row(claim.id, analysis, estimate, note=note)
     if model.kind == "contrast":
         note = (
             "estimate is P(a > b) - 1/2; covariates ignored"

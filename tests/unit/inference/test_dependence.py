@@ -123,6 +123,17 @@ def test_whole_exchange_keeps_its_size_where_free_exchange_does_not():
     assert freely > 0.05 + 6 * mc_error
 
 
+def test_permutation_p_counts_the_orders_of_whole_families():
+    model = make_families()
+    kernel = make_kernel(model)
+    residuals = compute_null_residuals(model, kernel)
+    orders = draw_whole_orders(model.units, None, 199, np.random.default_rng([4, model.n]))
+    statistics = np.abs(compute_statistics(residuals[orders], kernel))
+    observed = abs(estimate_model(model).statistic)
+    (test,) = permute([model], n_permutations=199, seed=4)
+    assert test.p == ((statistics >= observed * (1 - 1e-9)).sum() + 1) / 200
+
+
 def test_families_with_one_member_on_each_side_take_signs():
     model = make_families([2] * 10, within=True, n_covariates=0, effect=1.5)
     assert not can_exchange(model)

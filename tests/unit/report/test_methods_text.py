@@ -53,6 +53,15 @@ def test_every_value_that_was_set_is_said(settings):
     assert "sex (8)" in text
 
 
+def test_families_and_sites_are_said(settings):
+    assert "CR2" not in write(settings)
+    settings["inference"] |= {"exchange_within": "site", "exchange_whole": "twin_pair"}
+    text = write(settings)
+    assert "CR2 standard errors clustered by family" in text
+    assert "exchanged within the values of site" in text
+    assert "members of a family (twin_pair) stayed together" in text
+
+
 def test_no_filter_no_censoring_and_global_signal_are_said(settings):
     settings["denoising"] |= {"high_pass_hz": None, "low_pass_hz": None}
     settings["denoising"]["strategy"] |= {"global_signal": 1, "acompcor": None, "motion": 24}

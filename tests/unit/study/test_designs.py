@@ -234,45 +234,51 @@ def test_the_flow_of_a_slope_names_the_predictor():
     assert [(step.rule, step.n) for step in flow] == [("sample", 24), ("no PT", 24), ("no FS", 22)]
 
 
+@pytest.mark.parametrize("column", ["group", "diagnosis"])
 @pytest.mark.parametrize("data", ["this", "Neuroscience 2022"])
-def test_circularity(data):
+def test_circularity(data, column):
     config = SimpleNamespace(
-        rois=SimpleNamespace(circular=SimpleNamespace(contrast="group", data=data)),
+        rois=SimpleNamespace(circular=SimpleNamespace(contrast=column, data=data)),
         edges=(SimpleNamespace(name="A-B"),),
         inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=(), score=()),
         groups=SimpleNamespace(column="diagnosis", levels={"T": "1", "C": "2"}),
+        scores={},
     )
-    terms, cohort = read_terms(config), make_cohort()
+    terms, cohort = read_terms(config), make_cohort().assign(diagnosis=lambda table: table["group"])
     edge, score = build(make_claim(outcome="A-B"), cohort, terms), build(make_claim(), cohort, terms)
     slope = build(make_claim(outcome="A-B", contrast=None, predictor="PT", expect="positive"), cohort, terms)
     cells = {"a": {"where": "group == 'T'"}, "b": {"where": "group == 'C'"}}
     hidden = build(make_claim(outcome="A-B", contrast=cells), cohort, terms)
+    by_column = make_claim(outcome="A-B", contrast={"column": "diagnosis", "a": "T", "b": "C"})
+    named = build(by_column, cohort, terms)
     other = build(make_claim(outcome="A-B", contrast={"column": "sex", "a": "F", "b": "M"}), cohort, terms)
     assert all(design.model is not None for design in (score, slope, other))
-    for design in (edge, hidden):
+    for design in (edge, hidden, named):
         if data == "this":
             assert design.model is None
             assert design.reason.startswith(
-                "circular: the ROIs were defined by a contrast of group in these data"
+                f"circular: the ROIs were defined by a contrast of {column} in these data"
             )
         else:
             assert design.model is not None
 
 
-@pytest.mark.parametrize(("outcome", "predictor"), [("A-B", "PT"), ("PT", "A-B")])
-def test_circularity_of_a_slope(outcome, predictor):
+@pytest.mark.parametrize("column", ["PT", "iri_pt"])
+@pytest.mark.parametrize(("outcome", "predictor"), [("A-B", "PT"), ("PT", "A-B"), ("A-B", "iri_pt")])
+def test_circularity_of_a_slope(outcome, predictor, column):
     config = SimpleNamespace(
-        rois=SimpleNamespace(circular=SimpleNamespace(contrast="PT", data="this")),
+        rois=SimpleNamespace(circular=SimpleNamespace(contrast=column, data="this")),
         edges=(SimpleNamespace(name="A-B"),),
-        inference=SimpleNamespace(exchange_within=None),
+        inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=(), score=()),
         groups=None,
+        scores={"PT": SimpleNamespace(column="iri_pt"), "FS": SimpleNamespace(column=None)},
     )
-    cohort = make_cohort()
+    cohort = make_cohort().assign(iri_pt=lambda table: table["PT"])
     claim = make_claim(outcome=outcome, contrast=None, predictor=predictor, expect="positive")
     design = build(claim, cohort, read_terms(config))
-    assert design.reason == "circular: the ROIs were defined by the slope of PT in these data"
+    assert design.reason == f"circular: the ROIs were defined by the slope of {column} in these data"
     contrast = build(make_claim(outcome="A-B"), cohort, read_terms(config))
     assert contrast.model is not None
 
@@ -335,8 +341,8 @@ def test_people_keep_their_code_across_claims():
     cohort = make_cohort()
     cohort.loc[[0], "PT"] = np.nan
     first, second = build(make_claim(), cohort), build(make_claim(outcome="FS"), cohort)
-    codes = dict(zip(second.people, second.model.people, strict=True))
-    assert [codes[person] for person in first.people] == first.model.people.tolist()
+    codes = dict(zip(second.people, second.model.units, strict=True))
+    assert [codes[person] for person in first.people] == first.model.units.tolist()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from statsmodels.api import OLS
 
+from rsconn.inference.power import compute_power
 from rsconn.settings.claims import Claim
 from rsconn.study.evaluation import evaluate_claims
 
@@ -35,6 +36,7 @@ def make_config(*claims, n_permutations=199, alpha=0.05, circular=None):
         claims=claims,
         rois=SimpleNamespace(circular=circular),
         edges=(SimpleNamespace(name="A-B"),),
+        scores={},
         covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
         groups=SimpleNamespace(column="group", levels={"T": "T", "C": "C"}),
         inference=SimpleNamespace(
@@ -203,6 +205,17 @@ def test_an_equivalence_claim_without_power_is_not_tested():
     assert row["reason"].startswith("the equivalence test has 1.6% power with n = 36; 70 + 70 people needed ")
     assert np.isnan(row["estimate"])
     assert (row["n"], row["n_per_group"]) == (36, "a=18;b=18")
+
+
+def test_no_covariate_makes_an_equivalence_claim_testable_or_not():
+    """From n alone: an age that goes with the group costs power, and the claim is tested all the same."""
+    cohort = make_cohort(26, 26)
+    claim = make_claim("X", expect="equivalent", covariates=["age"])
+    apart = cohort.assign(age=cohort["age"] + 40 * (cohort["group"] == "T"))
+    found = evaluate_claims(apart, make_config(claim)).tests[0].finding
+    assert compute_power(found.plan, 0.5, alpha=0.05, rule="equivalence") < 0.01
+    few = evaluate(make_cohort(18, 18), claim).loc["X", "reason"]
+    assert few == evaluate(apart.groupby("group").head(18), claim).loc["X", "reason"]
 
 
 def test_an_inconclusive_claim_says_which_n_could_decide():

@@ -56,7 +56,7 @@ def test_exchange_within_sites_keeps_their_difference_out_of_the_null():
     assert within.p != freely.p
 
 
-def _build_slope(covariates, exchange_within=None, exchange_whole=None, **columns):
+def _build_slope(covariates, exchange_within=None, **columns):
     rng = np.random.default_rng(2)
     cohort = pd.DataFrame({
         "participant_id": [f"sub-{number:02d}" for number in range(24)],
