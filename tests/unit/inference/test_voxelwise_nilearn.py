@@ -117,6 +117,25 @@ def test_p_agree_with_non_parametric_inference_within_monte_carlo_error(study, n
         _assert_close(p[ours.labels[inside] - 1], corrected, count)
 
 
+def test_p_agree_with_permuted_ols_within_monte_carlo_error(study, neighbours, masker):
+    maps, group, covariates = study
+    count = 300
+    theirs = permuted_ols(
+        group, maps, covariates, n_perm=count, random_state=5, masker=masker, tfce=True, threshold=0.01
+    )
+    nuisance = np.column_stack([np.ones(N), covariates])
+    ours = permute_maps(
+        maps, group, nuisance, neighbours, n_permutations=count, seed=6, cluster_forming_p=0.01
+    )
+    np.testing.assert_allclose(ours.t, theirs["t"][0], rtol=1e-5, atol=1e-5)
+    assert ours.tfce_p.min() < 0.05
+    _assert_close(ours.p, 10.0 ** -theirs["logp_max_t"][0], count)
+    _assert_close(ours.tfce_p, 10.0 ** -theirs["logp_max_tfce"][0], count)
+    inside = ours.labels > 0
+    for name, p in (("size", ours.size_p), ("mass", ours.mass_p)):
+        _assert_close(p[ours.labels[inside] - 1], 10.0 ** -theirs[f"logp_max_{name}"][0][inside], count)
+
+
 def _assert_close(found: np.ndarray, expected: np.ndarray, count: int) -> None:
     """Four standard errors of a difference of two Monte Carlo p, and (b + 1)/(B + 1) against b/B."""
     margin = 4 * np.sqrt(2 * expected * (1 - expected) / count) + 2 / count
