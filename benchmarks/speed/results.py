@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from speed.measure import Case, Cost, make_environment, measure
+from speed.plan import SECTIONS
 
 from rsconn.provenance import compute_code_digest
 
@@ -98,7 +99,9 @@ def keep_result(folder: Path, name: str, section: Section) -> None:
 def read_results(folder: Path) -> dict[str, Section]:
     """Return what is kept, by section."""
     found = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in [folder / f"{name}.json" for name in SECTIONS]:
+        if not path.exists():
+            continue
         content = json.loads(path.read_text(encoding="utf-8"))
         costs = {label: Cost(**cost) for label, cost in content["costs"].items()}
         found[path.stem] = Section(content["circumstances"], costs, content["texts"])
