@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.inference.arrangements import draw_orders
 from rsconn.inference.folds import Selection, make_folds
 from rsconn.inference.model import Floats, Integers
-from rsconn.inference.voxelwise import TIE
+from rsconn.inference.voxelwise import TIE, draw_map_orders
 
 # Voxels of all permutations judged together; the result does not depend on it.
 BATCH = 1 << 18
@@ -66,6 +65,7 @@ def permute_left_out(
     n_permutations: int,
     seed: int,
     blocks: Integers | None = None,
+    units: Integers | None = None,
 ) -> LeftOut:
     """Find regions without each person, and test the people's means there by repeating the selection.
 
@@ -86,14 +86,15 @@ def permute_left_out(
         Orders are those of `rsconn.inference.voxelwise.permute_maps`.
     blocks : ndarray of int, shape (n_people,), optional
         People are exchangeable only within a block.
+    units : ndarray of int, shape (n_people,), optional
+        Families, exchanged as wholes.
 
     Raises
     ------
     ValueError
         The design is rank-deficient, with everybody or without somebody.
     """
-    rng = np.random.default_rng([seed, len(tested)])
-    orders = draw_orders(len(tested), blocks, n_permutations, rng)
+    orders = draw_map_orders(len(tested), blocks, units, n_permutations, seed)
     return apply_orders_left_out(maps, tested, nuisance, neighbours, selection, orders)
 
 

@@ -65,19 +65,15 @@ class Patch:
         Parameters
         ----------
         orders : ndarray of int, shape (n_orders, n_all_people)
-            Outcome i is residual ``orders[b, i]``. People who are absent here are left out of the order, so
-            that a uniform order of all is a uniform order of those present.
+            Outcome i is residual ``orders[b, i]``; where that person is absent here, the residual that they would have
+            had, and so on. A uniform order of all becomes a uniform order of those present, within the same blocks.
 
         Returns
         -------
         ndarray, shape (n_axes, n_orders, n_dimensions)
         """
-        n = len(self.people)
-        if n < orders.shape[1]:
-            place = np.full(orders.shape[1], -1)
-            place[self.people] = np.arange(n)
-            orders = place[orders]
-            orders = orders[orders >= 0].reshape(-1, n)
+        if len(self.people) < orders.shape[1]:
+            orders = _skip_absent(orders, self.people)
         # u_i = e[order_i], so x'u = sum_j x[rank_j] e_j with rank the inverse order
         ranks = np.argsort(orders, axis=1)
         return np.asarray(np.moveaxis(self.axes[ranks], 2, 0) @ self.complement)
@@ -97,6 +93,17 @@ class Patch:
     def combine(self, products: Floats) -> Floats:
         """Return t on the scale of the full degrees of freedom, comparable across patches."""
         return match_dof(self.compute_t(products), self.dof, self.full_dof)
+
+
+def _skip_absent(orders: Integers, people: Integers) -> Integers:
+    """Return orders (n_orders, n_people) of those present, by their places among them."""
+    place = np.full(orders.shape[1], -1)
+    place[people] = np.arange(len(people))
+    sources = orders[:, people]
+    while (absent := place[sources] < 0).any():
+        further = np.take_along_axis(orders, sources, axis=1)
+        sources = np.where(absent, further, sources)
+    return np.asarray(place[sources])
 
 
 def allocate(shape: tuple[int, int]) -> Singles:

@@ -23,7 +23,7 @@ from rsconn.steps.from_map import FoundSet, default_folder
 from rsconn.steps.maps import arrange_maps, list_designs, read_group
 from rsconn.steps.seed_images import SeedImages
 from rsconn.study.columns import Column
-from rsconn.study.map_designs import MapDesign, find_map_blocks
+from rsconn.study.map_designs import MapDesign
 
 _SIGNS = ("positive", "negative")
 _TEXTS = {
@@ -133,7 +133,8 @@ def _leave_out(
             selection,
             n_permutations=int(found.model["n_permutations"]),
             seed=config.inference.seed,
-            blocks=find_map_blocks(design, columns, config.inference.exchange_within),
+            blocks=design.blocks,
+            units=design.units,
         )
     except ValueError as error:
         raise SettingsError(

@@ -41,7 +41,7 @@ from rsconn.steps.records import read_records
 from rsconn.steps.seed_images import SeedImages, find_sources, locate, read_seed_images
 from rsconn.study.cohort import read_cohort
 from rsconn.study.columns import Column, make_columns
-from rsconn.study.map_designs import MapDesign, find_map_blocks, list_map_designs, merge_sessions
+from rsconn.study.map_designs import MapDesign, list_map_designs, merge_sessions
 from rsconn.study.map_tables import CLUSTER_TEXTS, ROI_TEXTS, Places, tabulate_clusters, tabulate_rois
 
 
@@ -165,7 +165,8 @@ def _fit(images: SeedImages, columns: Mapping[str, Column], design: MapDesign, c
         seed=config.inference.seed,
         cluster_forming_p=config.maps.cluster_forming_p,
         tfce=config.maps.tfce,
-        blocks=find_map_blocks(design, columns, config.inference.exchange_within),
+        blocks=design.blocks,
+        units=design.units,
     )
 
 

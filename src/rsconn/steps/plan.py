@@ -185,6 +185,7 @@ class Plan:
                 "alpha": config.inference.alpha,
                 "seed": config.inference.seed,
                 "exchange_within": config.inference.exchange_within,
+                "exchange_whole": config.inference.exchange_whole,
             },
         }
 

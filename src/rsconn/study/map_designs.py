@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.inference.arrangements import list_alike
 from rsconn.inference.model import is_full_rank
 from rsconn.settings.claims import Claim, Contrast
 from rsconn.study.claim_samples import Draft
 from rsconn.study.columns import Column, Columns, Mask, Rows, find_present, get_numbers, is_text
 from rsconn.study.covariates import choose_covariates, encode_covariates
+from rsconn.study.designs import Terms
+from rsconn.study.exchange import find_blocks, find_units
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
@@ -46,6 +49,10 @@ class MapDesign:
         Default covariates left out, each with its reason.
     reason : str
         Why there is no test; empty if there is one.
+    blocks : int array (n,) or None
+        Within which people are exchanged, as for a claim of the same kind (`rsconn.study.exchange`).
+    units : int array (n,) or None
+        Families that are exchanged as wholes; None if there are none.
     """
 
     name: str
@@ -58,6 +65,8 @@ class MapDesign:
     covariates: tuple[str, ...]
     dropped: tuple[tuple[str, str], ...]
     reason: str
+    blocks: NDArray[np.int64] | None = None
+    units: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,30 +119,20 @@ def list_map_designs(columns: Columns, has_map: Mask, config: Config) -> tuple[M
     has_map : bool array (n_people,)
         Who has a map.
     config : Config
-        Groups, ``covariates.edge`` and ``maps``.
+        Groups, ``covariates.edge``, ``maps``, and who may be exchanged (``inference``).
 
     Raises
     ------
     TableError
         A covariate or score is not in the cohort.
     """
-    return tuple(_choose(wish, columns) for wish in _list_wishes(columns, has_map, config))
-
-
-def find_map_blocks(
-    design: MapDesign, columns: Columns, exchange_within: str | None
-) -> NDArray[np.int64] | None:
-    """Return the block within which each person of a model may be exchanged; None where all may.
-
-    As for claims: where what is tested varies within no block, nothing could be exchanged there, and people are
-    permuted freely. Missing is a block too.
-    """
-    if exchange_within is None:
-        return None
-    labels = np.array([str(value) for value in columns[exchange_within].tolist()])[design.rows]
-    codes = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    varies = any(np.ptp(design.tested[codes == code]) > 0 for code in np.unique(codes))
-    return codes if varies else None
+    terms = Terms(
+        edges=frozenset(),
+        group_column=config.groups.column if config.groups else "group",
+        exchange_within=config.inference.exchange_within,
+        exchange_whole=config.inference.exchange_whole,
+    )
+    return tuple(_choose(wish, columns, terms) for wish in _list_wishes(columns, has_map, config))
 
 
 def _list_wishes(columns: Columns, has_map: Mask, config: Config) -> Iterator[_Wish]:
@@ -180,12 +179,15 @@ def _describe(*, contrast: Contrast | None = None, predictor: str | None = None)
     )  # fmt: skip
 
 
-def _choose(wish: _Wish, columns: Columns) -> MapDesign:
+def _choose(wish: _Wish, columns: Columns, terms: Terms) -> MapDesign:
     draft = Draft(wish.rows, None, np.zeros(wish.rows.size), wish.tested, ())
     chosen = choose_covariates(wish.about, columns, draft, wish.wanted, listed=False)
     draft = chosen.draft
     blocks = [block for _, block in encode_covariates(draft, columns, chosen.names)]
     nuisance = np.column_stack([np.ones(draft.rows.size), *blocks])
+    exchanged = find_blocks(wish.about, columns, terms, draft, chosen.names)
+    units = find_units(columns, terms)[draft.rows]
+    families = units if np.unique(units).size < units.size else None
     return MapDesign(
         name=wish.name,
         kind=wish.kind,
@@ -198,7 +200,19 @@ def _choose(wish: _Wish, columns: Columns) -> MapDesign:
         dropped=chosen.dropped,
         reason=chosen.fault
         or _find_lost_term(wish, dict(chosen.dropped))
-        or _find_fault(wish.kind, draft.tested, nuisance),
+        or _find_fault(wish.kind, draft.tested, nuisance)
+        or _find_fixed(draft.tested, exchanged, families),
+        blocks=exchanged,
+        units=families,
+    )
+
+
+def _find_fixed(tested: FloatArray, blocks: NDArray[np.int64] | None, units: NDArray[np.int64] | None) -> str:
+    """Say so if no exchange of whole families changes what is tested; claims have signs for that, maps have none."""
+    if units is None or any(np.ptp(tested[alike], axis=0).any() for alike in list_alike(units, blocks)):
+        return ""
+    return (
+        "families are exchanged as wholes (inference.exchange_whole), and no exchange changes what is tested"
     )
 
 

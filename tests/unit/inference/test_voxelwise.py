@@ -27,8 +27,13 @@ def fit_t(outcome: np.ndarray, tested: np.ndarray, nuisance: np.ndarray) -> floa
 def permute_brutally(outcome, tested, nuisance, order) -> float:
     present = np.isfinite(outcome)
     outcome, tested, nuisance = outcome[present], tested[present], nuisance[present]
-    place = np.cumsum(present) - 1
-    order = place[[person for person in order if present[person]]]
+    place, sources = np.cumsum(present) - 1, []
+    for person in np.flatnonzero(present):
+        source = order[person]
+        while not present[source]:
+            source = order[source]
+        sources.append(place[source])
+    order = sources
     fitted = nuisance @ np.linalg.lstsq(nuisance, outcome, rcond=None)[0]
     return fit_t(fitted + (outcome - fitted)[order], tested, nuisance)
 
@@ -176,6 +181,31 @@ def test_orders_respect_blocks(study, monkeypatch):
     )
     assert (blocks[seen[0]] == blocks).all()
     assert (seen[0] != np.arange(N)).any(axis=1).all()
+
+
+def test_families_are_exchanged_as_wholes_where_somebody_is_absent(holed, monkeypatch):
+    maps, group, nuisance, voxels = holed
+    seen = []
+    monkeypatch.setattr(voxelwise, "apply_orders", lambda *arguments, **_: seen.append(arguments))
+    units = np.repeat(np.arange(N // 2), 2)
+    permute_maps(
+        maps, group, nuisance, find_neighbours(voxels, SHAPE), n_permutations=20, seed=1, units=units
+    )
+    kept, orders = seen[0][0], seen[0][-1]
+    assert (units[orders[:, ::2]] == units[orders[:, 1::2]]).all()
+    assert (np.isnan(kept[::2]) == np.isnan(kept[1::2])).all()
+    assert np.isnan(kept[3, :9]).all()
+    assert np.isnan(maps).sum() == 9 + 16  # those given stay as they are
+
+
+def test_orders_of_those_present_respect_blocks(holed):
+    maps, group, nuisance, _ = holed
+    blocks = np.arange(N) % 3
+    orders = draw_orders(N, blocks, 50, np.random.default_rng(2))
+    for patch in split_patches(maps, group, nuisance):
+        present = patches._skip_absent(orders, patch.people)
+        assert (np.sort(present, axis=1) == np.arange(len(patch.people))).all()
+        assert (blocks[patch.people][present] == blocks[patch.people]).all()
 
 
 def test_observed_order_counts_as_a_tie(study):

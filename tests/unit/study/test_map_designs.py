@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.study.map_designs import find_map_blocks, list_map_designs, merge_sessions
+from rsconn.study.map_designs import list_map_designs, merge_sessions
 
 
 @pytest.fixture
@@ -24,12 +24,19 @@ def columns() -> dict[str, np.ndarray]:
     }
 
 
-def make_config(*levels: str, edge: tuple[str, ...] = ("age", "sex"), **maps: Any) -> SimpleNamespace:
+def make_config(
+    *levels: str,
+    edge: tuple[str, ...] = ("age", "sex"),
+    within: str | None = None,
+    whole: str | None = None,
+    **maps: Any,
+) -> SimpleNamespace:
     groups = SimpleNamespace(column="group", levels={level: level for level in levels}) if levels else None
     return SimpleNamespace(
         groups=groups,
         covariates=SimpleNamespace(edge=edge),
         maps=SimpleNamespace(**({"scores": (), "interaction": False} | maps)),
+        inference=SimpleNamespace(exchange_within=within, exchange_whole=whole),
     )
 
 
@@ -146,12 +153,37 @@ def test_sessions_are_merged(columns) -> None:
 
 
 def test_blocks_are_the_values_of_the_column(columns) -> None:
-    [design] = list_map_designs(columns, ALL, make_config("a", "b"))
     columns["site"] = np.array(["x", None] * 10, dtype=object)
-    blocks = find_map_blocks(design, columns, "site")
-    assert blocks is not None
-    assert len(set(blocks[::2])) == len(set(blocks[1::2])) == 1
-    assert blocks[0] != blocks[1]
-    assert find_map_blocks(design, columns, None) is None
+    [design] = list_map_designs(columns, ALL, make_config("a", "b", within="site"))
+    assert design.blocks is not None
+    assert len(set(design.blocks[::2])) == len(set(design.blocks[1::2])) == 1
+    assert design.blocks[0] != design.blocks[1]
+    assert design.units is None
+    [free] = list_map_designs(columns, ALL, make_config("a", "b"))
+    assert free.blocks is None
     # nothing could be exchanged within the groups themselves
-    assert find_map_blocks(design, columns, "group") is None
+    [itself] = list_map_designs(columns, ALL, make_config("a", "b", within="group"))
+    assert itself.blocks is None
+
+
+def test_slopes_that_adjust_for_the_group_are_exchanged_within_it(columns) -> None:
+    contrast, *slopes = list_map_designs(
+        columns, ALL, make_config("a", "b", scores=("PT",), interaction=True)
+    )
+    assert contrast.blocks is None
+    for slope in slopes:
+        np.testing.assert_array_equal(slope.blocks, columns["group"][slope.rows] == "b")
+
+
+def test_families_are_exchanged_as_wholes(columns) -> None:
+    columns["family"] = np.array(["f", "f", None, "g", "g"] * 4, dtype=object)
+    [design] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
+    assert design.units is not None
+    units = design.units[:5]
+    assert len(set(units[[0, 1]])) == len(set(units[[3, 4]])) == 1
+    assert len(set(units)) == 3
+    columns["family"] = np.array([f"pair {i % 8}" for i in range(20)], dtype=object)
+    [fixed] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
+    assert fixed.reason == (
+        "families are exchanged as wholes (inference.exchange_whole), and no exchange changes what is tested"
+    )
