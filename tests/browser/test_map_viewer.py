@@ -28,6 +28,7 @@ const count = (name) => {
   }
   return [orange, blue];
 };
+for (let i = 0; i < 50 && !find("readout").textContent; i++) await wait();
 await wait();
 """
 
@@ -47,7 +48,8 @@ def test_three_slices_are_drawn_at_the_largest_value(ask):
 def test_readout_tells_place_t_and_corrected_p(ask):
     [text] = ask('return [find("readout").textContent];')
     assert text == (
-        "x 0, y 48, z 30 mm: t = 6.20, p (largest |t|) = 0.020, p (cluster extent) = 0.004, p (TFCE) = 0.794 (a > b)"
+        "x 0, y 48, z 30 mm: t = 6.20, p (largest |t|) = 0.020, p (cluster extent) = 0.004, p (TFCE) = 0.794 (a > b); "
+        "nearest landmark mPFC 4, 4 mm away"
     )
 
 

@@ -23,6 +23,8 @@ class MapResults:
     ----------
     models : Source
         figures/map_models.tsv.
+    planted : Source or None
+        figures/map_planted.tsv; simulated studies only.
     clusters, rois : mapping
         Seed to its table in group/maps.
     pictures : mapping
@@ -32,6 +34,7 @@ class MapResults:
     """
 
     models: Source
+    planted: Source | None
     clusters: Mapping[str, Source]
     rois: Mapping[str, Source]
     pictures: Mapping[str, str]
@@ -44,13 +47,15 @@ def read_map_results(folder: Path) -> MapResults | None:
     maps = folder / "group" / "maps"
     if not models.is_file() or not maps.is_dir():
         return None
-    table = read_result_table(models)
+    table, planted = read_result_table(models), "figures/map_planted.tsv"
     seeds = list(dict.fromkeys(table["seed"]))
-    names = [f"map_{row['seed']}_{row['model']}" for _, row in table.iterrows()]
-    names += [f"means_{seed}" for seed in seeds]
+    pairs = [f"{row['seed']}_{row['model']}" for _, row in table.iterrows()]
+    names = [f"{kind}_{pair}" for kind in ("map", "found") for pair in pairs]
+    names += [f"{kind}_{seed}" for kind in ("means", "cover") for seed in seeds]
     files = {name: folder / "figures" / f"{name}.svg" for name in names}
     return MapResults(
         models=Source("figures/map_models.tsv", table),
+        planted=_read(folder, planted) if (folder / planted).is_file() else None,
         clusters={seed: _read(folder, f"group/maps/{seed}_clusters.tsv") for seed in seeds},
         rois={seed: _read(folder, f"group/maps/{seed}_rois.tsv") for seed in seeds},
         pictures={

@@ -27,11 +27,17 @@ _CLUSTERS = (
     ("nearest_roi", "Nearest region of the study", ""), ("nearest_roi_distance_mm", "mm away", "d1"),
 )  # fmt: skip
 _ROIS = (
-    ("roi", "Region", ""), ("n_voxels", "Voxels", "count"), ("mean_t", "Mean t", "d2"),
-    ("max_abs_t", "Largest |t|, signed", "d2"), ("min_p_fwe", "Smallest p", "p"),
-    ("peak_distance_mm", "Nearest peak (mm)", "d1"),
-    ("voxel_distance_mm", "Nearest cluster (mm)", "d1"),
-    ("significant_voxel_distance_mm", "Nearest significant, by mass (mm)", "d1"),
+    ("roi", "Region", ""), ("n_voxels", "Voxels", "count"), ("share_tested", "Tested", "d2"),
+    ("mean_t", "Mean t", "d2"), ("max_abs_t", "Strongest t", "d2"), ("min_p_fwe", "Least p", "p"),
+    ("share_max_t", "by |t|", "d2"), ("share_size", "by extent", "d2"), ("share_mass", "by mass", "d2"),
+    ("share_tfce", "by TFCE", "d2"), ("significant_voxel_distance_mm", "Away (mm)", "d1"),
+)  # fmt: skip
+_PLANTED = (
+    ("seed", "Seed", ""), ("model", "Model", ""), ("direction", "Planted", ""), ("region", "at", ""),
+    ("correction", "Correction", ""), ("found", "Found", ""), ("smallest_p", "Least p there", "p"),
+    ("strongest_t", "Strongest t there", "d2"), ("n_planted", "Voxels planted", "count"),
+    ("n_found", "found", "count"), ("n_both", "both", "count"), ("dice", "Dice", "d2"),
+    ("peak_distance_mm", "Peak off by (mm)", "d1"),
 )  # fmt: skip
 
 
@@ -47,10 +53,18 @@ class MapEntry:
     clusters: PageTable | None
     rois: PageTable | None
     figure: str
+    found: str
 
 
-def build_map_section(results: MapResults | None) -> dict[str, Any] | None:
-    """Return what the template prints of the seed maps; None without maps."""
+def build_map_section(results: MapResults | None, claims: Source | None) -> dict[str, Any] | None:
+    """Return what the template prints of the seed maps; None without maps.
+
+    Parameters
+    ----------
+    results : MapResults or None
+    claims : Source or None
+        group/claims.tsv, to name those whose regions were chosen in these data.
+    """
     if results is None:
         return None
     table = results.models.table
@@ -61,12 +75,31 @@ def build_map_section(results: MapResults | None) -> dict[str, Any] | None:
     return {
         "seeds": seeds,
         "models": results.models,
+        "planted": _build_planted(results.planted),
+        "circular": _list_circular(claims),
         "pictures": results.pictures,
         "viewer": Markup(results.viewer),  # noqa: S704 - `pack_viewer` leaves no < in it
         "script": Markup(script),  # noqa: S704 - our own file
         "script_hash": hash_script(script) if script else "",
         "n_viewed": results.viewer.count('"positive":'),
     }
+
+
+def _build_planted(planted: Source | None) -> PageTable | None:
+    if planted is None or not len(planted.table):
+        return None
+    rows = [int(row) for row in planted.table.index]
+    return build_table(planted, "Planted and found", _PLANTED, rows)
+
+
+def _list_circular(claims: Source | None) -> list[Markup]:
+    """Return the claims whose regions were chosen by their own contrast in these data."""
+    if claims is None or not len(claims.table):
+        return []
+    reasons = claims.table["reason"].astype(str)
+    return [
+        claims.print_text(int(row), "id") for row in claims.table.index[reasons.str.startswith("circular")]
+    ]
 
 
 def read_script() -> str:
@@ -102,6 +135,7 @@ def _build_entry(results: MapResults, row: int) -> MapEntry:
         clusters=build_table(clusters, f"{title}: clusters", _CLUSTERS, largest) if largest else None,
         rois=build_table(rois, f"{title}: the study's regions", _ROIS, regions) if regions else None,
         figure=f"map_{seed}_{name}",
+        found=f"found_{seed}_{name}",
     )
 
 

@@ -69,7 +69,7 @@ def paint_brain(background: Volume, points: FloatArray) -> FloatArray:
     """
     value = background.sample(points)
     grey = DARKEST + (LIGHTEST - DARKEST) * np.clip((value - 0.2) / 0.7, 0, 1)
-    grey = np.round(grey * 28) / 28
+    grey = np.round(grey * 24) / 24
     return np.repeat(np.where(value > 0, grey, 1.0)[..., None], 3, axis=-1)
 
 
@@ -89,6 +89,6 @@ def blend(brain: FloatArray, values: FloatArray, *, limit: float, opaque_at: flo
     """
     values = np.nan_to_num(values)
     # in steps that the eye does not see, so that pictures stay small
-    colours = SCALE(np.round(np.clip(values / limit, -1, 1) * 24) / 48 + 0.5)[..., :3]
-    opacity = np.round(np.clip(np.abs(values) / opaque_at, 0, 1)[..., None] ** 1.5 * 12) / 12
+    colours = SCALE(np.round(np.clip(values / limit, -1, 1) * 16) / 32 + 0.5)[..., :3]
+    opacity = np.round(np.clip(np.abs(values) / opaque_at, 0, 1)[..., None] ** 1.5 * 8) / 8
     return np.asarray(brain * (1 - opacity) + colours * opacity)

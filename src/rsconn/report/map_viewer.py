@@ -11,14 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rsconn.report.encoding import encode_array, quantise
+from rsconn.files.landmarks import read_landmarks
+from rsconn.report.encoding import compress_array, quantise
 from rsconn.report.map_files import get_models, read_volume
 from rsconn.report.map_slices import BOX, SCALE, Volume, read_background
 from rsconn.study.figure_data import read_result_table
 
 # base64 characters of maps that a page may carry; further models are in their files
 MOST_CHARACTERS = 8_000_000
-BACKGROUND_STEP_MM = 2
+BACKGROUND_STEP_MM, BACKGROUND_GREYS = 2, 64
+# what the readout can tell apart: t to two decimals, p to a thousandth of itself
+T_STEP, LOG_P_STEP = 0.01, 0.0005
 MOST_PEAKS = 5
 _STATISTICS = {
     "t": "t",
@@ -67,11 +70,12 @@ def pack_viewer(folder: Path, descriptions: Sequence[Mapping[str, Any]], rois: p
         return ""
     content = {
         "box": [BOX[axis] for axis in "xyz"],
-        "colours": encode_array(np.rint(SCALE(np.linspace(0, 1, 129))[:, :3] * 255).astype(np.uint8).T),
+        "colours": compress_array(np.rint(SCALE(np.linspace(0, 1, 129))[:, :3] * 255).astype(np.uint8).T),
         "background": _pack_background(read_background()),
         "seeds": seeds,
         "models": models,
         "rois": list(_pack_rois(rois)),
+        "landmarks": _pack_landmarks(),
         "left_out": left_out,
     }
     # nothing in it can end the element it stands in
@@ -81,7 +85,7 @@ def pack_viewer(folder: Path, descriptions: Sequence[Mapping[str, Any]], rois: p
 def _pack_seed(name: str, mask: NDArray[np.bool_], affine: NDArray[np.float64]) -> dict[str, Any]:
     bits = np.packbits(mask.ravel(order="F"), bitorder="little")
     inverse = np.linalg.inv(affine)[:3].round(9) + 0.0
-    return {"name": name, "shape": mask.shape, "inverse": inverse.tolist(), "mask": encode_array(bits)}
+    return {"name": name, "shape": mask.shape, "inverse": inverse.tolist(), "mask": compress_array(bits)}
 
 
 def _pack_model(folder: Path, model: Mapping[str, Any], t: Volume, mask: NDArray[np.bool_]) -> dict[str, Any]:
@@ -92,12 +96,12 @@ def _pack_model(folder: Path, model: Mapping[str, Any], t: Volume, mask: NDArray
         if kind not in model["files"]:
             continue
         values = t.data if kind == "t" else read_volume(folder / model["files"][kind]).data * signs
-        stored, scale = quantise(values.ravel(order="F")[order])
+        stored, scale = quantise(values.ravel(order="F")[order], T_STEP if kind == "t" else LOG_P_STEP)
         limit = float(np.abs(values).max())
         start = model["cluster_forming_t"] if kind == "t" else -np.log10(model["alpha"])
         maps.append({
             "kind": kind, "label": label, "scale": scale, "limit": round(max(limit, 1.1 * start, 0.1), 2),
-            "start": round(start, 2), "data": encode_array(stored),
+            "start": round(start, 2), "data": compress_array(stored),
         })  # fmt: skip
     return {
         "name": model["name"], "positive": model["positive"], "negative": model["negative"], "maps": maps,
@@ -131,8 +135,15 @@ def _pack_background(background: Volume) -> dict[str, Any]:
     padded[tuple(slice(length) for length in part.shape)] = part
     blocks = padded.reshape(shape[0], step, shape[1], step, shape[2], step).mean(axis=(1, 3, 5))
     origin = background.affine[:3, :3] @ (low + (step - 1) / 2) + background.affine[:3, 3]
-    stored = np.rint(np.clip(blocks, 0, 1) * 255).astype(np.uint8)
-    return {"shape": shape.tolist(), "origin": origin.tolist(), "step": step, "data": encode_array(stored)}
+    greys = np.rint(np.clip(blocks, 0, 1) * (BACKGROUND_GREYS - 1))
+    stored = np.rint(greys * 255 / (BACKGROUND_GREYS - 1)).astype(np.uint8)
+    return {"shape": shape.tolist(), "origin": origin.tolist(), "step": step, "data": compress_array(stored)}
+
+
+def _pack_landmarks() -> list[list[Any]]:
+    """Return the names and centres, mm, that the crosshair's place is named by."""
+    names, centers = read_landmarks()
+    return [[name, *map(float, center)] for name, center in zip(names, centers, strict=True)]
 
 
 def _pack_rois(rois: pd.DataFrame) -> Iterator[dict[str, Any]]:

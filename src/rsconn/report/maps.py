@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from rsconn.files.tables import write_tsv
-from rsconn.report.figures_maps import N_SLICES, MapPicture, choose_limit, plot_map, plot_means
+from rsconn.report.figures_found import plot_coverage, plot_found
+from rsconn.report.figures_maps import MapPicture, choose_limit, plot_map, plot_means
 from rsconn.report.map_files import read_survivors, read_volume
 from rsconn.report.map_slices import Volume, read_background
+from rsconn.report.mosaics import N_SLICES
+from rsconn.report.planted import compare_maps
 from rsconn.report.saving import write_figure
 from rsconn.report.style import plot_nothing
 from rsconn.study.figure_data import read_result_table
 from rsconn.study.figure_maps import STATISTICS, choose_slices, read_descriptions, tabulate_models
 from rsconn.study.figure_quality import tabulate_rois
+from rsconn.study.planted_maps import PlantedPlace
 from rsconn.study.roi_places import locate_rois
 
-MODELS_TABLE = "map_models"
+MODELS_TABLE, PLANTED_TABLE = "map_models", "map_planted"
 
 
 def write_map_figures(
-    folder: Path, figures: Path, settings: Mapping[str, Any], *, simulated: bool
+    folder: Path,
+    figures: Path,
+    settings: Mapping[str, Any],
+    *,
+    simulated: bool,
+    places: Sequence[PlantedPlace] = (),
 ) -> list[Path]:
     """Write every picture of the seed maps as .svg and .png with a .tsv of its slices; return the paths.
 
-    ``map_models.tsv`` has one row per seed and model; ``map_<seed>_<model>`` is the model's t map and
-    ``means_<seed>`` the groups' means. Without maps nothing is written.
+    ``map_models.tsv`` has one row per seed and model; ``map_<seed>_<model>`` is the model's t map,
+    ``found_<seed>_<model>`` what of it survives, ``means_<seed>`` the groups' means, ``cover_<seed>`` how many people
+    have signal. ``map_planted.tsv`` is there for simulated studies only. Without maps nothing is written.
 
     Parameters
     ----------
@@ -40,6 +52,8 @@ def write_map_figures(
         Plain values of the config (``Config.model_dump(mode="json")``): rois.
     simulated : bool
         Whether every picture carries the mark.
+    places : sequence of PlantedPlace
+        What a simulated study planted.
 
     Raises
     ------
@@ -49,33 +63,51 @@ def write_map_figures(
     descriptions = read_descriptions(folder)
     if not descriptions:
         return []
-    background = read_background()
     rois = tabulate_rois(locate_rois(settings["rois"]["rois"]), ()).query("x_mm == x_mm")
     written = [_write_table(figures / f"{MODELS_TABLE}.tsv", tabulate_models(descriptions))]
+    if places:
+        planted = compare_maps(folder, descriptions, places)
+        written.append(_write_table(figures / f"{PLANTED_TABLE}.tsv", planted))
+    drawing = _Drawing(folder, figures, read_background(), rois, tuple(places), simulated)
     for description in descriptions:
-        written += _write_seed(folder, figures, description, background, rois, simulated=simulated)
+        written += _write_seed(drawing, description)
     return written
 
 
-def _write_seed(
-    folder: Path, figures: Path, description: Mapping[str, Any], background: Volume, rois: pd.DataFrame,
-    *, simulated: bool,
-) -> list[Path]:  # fmt: skip
-    seed = description["seed"]
-    clusters = read_result_table(folder / f"{seed}_clusters.tsv")
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """What all pictures of the maps share."""
+
+    folder: Path
+    figures: Path
+    background: Volume
+    rois: pd.DataFrame
+    places: tuple[PlantedPlace, ...]
+    simulated: bool
+
+
+def _write_seed(drawing: _Drawing, description: Mapping[str, Any]) -> list[Path]:
+    clusters = read_result_table(drawing.folder / f"{description['seed']}_clusters.tsv")
     written = []
     for model in description["models"]:
-        stem = figures / f"map_{seed}_{model['name']}"
         own = clusters[clusters["model"] == model["name"]] if len(clusters) else clusters
-        slices = choose_slices(rois, own, N_SLICES)
-        written.append(_write_table(stem.with_name(f"{stem.name}.tsv"), slices))
-        if "files" in model:
-            picture = _read_picture(folder, seed, model)
-            written += write_figure(plot_map(picture, background, slices, rois, simulated=simulated), stem)
-        else:
-            reason = f"{seed}, {model['name']}: {model['reason']}"
-            written += write_figure(plot_nothing(reason, simulated=simulated), stem)
-    return written + _write_means(folder, figures, description, background, rois, simulated=simulated)
+        slices = choose_slices(drawing.rois, own, N_SLICES)
+        written += _write_model(drawing, description["seed"], model, slices)
+    return written + _write_means(drawing, description) + _write_coverage(drawing, description)
+
+
+def _write_model(drawing: _Drawing, seed: str, model: Mapping[str, Any], slices: pd.DataFrame) -> list[Path]:
+    stem = drawing.figures / f"map_{seed}_{model['name']}"
+    written = [_write_table(stem.with_name(f"{stem.name}.tsv"), slices)]
+    if "files" not in model:
+        reason = f"{seed}, {model['name']}: {model['reason']}"
+        return written + write_figure(plot_nothing(reason, simulated=drawing.simulated), stem)
+    picture = _read_picture(drawing.folder, seed, model)
+    shared = (picture, drawing.background, slices, drawing.rois)
+    written += write_figure(plot_map(*shared, simulated=drawing.simulated), stem)
+    places = [place for place in drawing.places if (place.seed, place.model) == (seed, model["name"])]
+    found = plot_found(*shared, places=places, simulated=drawing.simulated)
+    return written + write_figure(found, drawing.figures / f"found_{seed}_{model['name']}")
 
 
 def _read_picture(folder: Path, seed: str, model: Mapping[str, Any]) -> MapPicture:
@@ -97,25 +129,28 @@ def _read_picture(folder: Path, seed: str, model: Mapping[str, Any]) -> MapPictu
     )
 
 
-def _write_means(
-    folder: Path, figures: Path, description: Mapping[str, Any], background: Volume, rois: pd.DataFrame,
-    *, simulated: bool,
-) -> list[Path]:  # fmt: skip
+def _write_means(drawing: _Drawing, description: Mapping[str, Any]) -> list[Path]:
     seed = description["seed"]
-    means = {level: read_volume(folder / name) for level, name in description["means"].items()}
+    means = {level: read_volume(drawing.folder / name) for level, name in description["means"].items()}
     # the seed's own voxels would take the whole scale
     limit = max(choose_limit(mean.data, 0.1, share=0.995) for mean in means.values())
-    slices = choose_slices(rois, pd.DataFrame(), N_SLICES).query("axis == 'z'")
-    stem = figures / f"means_{seed}"
+    slices = choose_slices(drawing.rois, pd.DataFrame(), N_SLICES).query("axis == 'z'")
+    stem = drawing.figures / f"means_{seed}"
     figure = plot_means(
-        means,
-        background,
-        slices,
-        rois,
-        title=f"Seed {seed}: mean connectivity",
-        limit=limit,
-        simulated=simulated,
-    )
+        means, drawing.background, slices, drawing.rois, title=f"Seed {seed}: mean connectivity", limit=limit,
+        simulated=drawing.simulated,
+    )  # fmt: skip
+    return [_write_table(stem.with_name(f"{stem.name}.tsv"), slices), *write_figure(figure, stem)]
+
+
+def _write_coverage(drawing: _Drawing, description: Mapping[str, Any]) -> list[Path]:
+    seed, n_all = description["seed"], len(description["people"])
+    slices = choose_slices(drawing.rois, pd.DataFrame(), N_SLICES).query("axis != 'y'")
+    stem = drawing.figures / f"cover_{seed}"
+    figure = plot_coverage(
+        read_volume(drawing.folder / description["n"]), n_all, ceil(description["min_people_share"] * n_all),
+        drawing.background, slices, drawing.rois, title=f"Seed {seed}: people with signal", simulated=drawing.simulated,
+    )  # fmt: skip
     return [_write_table(stem.with_name(f"{stem.name}.tsv"), slices), *write_figure(figure, stem)]
 
 

@@ -59,7 +59,7 @@ def build_context(results: Results) -> dict[str, Any]:
         "references": list(read_references(find_citations(results.methods)).values()),
         "provenance": list(flatten(results.provenance)),
         "registered": results.provenance.get("registered"),
-        "maps": build_map_section(results.maps),
+        "maps": build_map_section(results.maps, results.group.get("claims")),
         "deviations": results.provenance.get("deviations"),
     }
 

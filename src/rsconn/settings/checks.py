@@ -54,6 +54,7 @@ def find_missing_files(config: Config) -> list[str]:
         *(("input.parcellated", path) for path in config.input.parcellated),
         ("input.participants", config.input.participants),
         *(("input.phenotype", path) for path in config.input.phenotype),
+        *([("truth", config.truth)] if config.truth else []),
     ]
     missing = [
         f"{show_path(config.path)}: {option}: {show_path(path)} does not exist"

@@ -56,6 +56,7 @@ class ConfigFile(Settings):
     claims: LocalPath | None = None
     inference: InferenceSettings = InferenceSettings()
     registered: LocalPath | None = None
+    truth: LocalPath | None = None
     batch_size: Annotated[Count, Field(ge=1)] = 20
 
     @model_validator(mode="after")
@@ -97,6 +98,7 @@ class Config(Settings):
     claims_path: Path | None
     inference: InferenceSettings
     registered: Path | None = None
+    truth: Path | None = None
     batch_size: int
 
 

@@ -1,4 +1,4 @@
-"""The simulated head: voxel grid, tissue shares, the blobs that carry the planted coupling, noise."""
+"""The simulated head: voxel grid, tissue shares, the places that carry the planted coupling, noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from rsconn.simulate.truth import ROI_CENTERS_MM
+from rsconn.simulate.truth import PLACES, ROI_CENTERS_MM
 
 FIELD_OF_VIEW_MM = (195.0, 231.0, 195.0)
 CORNER_MM = (
@@ -178,7 +178,7 @@ def _make_sources(
 
     gray, white, csf = shares["gray"], shares["white"], shares["csf"]
     return {
-        "blobs": _make_blobs(positions) * shares["brain"],
+        "blobs": _make_blobs(positions, white) * shares["brain"],
         "background": draw(N_BACKGROUND, 10.0) * np.sqrt(gray),
         "white": draw(N_TISSUE_SOURCES, 25.0) * (white + 0.25 * gray),
         "csf": draw(N_TISSUE_SOURCES, 25.0) * (1.5 * csf + 0.2 * gray),
@@ -187,11 +187,18 @@ def _make_sources(
     }
 
 
-def _make_blobs(positions: np.ndarray) -> np.ndarray:
+def _make_blobs(positions: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """Return what each ROI's series, and each mirrored seed's, is multiplied by."""
     centers = np.array(list(ROI_CENTERS_MM.values()))
     mirrored = np.array([ROI_CENTERS_MM[name] for name in MIRRORED]) * [-1.0, 1.0, 1.0]
     distances = ((positions[None] - np.concatenate([centers, mirrored])[:, None]) ** 2).sum(axis=2)
-    return np.asarray(np.exp(-distances / (2 * BLOB_SD_MM**2)), dtype=np.float32)
+    blobs = np.exp(-distances / (2 * BLOB_SD_MM**2))
+    for row, name in enumerate(ROI_CENTERS_MM):
+        if name in PLACES:
+            place = PLACES[name]
+            plateau = 0.5 ** ((distances[row] / place.radius_mm**2) ** 2)
+            blobs[row] = place.strength * plateau * np.clip(1.0 - white, 0.0, 1.0)
+    return np.asarray(blobs, dtype=np.float32)
 
 
 def _draw_patterns(

@@ -9,6 +9,7 @@ import numpy as np
 
 import rsconn
 from rsconn.simulate.claims_truth import describe_claims
+from rsconn.simulate.map_truth import describe_maps
 from rsconn.simulate.people import People, simulate_people
 from rsconn.simulate.problems import Problem, assign_problems, spoil_answers, spoil_run
 from rsconn.simulate.runs import RunPlan, draw_run_plan
@@ -126,6 +127,7 @@ def describe_truth(study: Study) -> dict[str, Any]:
             }
             for edge in study.plan.edges
         },
+        "maps": describe_maps(study.plan),
         "roi_centers_mm": {name: list(center) for name, center in ROI_CENTERS_MM.items()},
         "problems": {name: problem.describe() for name, problem in study.problems.items()},
         "people": _describe_people(study),

@@ -93,6 +93,25 @@ class EdgePlan:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where an edge's coupling is planted round its second region: a plateau that a map can find.
+
+    The pattern is strength x 2**-(distance / radius)**4 outside white matter, so that it neither ends abruptly nor
+    enters what aCompCor measures in white matter.
+
+    Attributes
+    ----------
+    radius_mm : float
+        Where half of the strength is left.
+    strength : float
+        SD of the signal at the centre, in units of the seeds' own.
+    """
+
+    radius_mm: float
+    strength: float
+
+
+@dataclass(frozen=True)
 class StudyPlan:
     """Everything planted: scores and edges, at full effect, scaled, or null."""
 
@@ -101,13 +120,16 @@ class StudyPlan:
     edges: tuple[EdgePlan, ...]
 
 
-# Published MNI centres (STUDY.md section 4). The planted coupling is a smooth blob round each.
+# Published MNI centres (STUDY.md section 4). Seeds are smooth blobs, what they are coupled to are plateaus.
 ROI_CENTERS_MM: Mapping[str, tuple[float, float, float]] = {
     "LAI": (-36.0, 18.0, 2.0),
     "dmPFC": (0.0, 51.0, 32.0),
     "rACC": (9.0, 39.0, 20.0),
     "oPFC": (-12.0, 36.0, -21.0),
 }
+
+# Strengths keep the measured edges as `_EDGES` says; oPFC's reaches beyond the core of the drop-out.
+PLACES: Mapping[str, Place] = {"dmPFC": Place(14.0, 0.9), "oPFC": Place(17.0, 1.6)}
 
 # The keys are written out here again, beside rsconn.questionnaires, on purpose: the demo checks that scoring
 # by the one gives back the sums that were planted by the other.

@@ -15,6 +15,7 @@ from rsconn.settings.config import Config
 from rsconn.steps.seed_images import SeedImages
 from rsconn.study.columns import Column
 from rsconn.study.map_designs import MapDesign
+from rsconn.study.map_tables import list_voxel_p
 
 FOLDER = Path("group/maps")
 
@@ -96,12 +97,6 @@ def describe_model(
 def _describe_test(seed: str, design: MapDesign, test: MapTest, config: Config) -> dict[str, Any]:
     alpha, null = config.inference.alpha, test.null
     critical = {"max_t": null.t, "size": null.size, "mass": null.mass, "tfce": null.tfce}
-    voxel_p = {
-        "max_t": test.p,
-        "size": np.r_[1.0, test.size_p][test.labels],
-        "mass": np.r_[1.0, test.mass_p][test.labels],
-        "tfce": test.tfce_p,
-    }
     return {
         "method": "Freedman-Lane, classical t, two-sided, family-wise corrected by the largest statistic",
         "n_permutations": len(null.t),
@@ -117,9 +112,7 @@ def _describe_test(seed: str, design: MapDesign, test: MapTest, config: Config) 
             for name, values in critical.items()
             if values is not None
         },
-        "n_significant_voxels": {
-            name: int((p <= alpha).sum()) for name, p in voxel_p.items() if p is not None
-        },
+        "n_significant_voxels": {name: int((p <= alpha).sum()) for name, p in list_voxel_p(test).items()},
         "files": {name: f"{seed}_{design.name}_{name}.nii.gz" for name, _ in list_maps(test)},
     }
 

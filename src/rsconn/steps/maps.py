@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from rsconn.files.image_writing import write_map
+from rsconn.files.landmarks import read_landmarks
 from rsconn.files.regions import build_weights
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
@@ -136,14 +137,19 @@ def _write_tables(
     seed: str, fitted: Sequence[tuple[MapDesign, MapTest]], images: SeedImages, config: Config
 ) -> None:
     weights = build_weights(config.rois.rois, images.header)
-    rois, landmarks = find_centers(weights, images), read_landmarks()
-    members = [np.flatnonzero(np.isin(images.voxels, entries)) for entries in _split_entries(weights)]
+    rois, landmarks = find_centers(weights, images), Places(*read_landmarks())
+    entries = np.split(weights.voxels, weights.starts[1:-1])
+    members = [np.flatnonzero(np.isin(images.voxels, each)) for each in entries]
     volume = round(abs(float(np.linalg.det(images.header.affine[:3, :3]))), 9)
     points, alpha = images.points, config.inference.alpha
     clusters = [
         tabulate_clusters(seed, *pair, points, volume, landmarks=landmarks, rois=rois) for pair in fitted
     ]
-    regions = [tabulate_rois(seed, *pair, points, rois=rois, members=members, alpha=alpha) for pair in fitted]
+    sizes = [each.size for each in entries]
+    regions = [
+        tabulate_rois(seed, *pair, points, rois=rois, members=members, sizes=sizes, alpha=alpha)
+        for pair in fitted
+    ]
     _write_table(FOLDER / f"{seed}_clusters.tsv", clusters, CLUSTER_TEXTS)
     _write_table(FOLDER / f"{seed}_rois.tsv", regions, ROI_TEXTS)
 
@@ -186,19 +192,6 @@ def find_centers(weights: RoiWeights, images: SeedImages) -> Places:
         points = locate(weights.voxels[part], images.header)
         centers.append(np.average(points, axis=0, weights=shares[part]))
     return Places(weights.names, np.array(centers))
-
-
-def _split_entries(weights: RoiWeights) -> list[np.ndarray]:
-    return np.split(weights.voxels, weights.starts[1:-1])
-
-
-def read_landmarks() -> Places:
-    """Return the 160 named centres of Dosenbach et al. (2010), which nilearn carries."""
-    from nilearn.datasets import fetch_coords_dosenbach_2010
-
-    found = fetch_coords_dosenbach_2010()
-    centers = np.column_stack([np.asarray(found.rois[axis], dtype=float) for axis in "xyz"])
-    return Places(tuple(str(label) for label in found.labels), centers)
 
 
 def _write_table(path: Path, parts: Sequence[pd.DataFrame], texts: Mapping[str, str]) -> None:

@@ -10,9 +10,10 @@ import rsconn
 from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
-from rsconn.report.maps import write_map_figures
+from rsconn.report.maps import MODELS_TABLE, PLANTED_TABLE, write_map_figures
 from rsconn.report.methods_text import write_citations, write_methods
 from rsconn.report.page import write_page
+from rsconn.report.planted import read_planted_places
 from rsconn.report.saving import write_figures
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
@@ -54,9 +55,9 @@ def write_report(group: Path, *, config: Path) -> None:
     write_figures(figures, folder / "figures", simulated=simulated)
     dense = has_dense(find_config_runs(settings))
     if settings.seeds and not dense:
-        write_map_figures(group / "maps", folder / "figures", values, simulated=simulated)
+        _write_maps(folder, settings, simulated=simulated)
     else:  # maps of an earlier config must not look like results of this one
-        (folder / "figures" / "map_models.tsv").unlink(missing_ok=True)
+        (folder / "figures" / f"{MODELS_TABLE}.tsv").unlink(missing_ok=True)
     methods = write_methods({**values, "dense": dense}, list_versions())
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
@@ -64,6 +65,16 @@ def write_report(group: Path, *, config: Path) -> None:
     write_json(folder / "dataset_description.json", describe_dataset(settings, simulated=simulated))
     write_text(folder / ".bidsignore", "\n".join(_NOT_BIDS) + "\n")
     write_page(folder)
+
+
+def _write_maps(folder: Path, settings: Config, *, simulated: bool) -> None:
+    """Draw the maps; what was planted in simulated data is read here and by nothing else."""
+    (folder / "figures" / f"{PLANTED_TABLE}.tsv").unlink(missing_ok=True)
+    places = read_planted_places(settings.truth) if settings.truth and simulated else ()
+    values = settings.model_dump(mode="json")
+    write_map_figures(
+        folder / "group" / "maps", folder / "figures", values, simulated=simulated, places=places
+    )
 
 
 def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
@@ -100,7 +111,8 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
 
 def hash_settings(settings: Config) -> str:
     """Return the SHA-256 of what was asked for, files by their names, wherever they lie."""
-    return hash_json(_drop_folders(settings.model_dump(exclude={"path", "output_dir"})))
+    # what was planted in simulated data is no setting of their analysis
+    return hash_json(_drop_folders(settings.model_dump(exclude={"path", "output_dir", "truth"})))
 
 
 def _drop_folders(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +44,15 @@ ROI_TEXTS = {
     "roi_x": "Centre, MNI, mm.",
     "roi_y": "Centre, MNI, mm.",
     "roi_z": "Centre, MNI, mm.",
-    "n_voxels": "Voxels of the region in the mask.",
+    "n_voxels": "Voxels of the region that were tested.",
+    "share_tested": "Their share of the region's voxels; the others have signal in too few people.",
     "mean_t": "Mean t of those voxels.",
     "max_abs_t": "Largest |t| of those voxels, with its sign.",
     "min_p_fwe": "Smallest family-wise corrected p of those voxels.",
+    "share_max_t": "Share of those voxels with a corrected p at most inference.alpha, by the largest |t|.",
+    "share_size": "... by the extent of their cluster.",
+    "share_mass": "... by its mass.",
+    "share_tfce": "... by TFCE; n/a without TFCE.",
     "nearest_cluster": "Cluster whose peak is nearest to the centre; n/a if there is no cluster.",
     "peak_distance_mm": "Distance of that peak from the centre.",
     "voxel_distance_mm": "Distance of the nearest voxel of any cluster from the centre.",
@@ -146,6 +151,7 @@ def tabulate_rois(
     *,
     rois: Places,
     members: Sequence[NDArray[np.intp]],
+    sizes: Sequence[int],
     alpha: float,
 ) -> pd.DataFrame:
     """Return one row per region of the study (`ROI_TEXTS`).
@@ -154,20 +160,22 @@ def tabulate_rois(
     ----------
     members : sequence of int arrays
         Places, among the voxels of the test, of each region's voxels.
+    sizes : sequence of int
+        Voxels of each region, tested or not.
     alpha : float
         Level of significance.
     """
     peaks = find_peaks(test)
     summits = Places(tuple(str(number) for number in range(1, len(peaks) + 1)), points[peaks])
-    significant = np.isin(test.labels, 1 + np.flatnonzero(test.mass_p <= alpha))
+    passed = {name: p <= alpha for name, p in list_voxel_p(test).items()}
     rows = []
-    for name, center, voxels in zip(rois.names, rois.centers, members, strict=True):
+    for name, center, voxels, size in zip(rois.names, rois.centers, members, sizes, strict=True):
         row: dict[str, Any] = {"seed": seed, "model": design.name, "roi": name}
         row |= dict(zip(("roi_x", "roi_y", "roi_z"), center, strict=True))
-        row |= _summarise(test, voxels)
+        row |= _summarise(test, voxels, size) | _share(test, voxels, passed)
         row["nearest_cluster"], row["peak_distance_mm"] = summits.find_nearest(center)
         row["voxel_distance_mm"] = _measure(points[test.labels > 0], center)
-        row["significant_voxel_distance_mm"] = _measure(points[significant], center)
+        row["significant_voxel_distance_mm"] = _measure(points[passed["mass"]], center)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(ROI_TEXTS))
 
@@ -181,16 +189,45 @@ def find_peaks(test: MapTest) -> NDArray[np.intp]:
     return np.array(peaks, dtype=np.intp)
 
 
-def _summarise(test: MapTest, voxels: NDArray[np.intp]) -> dict[str, Any]:
+def list_voxel_p(test: MapTest) -> dict[str, FloatArray]:
+    """Return the corrected p of every voxel (n_voxels,) by each correction; 1 outside clusters, NaN untested."""
+    found = {
+        "max_t": test.p,
+        "size": np.r_[1.0, test.size_p][test.labels],
+        "mass": np.r_[1.0, test.mass_p][test.labels],
+    }
+    return found if test.tfce_p is None else found | {"tfce": test.tfce_p}
+
+
+def _summarise(test: MapTest, voxels: NDArray[np.intp], size: int) -> dict[str, Any]:
     tested = voxels[np.isfinite(test.t[voxels])]
     if not tested.size:
-        return {"n_voxels": 0, "mean_t": np.nan, "max_abs_t": np.nan, "min_p_fwe": np.nan}
+        return {
+            "n_voxels": 0,
+            "share_tested": 0.0,
+            "mean_t": np.nan,
+            "max_abs_t": np.nan,
+            "min_p_fwe": np.nan,
+        }
     t = test.t[tested]
     return {
         "n_voxels": int(t.size),
+        "share_tested": t.size / size,
         "mean_t": t.mean(),
         "max_abs_t": t[np.abs(t).argmax()],
         "min_p_fwe": test.p[tested].min(),
+    }
+
+
+def _share(
+    test: MapTest, voxels: NDArray[np.intp], passed: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, float]:
+    """Return which share of a region's tested voxels each correction lets pass."""
+    tested = voxels[np.isfinite(test.t[voxels])]
+    names = ("max_t", "size", "mass", "tfce")
+    return {
+        f"share_{name}": float(passed[name][tested].mean()) if name in passed and tested.size else np.nan
+        for name in names
     }
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.image_writing import write_map
+from rsconn.study.planted_maps import PlantedPlace
 
 AFFINE = np.array([[6.0, 0, 0, -78], [0, 6, 0, -114], [0, 0, 6, -72], [0, 0, 0, 1]])
 SHAPE = (27, 33, 27)
@@ -30,6 +31,7 @@ MODEL = {
     "critical": {"max_t": 5.5, "size": 12, "mass": 20.5, "tfce": 900.0},
     "n_significant_voxels": {"max_t": 1, "size": 27, "mass": 27, "tfce": 0},
 }  # fmt: skip
+PLACES = (PlantedPlace("LAI", "group", "a > b", "dmPFC", (0.0, 51.0, 32.0), 12.0),)
 CLUSTERS = pd.DataFrame({
     "seed": "LAI", "model": "group", "cluster": [1, 2], "direction": ["a > b", "b > a"], "n_voxels": [27, 2],
     "size_mm3": [5832.0, 432.0], "mass": [40.0, 1.5], "p_size": [0.004, 0.6], "p_mass": [0.006, 0.7],
@@ -53,16 +55,20 @@ def make_maps(folder: Path) -> None:
     maps["logpsize"][block] = -np.log10(0.004)
     folder.mkdir(parents=True)
     files = {name: f"LAI_group_{name}.nii.gz" for name in maps}
-    files |= {"a": "LAI_mean-a.nii.gz", "b": "LAI_mean-b.nii.gz"}
-    maps |= {"a": 0.1 * rng.standard_normal(SHAPE), "b": np.zeros(SHAPE)}
+    files |= {"a": "LAI_mean-a.nii.gz", "b": "LAI_mean-b.nii.gz", "n": "LAI_n.nii.gz"}
+    people = np.full(SHAPE, 20)
+    people[:, :, :8] = 12
+    maps |= {"a": 0.1 * rng.standard_normal(SHAPE), "b": np.zeros(SHAPE), "n": people}
     for name, values in maps.items():
         write_map(folder / files[name], values.ravel(order="F").astype(np.float32), everywhere, header)
+    counted = files.pop("n")
     means = {level: files.pop(level) for level in ("a", "b")}
     untested = {"name": "PT", "kind": "slope", "positive": "+", "negative": "-", "n": 3, "covariates": [],
                 "reason": "n = 3 is too small for 4 parameters"}  # fmt: skip
     described = {
-        "seed": "LAI", "people": [], "n_voxels": 20000, "n_voxels_left_out": 40, "min_people_share": 0.9,
-        "smoothing_fwhm_mm": 6.0, "voxel_size_mm": [6, 6, 6], "means": means, "n": "", "n_runs": 21,
+        "seed": "LAI", "people": [f"sub-{number:02d}" for number in range(20)],
+        "n_voxels": 20000, "n_voxels_left_out": 40, "min_people_share": 0.9,
+        "smoothing_fwhm_mm": 6.0, "voxel_size_mm": [6, 6, 6], "means": means, "n": counted, "n_runs": 21,
         "models": [{**MODEL, "files": files}, untested],
     }  # fmt: skip
     (folder / "LAI_models.json").write_text(json.dumps(described))
@@ -70,7 +76,8 @@ def make_maps(folder: Path) -> None:
     rois = {
         "seed": "LAI", "model": "group", "roi": ["LAI", "dmPFC"], "roi_x": [-36.0, 0.0], "roi_y": [18.0, 51.0],
         "roi_z": [2.0, 32.0], "n_voxels": [4, 4], "mean_t": [0.3, 4.9], "max_abs_t": [-0.9, 6.2],
-        "min_p_fwe": [1.0, 0.02], "nearest_cluster": [1, 1], "peak_distance_mm": [55.0, 3.6],
+        "min_p_fwe": [1.0, 0.02], "share_tested": [1.0, 0.8], "share_max_t": [0.0, 0.25], "share_size": [0.0, 1.0],
+        "share_mass": [0.0, 1.0], "share_tfce": [0.0, 0.0], "nearest_cluster": [1, 1], "peak_distance_mm": [55.0, 3.6],
         "voxel_distance_mm": [50.0, 1.1], "significant_voxel_distance_mm": ["n/a", 1.1],
     }  # fmt: skip
     pd.DataFrame(rois).to_csv(folder / "LAI_rois.tsv", sep="\t", index=False)

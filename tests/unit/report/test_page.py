@@ -7,6 +7,7 @@ import csv
 import json
 import re
 import shutil
+import zlib
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from rsconn.report import cards
-from rsconn.report.map_section import hash_script, read_script
+from rsconn.report.map_section import build_map_section, hash_script, read_script
 from rsconn.report.maps import write_map_figures
 from rsconn.report.page import build_context, flatten, render_page
 from rsconn.report.results import read_results
@@ -227,7 +228,10 @@ def map_page(maps_builder, results_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("map_page") / "results"
     shutil.copytree(results_folder, folder)
     maps_builder.make_maps(folder / "group" / "maps")
-    write_map_figures(folder / "group" / "maps", folder / "figures", maps_builder.SETTINGS, simulated=True)
+    write_map_figures(
+        folder / "group" / "maps", folder / "figures", maps_builder.SETTINGS, simulated=True,
+        places=maps_builder.PLACES,
+    )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cards, "_draw_picture", lambda *_: "data:,")
         return folder, render_page(build_context(read_results(folder)))
@@ -244,8 +248,19 @@ def test_numbers_and_links_of_seed_maps_are_traced_too(map_page):
     test_headings_do_not_skip_a_level(reader)
     sources = {attributes.get("data-source") for _, attributes in reader.tags}
     names = {"figures/map_models.tsv", "group/maps/LAI_clusters.tsv", "group/maps/LAI_rois.tsv"}
-    assert names <= sources
+    assert names | {"figures/map_planted.tsv"} <= sources
+    assert "Planted and found (simulated data)" in html
     assert "n = 3 is too small" in html
+
+
+def test_a_claim_in_regions_chosen_from_the_same_contrast_is_named(map_page):
+    folder, html = map_page
+    assert "were chosen by the same contrast" not in html
+    results = read_results(folder)
+    claims = results.group["claims"].table
+    claims.loc[claims["id"] == "F1", "reason"] = "circular: the ROIs were defined by a contrast of group"
+    section = build_map_section(results.maps, results.group["claims"])
+    assert [re.sub("<.*?>", "", str(each)) for each in section["circular"]] == ["F1"]
 
 
 def test_only_the_viewers_own_script_may_run(map_page):
@@ -263,6 +278,7 @@ def test_viewer_gives_back_the_map_within_its_scale(map_page):
     data = json.loads(re.search(r'id="viewer-data">(.*?)</script>', html, re.DOTALL)[1])
     [model] = data["models"]
     assert [each["kind"] for each in model["maps"]] == ["t", "logpfwe", "logpsize", "logptfce"]
-    stored = np.frombuffer(base64.b64decode(model["maps"][0]["data"]), "<i2") * model["maps"][0]["scale"]
+    inflated = zlib.decompress(base64.b64decode(model["maps"][0]["data"]), -zlib.MAX_WBITS)
+    stored = np.frombuffer(inflated, "<i2") * model["maps"][0]["scale"]
     assert abs(stored.max() - 6.2) < 1e-3
     assert np.isclose(stored, 5.0, atol=1e-3).sum() == 26

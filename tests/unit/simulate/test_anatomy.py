@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rsconn.simulate.anatomy import make_grid
-from rsconn.simulate.truth import ROI_CENTERS_MM
+from rsconn.simulate.truth import PLACES, ROI_CENTERS_MM
 
 
 def test_the_three_millimetre_grid_is_the_templates():
@@ -37,12 +37,27 @@ def test_the_brain_has_its_volume(anatomy):
     )  # litres, as the template's
 
 
-@pytest.mark.parametrize("name", ROI_CENTERS_MM)
-def test_each_blob_peaks_at_its_roi(anatomy, name):
+@pytest.mark.parametrize("name", ["LAI", "rACC"])
+def test_each_seed_peaks_at_its_roi(anatomy, name):
     blob = anatomy.sources["blobs"][list(ROI_CENTERS_MM).index(name)]
     distances = np.linalg.norm(anatomy.compute_positions() - np.array(ROI_CENTERS_MM[name]), axis=1)
     assert distances[blob.argmax()] < 6.0
     assert blob[distances > 25].max() < 0.01
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_what_a_seed_is_coupled_to_is_a_plateau_outside_white_matter(anatomy, name):
+    blob = anatomy.sources["blobs"][list(ROI_CENTERS_MM).index(name)]
+    distances = np.linalg.norm(anatomy.compute_positions() - np.array(ROI_CENTERS_MM[name]), axis=1)
+    radius, tissue = PLACES[name].radius_mm, anatomy.brain * np.clip(1 - anatomy.white, 0, 1)
+    share = blob / (PLACES[name].strength * np.maximum(tissue, 1e-6))
+    within = (distances < 0.6 * radius) & (tissue > 0.3)
+    assert within.sum() > 10
+    assert share[within].min() > 0.9
+    edge = (np.abs(distances - radius) < 1) & (tissue > 0.3)
+    assert share[edge].mean() == pytest.approx(0.5, abs=0.1)
+    assert share[distances > 2 * radius].max() < 1e-4
+    assert blob[anatomy.white > 0.999].max(initial=0.0) < 1e-2
 
 
 def test_orbitofrontal_cortex_loses_signal_and_the_other_rois_do_not(anatomy):

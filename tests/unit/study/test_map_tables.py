@@ -53,13 +53,19 @@ def test_clusters(test_of_line: MapTest) -> None:
 
 def test_rois(test_of_line: MapTest) -> None:
     members = [np.array([0, 1]), np.array([3, 4, 5]), np.array([4])]
-    table = tabulate_rois("seed", DESIGN, test_of_line, POINTS, rois=ROIS, members=members, alpha=0.05)
+    table = tabulate_rois(
+        "seed", DESIGN, test_of_line, POINTS, rois=ROIS, members=members, sizes=[2, 4, 1], alpha=0.05
+    )
     assert list(table) == list(ROI_TEXTS)
     assert table["n_voxels"].tolist() == [2, 2, 0]
     assert table["mean_t"].tolist()[:2] == [2.25, -0.5]
     assert table["max_abs_t"].tolist()[:2] == [4.0, -4.5]
     assert table["min_p_fwe"].tolist()[:2] == [0.1, 0.06]
     assert np.isnan(table["mean_t"][2])
+    assert table["share_tested"].tolist() == [1.0, 0.5, 0.0]
+    for name, shares in {"max_t": [0, 0], "size": [0.5, 0.5], "mass": [0.5, 0.5], "tfce": [0.5, 0.5]}.items():
+        assert table[f"share_{name}"].tolist()[:2] == shares, name
+    assert np.isnan(table["share_max_t"][2])
     assert table["nearest_cluster"].tolist() == ["1", "1", "2"]
     assert table["peak_distance_mm"][1] == 5
     assert table["voxel_distance_mm"][1] == 4  # the cluster's last voxel lies beside the centre
@@ -79,6 +85,8 @@ def test_no_cluster(test_of_line: MapTest) -> None:
     )
     assert find_peaks(empty).size == 0
     assert tabulate_clusters("seed", DESIGN, empty, POINTS, 27.0, landmarks=LANDMARKS, rois=ROIS).empty
-    table = tabulate_rois("seed", DESIGN, empty, POINTS, rois=ROIS, members=[np.array([0])] * 3, alpha=0.05)
+    table = tabulate_rois(
+        "seed", DESIGN, empty, POINTS, rois=ROIS, members=[np.array([0])] * 3, sizes=[1] * 3, alpha=0.05
+    )
     assert table["nearest_cluster"].tolist() == ["n/a"] * 3
     assert table["voxel_distance_mm"].isna().all()

@@ -1,35 +1,42 @@
 "use strict";
-(() => {
+(async () => {
   const find = (name) => document.getElementById("viewer-" + name);
   const study = JSON.parse(find("data").textContent);
-  const decode = (text) => {
+  if (typeof DecompressionStream === "undefined") {
+    find("note").append(" This browser is too old for the viewer; the figures below show the same maps.");
+    return;
+  }
+  const decode = async (text) => {
     const letters = atob(text);
     const bytes = new Uint8Array(letters.length);
     for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
-    return bytes;
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
   };
-  // base64 of little-endian whole numbers, whatever this machine's order is
-  const decodeNumbers = (text) => {
-    const view = new DataView(decode(text).buffer);
+  // little-endian whole numbers, whatever this machine's order is
+  const readNumbers = (bytes) => {
+    const view = new DataView(bytes.buffer);
     const numbers = new Int16Array(view.byteLength / 2);
     for (let i = 0; i < numbers.length; i++) numbers[i] = view.getInt16(2 * i, true);
     return numbers;
   };
   const AXES = ["x", "y", "z"];
   const DIRECTIONS = [[1, 2], [0, 2], [0, 1]]; // what a slice shows to the right and upwards
-  const colours = decode(study.colours);
-  const brain = { ...study.background, values: decode(study.background.data) };
+  const colours = await decode(study.colours);
+  const brain = { ...study.background, values: await decode(study.background.data) };
   const minus = (text) => text.replace("-", "\u2212");
 
   // place of every voxel of the grid among the voxels that are stored; -1 outside
-  const seeds = study.seeds.map((seed) => {
-    const bits = decode(seed.mask);
+  const masks = await Promise.all(study.seeds.map((seed) => decode(seed.mask)));
+  const seeds = study.seeds.map((seed, number) => {
+    const bits = masks[number];
     const places = new Int32Array(seed.shape[0] * seed.shape[1] * seed.shape[2]).fill(-1);
     let count = 0;
     for (let i = 0; i < places.length; i++) if ((bits[i >> 3] >> (i & 7)) & 1) places[i] = count++;
     return { ...seed, places };
   });
-  const load = (map) => (map.values ??= decodeNumbers(map.data));
+  for (const each of study.models.flatMap((one) => one.maps)) each.values = readNumbers(await decode(each.data));
+  const load = (map) => map.values;
 
   let model = study.models[0];
   let map = model.maps[0];
@@ -156,7 +163,12 @@
       const p = 10 ** -Math.abs(value);
       return "p (" + each.label.split("by ")[1].replace("the ", "") + ") = " + (p < 0.001 ? "< 0.001" : p.toFixed(3));
     });
-    return place + ": " + words.join(", ") + " (" + (t < 0 ? model.negative : model.positive) + ")";
+    return place + ": " + words.join(", ") + " (" + (t < 0 ? model.negative : model.positive) + "); " + nameMark();
+  };
+  const nameMark = () => {
+    const far = ([, ...at]) => Math.hypot(...at.map((value, axis) => value - mm[axis]));
+    const mark = study.landmarks.reduce((best, each) => (far(each) < far(best) ? each : best));
+    return "nearest landmark " + mark[0] + ", " + far(mark).toFixed(0) + " mm away";
   };
 
   const drawBar = () => {
