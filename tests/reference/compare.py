@@ -2,7 +2,7 @@
 
     python tests/reference/compare.py [--shared DIR] [--install] [--freeze]
 
-``--install`` installs R and its packages with apt-get (as root, Debian or Ubuntu); ``--freeze`` rewrites r_values.tsv
+``--install`` installs what is missing of R and its packages with apt-get (as root, Debian or Ubuntu); ``--freeze`` rewrites r_values.tsv
 from R's answers, but for those that agree already. Exits with 1 when a value disagrees.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -28,8 +29,8 @@ from rsconn.inference import families, noncentral, power
 HERE = Path(__file__).parent
 FROZEN = HERE / "r_values.tsv"
 SHARED = HERE.parents[2] / "shared" / "data"
-PACKAGES = ("sandwich", "lmtest", "car", "emmeans", "bayesfactor", "effectsize", "coin", "psych")
-PACKAGES += ("clubsandwich", "mass")
+PACKAGES = ("sandwich", "lmtest", "car", "emmeans", "BayesFactor", "effectsize", "coin", "psych")
+PACKAGES += ("clubSandwich", "MASS")
 
 Values = dict[tuple[str, str], float]
 
@@ -49,6 +50,25 @@ def get_tolerance(quantity: str) -> tuple[float, float]:
         return 0.0, ABSOLUTE[quantity]
     # the absolute part lets a limit that happens to lie near zero pass
     return EXCEPTIONS.get(quantity, TOLERANCE), 1e-12
+
+
+def list_missing() -> list[str]:
+    """Debian's packages of R that this machine lacks."""
+    if shutil.which("Rscript") is None:
+        return ["r-base-core", *(f"r-cran-{package.lower()}" for package in PACKAGES)]
+    quoted = ", ".join(f'"{package}"' for package in PACKAGES)
+    script = f"for (p in c({quoted})) if (!nzchar(system.file(package = p))) cat(p, '')"
+    found = subprocess.run(["Rscript", "-e", script], check=True, capture_output=True, text=True)
+    return [f"r-cran-{package.lower()}" for package in found.stdout.split()]
+
+
+def install(names: list[str]) -> None:
+    """Install Debian packages, if any, without asking."""
+    if not names:
+        return
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", *names]):
+        subprocess.run(["apt-get", *command], check=True, env=environment)
 
 
 def compute_all(shared: Path | None) -> Values:
@@ -173,10 +193,8 @@ def main() -> int:
     )
     parser.add_argument("--freeze", action="store_true", help="rewrite r_values.tsv")
     options = parser.parse_args()
-    if options.install and shutil.which("Rscript") is None:
-        names = ["r-base-core", *(f"r-cran-{package}" for package in PACKAGES)]
-        subprocess.run(["apt-get", "update"], check=True)
-        subprocess.run(["apt-get", "install", "--yes", "--no-install-recommends", *names], check=True)
+    if options.install:
+        install(list_missing())
     shared = options.shared if options.shared.is_dir() else None
     fresh, ours = run_r(shared), compute_all(shared)
     if options.freeze:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -65,3 +66,23 @@ def test_kept_table_is_the_simulated_one(compare):
     people = compare.case_list.read_people()
     assert len(people["group"]) == 60
     assert people["outlier"].max() == 4.2
+
+
+def test_a_machine_without_r_gets_all_of_it(compare, monkeypatch):
+    monkeypatch.setattr(compare.shutil, "which", lambda _: None)
+    names = compare.list_missing()
+    assert names[0] == "r-base-core"
+    assert {"r-cran-clubsandwich", "r-cran-bayesfactor", "r-cran-sandwich"} < set(names)
+    ran = []
+    monkeypatch.setattr(compare.subprocess, "run", lambda command, **_: ran.append(command))
+    compare.install([])
+    assert ran == []
+    compare.install(names)
+    assert [command[:2] for command in ran] == [["apt-get", "update"], ["apt-get", "install"]]
+    assert set(names) < set(ran[1])
+
+
+def test_every_library_of_the_script_is_installed(compare):
+    script = (REFERENCE / "oracle.R").read_text(encoding="utf-8")
+    loaded = set(re.findall(r"library\((\w+)\)", script))
+    assert loaded == set(compare.PACKAGES)
