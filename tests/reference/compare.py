@@ -2,8 +2,8 @@
 
     python tests/reference/compare.py [--shared DIR] [--install] [--freeze]
 
-``--install`` installs what is missing of R and its packages with apt-get (as root, Debian or Ubuntu); ``--freeze`` rewrites r_values.tsv
-from R's answers, but for those that agree already. Exits with 1 when a value disagrees.
+``--install`` installs what is missing of R and its packages with apt-get (as root, Debian or Ubuntu); ``--freeze``
+rewrites r_values.tsv from R's answers, but for those that agree already. Exits with 1 when a value disagrees.
 """
 
 from __future__ import annotations
