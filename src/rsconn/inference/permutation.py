@@ -1,8 +1,8 @@
 """Permutation p values: Freedman-Lane with studentised statistics, and the sign-flip max-T of a family.
 
 Freedman & Lane (1983), J Bus Econ Stat 1:292-298; Winkler et al. (2014), NeuroImage 92:381-397; studentising
-makes the test valid for unequal variances too: Janssen (1997), Stat Probab Lett 36:9-21; DiCiccio & Romano
-(2017), J Am Stat Assoc 112:1211-1220.
+makes the test valid for unequal variances too, in large samples: Janssen (1997), Stat Probab Lett 36:9-21;
+DiCiccio & Romano (2017), J Am Stat Assoc 112:1211-1220.
 """
 
 from __future__ import annotations

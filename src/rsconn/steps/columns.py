@@ -28,15 +28,18 @@ _CLAIMS = {
     "effect_ci_low": "Lower end of its 95 % interval, assuming equal variances.",
     "effect_ci_high": "Upper end of its 95 % interval, assuming equal variances.",
     "p": "Two-sided p of no effect; for equivalent and unrelated the p of two one-sided tests.",
-    "p_contradict": "p of the contradicting test: effect at least sesoi, or within sesoi.",
-    "p_permutation": "Freedman-Lane permutation p of the studentised statistic, (b + 1)/(B + 1); n/a for equivalence.",
+    "p_contradict": "p against the claim, small where the data speak against it: of an effect of sesoi or more in the "
+    "claimed direction; for different and associated, of one beyond sesoi; for equivalent and unrelated, of one within.",
+    "p_permutation": "Freedman-Lane permutation p of the studentised statistic (paired: sign flips), (b + 1)/(B + 1), or b/B "
+    "where every arrangement was counted; n/a for equivalent and unrelated.",
     "p_family": "p after Holm over the family.",
     "p_contradict_family": "p_contradict after Holm over the family.",
     "p_family_maxt": "Step-down p over the family from shared sign flips; supplementary.",
     "bayes_factor_10": "JZS Bayes factor of an effect against none; decides nothing.",
     "sesoi": "Smallest effect size of interest, on the scale of effect_size.",
     "sesoi_estimate": "The same on the scale of the estimate.",
-    "min_detectable": "Smallest effect size that this verdict rule finds with 80 % power at alpha/m and this n.",
+    "min_detectable": "Smallest effect size that this verdict rule finds with 80 % power at alpha/m and this n; for "
+    "equivalent and unrelated the smallest bound that it shows so if there is no effect.",
     "verdict": "supported, contradicted, inconclusive or not testable.",
     "flags": "Remarks on the verdict, joined by ;.",
     "reason": "Why it is not testable or inconclusive, the n that could decide, covariates left out.",

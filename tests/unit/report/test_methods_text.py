@@ -53,6 +53,18 @@ def test_every_value_that_was_set_is_said(settings):
     assert "sex (8)" in text
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("this", "The regions were defined by group in these data; claims of an edge on it were not tested."),
+        ("a pilot of 12 people", "The regions were defined by group (data: a pilot of 12 people)."),
+    ],
+)
+def test_what_defined_the_regions_is_said(settings, data, words):
+    settings["rois"] |= {"circular": {"contrast": "group", "data": data}}
+    assert words in write(settings)
+
+
 def test_families_and_sites_are_said(settings):
     assert "CR2" not in write(settings)
     settings["inference"] |= {"exchange_within": "site", "exchange_whole": "twin_pair"}
