@@ -28,10 +28,10 @@ _CLAIMS = {
     "effect_ci_low": "Lower end of its 95 % interval, assuming equal variances.",
     "effect_ci_high": "Upper end of its 95 % interval, assuming equal variances.",
     "p": "Two-sided p of no effect; for equivalent and unrelated the p of two one-sided tests.",
-    "p_contradict": "p against the claim, small where the data speak against it: of an effect of sesoi or more in the "
-    "claimed direction; for different and associated, of one beyond sesoi; for equivalent and unrelated, of one within.",
-    "p_permutation": "Freedman-Lane permutation p of the studentised statistic (paired: sign flips), (b + 1)/(B + 1), or b/B "
-    "where every arrangement was counted; n/a for equivalent and unrelated.",
+    "p_contradict": "p against the claim: of an effect of sesoi or more in the claimed direction; for different and "
+    "associated of one beyond sesoi, for equivalent and unrelated of one within sesoi.",
+    "p_permutation": "Freedman-Lane permutation p of the studentised statistic (paired: sign flips), (b + 1)/(B + 1), "
+    "b/B where every arrangement was counted; n/a for equivalent and unrelated.",
     "p_family": "p after Holm over the family.",
     "p_contradict_family": "p_contradict after Holm over the family.",
     "p_family_maxt": "Step-down p over the family from shared sign flips; supplementary.",
