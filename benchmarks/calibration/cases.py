@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from calibration.families import draw_families, list_families_truth, make_families_config
 from calibration.repeated import draw_pairs, list_pairs_truth, make_pairs_config
 from calibration.scenarios import SCENARIOS, Scenario, draw_cohort, make_config, plant
 from rsconn.settings.config import Config, read_config
@@ -54,14 +55,22 @@ def get_case(name: str) -> Case:
     scenario, study = get_scenario(name), read_study()
     g, partial_r = study.inference.sesoi.g, study.inference.sesoi.partial_r
     if scenario.cohorts == "pairs":
-        truth = list_pairs_truth(g)
+        pairs = list_pairs_truth(g)
+        return Case(make_pairs_config(study), lambda number: draw_pairs(pairs, make_rng(12, number)), pairs)
+    if scenario.cohorts == "families":
+        families = list_families_truth(g)
         return Case(
-            make_pairs_config(study),
-            lambda number: draw_pairs(truth, np.random.default_rng([SEED, 12, number])),
-            truth,
+            make_families_config(study),
+            lambda number: draw_families(families, make_rng(14, number)),
+            families,
         )
     planting = plant(scenario, g=g, partial_r=partial_r)
     return Case(make_config(study), lambda number: draw_cohort(scenario, planting, number), planting.truth)
+
+
+def make_rng(part: int, number: int) -> np.random.Generator:
+    """Return the generator of a cohort of a part."""
+    return np.random.default_rng([SEED, part, number])
 
 
 def set_permutations(config: Config, n_permutations: int, seed: int) -> Config:

@@ -46,8 +46,9 @@ class Scenario:
         Whether its rates have a pass mark.
     planting : {'null', 'sesoi'}
         Where the truth lies (see the module's text).
-    cohorts : {'study', 'pairs'}
-        The study's people, or people measured twice (`calibration.repeated`), for whom nothing below counts.
+    cohorts : {'study', 'pairs', 'families'}
+        The study's people, people measured twice (`calibration.repeated`) or families (`calibration.families`), for
+        whom nothing below counts.
     n_scored, n_scanned : (int, int)
         Therapists, controls; even numbers.
     sd_therapists, sd_women : float
@@ -87,6 +88,7 @@ SCENARIOS = (
     Scenario("skew", n_scored=(52, 52), gamma_shape=4.0),
     Scenario("sesoi", planting="sesoi"),
     Scenario("pairs", cohorts="pairs"),
+    Scenario("families", cohorts="families"),
     Scenario(
         "stress-cells", guarantee=False, n_scored=(12, 40), n_scanned=(8, 18), sd_therapists=3.0, gamma_shape=1.0
     ),

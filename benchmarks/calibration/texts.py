@@ -6,6 +6,7 @@ TITLES = {
     "skew": "Skew 1 of the same shape, equal n (52 and 52)",
     "sesoi": "Normal, every effect on its bound",
     "pairs": "40 people twice, SD of the second session 1.5 times",
+    "families": "56 families of 1 to 4 people, exchanged as wholes, correlation 0.6 within a family",
     "stress-cells": "Skew 2, SD of 12 therapists three times that of 40 controls",
     "stress-cells-small-sd": "Skew 2, SD of 40 controls three times that of 12 therapists",
     "stress-motion": "Therapists move 1 SD more, motion lowers both edges (0.5 SD per SD)",
@@ -22,7 +23,7 @@ INTRODUCTION = """# Calibration: how often the verdicts are wrong
 Written by `make calibrate` (`benchmarks/calibrate.py`); every number on this page is computed, none is typed. Each
 cohort goes through `rsconn.study.evaluation.evaluate_claims`, the one way to a verdict that the workflow uses, with
 the study's own 21 claims in their Holm families (and one added claim, U1, because none of the 21 says "unrelated");
-the scenario of people measured twice has four paired claims of its own, D1 to D4.
+people measured twice have four paired claims of their own, D1 to D4, and families five, G1 to G5.
 
 A verdict is easiest to get wrong at the edge of its null hypothesis, so that is where the cohorts are drawn: every
 claim of a difference or an association has an effect of exactly zero, and every claim of no difference lies exactly
@@ -112,7 +113,7 @@ LIMITS = """## What this does not show
   standard errors, which makes tests at the bound slightly liberal; the rows of TOST and of p_contradict include it.
 - The sexes are balanced by design, as the study's are, and where they differ within a group the test between groups
   is careful: part of what it takes for chance is fixed (P1 to P4).
-- Cohorts are independent people. Families and twins, or sites with effects of their own, are not simulated.
+- Sites with effects of their own are not simulated.
 - Maps are stationary Gaussian fields, not fMRI; so are the regions found in them.
 - Nothing here says that a preprocessing is right: images are simulated as rsconn expects them."""
 

@@ -56,7 +56,7 @@ def test_truth_is_what_a_huge_cohort_estimates(calibration, name):
 
 
 def test_cohort_depends_on_its_number_alone(calibration):
-    for name in ("skew", "pairs"):
+    for name in ("skew", "pairs", "families"):
         case = calibration["cases"].get_case(name)
         first, again, other = (case.draw(number) for number in (3, 3, 4))
         assert first.equals(again)
@@ -71,6 +71,18 @@ def test_truth_of_pairs_is_what_huge_cohorts_estimate(calibration, monkeypatch):
     miss = (table["estimate"] - np.array(list(case.truth.values()))) / table["std_error"]
     assert np.abs(miss).max() < 4
     assert table.loc["D3", "sesoi_estimate"] == pytest.approx(case.truth["D3"], rel=0.05)
+
+
+def test_families_stay_together_and_keep_their_error_rates(calibration, monkeypatch):
+    work, marks, case = calibration["work"], calibration["marks"], calibration["cases"].get_case("families")
+    tally = work.evaluate_scenario("families", range(60), n_permutations=0)
+    rates = marks.list_rates(tally, case.config.claims, case.truth, "null")
+    assert [rate.subject for rate in rates if rate.excess > 3.5] == []
+    inference = case.config.inference.model_copy(update={"exchange_whole": None})
+    apart = replace(case, config=case.config.model_copy(update={"inference": inference}))
+    monkeypatch.setattr(work, "get_case", lambda _: apart)
+    liberal = work.evaluate_scenario("families", range(60), n_permutations=0)
+    assert (liberal.get("p", ["G1"]) < 0.05).sum() > (tally.get("p", ["G1"]) < 0.05).sum()
 
 
 def test_error_rates_hold(calibration, null_tally):
