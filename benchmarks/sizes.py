@@ -3,7 +3,7 @@
     python benchmarks/sizes.py [--cohorts 6000] [--samples 20000]
 
 First the permutation of B3 to B5 within and across the groups; then p < 5 % with the effect on the bound, by the
-central and the noncentral t.
+central and the noncentral t; then what families do that nobody heeds, and CR2, whole exchange and shared signs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rsconn.inference.estimators import (
     estimate_model,
 )
 from rsconn.inference.model import Model
-from rsconn.inference.permutation import permute
+from rsconn.inference.permutation import permute, sign_flip_maxt
 from rsconn.study.columns import make_columns
 from rsconn.study.designs import build_model, read_terms
 
@@ -47,6 +47,9 @@ def main() -> None:
     print(f"p < 5 % on the bound, {options.samples} samples")
     for name, draw, sesoi in list_designs():
         print(f"{name:24} {measure_bounds(draw, sesoi, options.samples)}")
+    print(f"p < 5 % without effect, members' errors correlated by 0.5, {options.cohorts} cohorts")
+    for name, families, within in list_families():
+        print(f"{name:32} {measure_families(families, within=within, n_cohorts=options.cohorts)}")
 
 
 def _print(rates: np.ndarray) -> str:
@@ -97,6 +100,36 @@ def _compute_each_p(model: Model, sesoi: float) -> tuple[float, ...]:
         compute_tost_p(estimate, bound),
         compute_p(estimate, bound, "less"),
     )
+
+
+def list_families() -> Iterator[tuple[str, np.ndarray, bool]]:
+    """Yield designs: name, family of each person, and whether the sides are within families."""
+    yield "16 pairs, each on one side", np.repeat(np.arange(16), 2), False
+    yield "24 of 1 to 4, each on one side", np.repeat(np.arange(24), np.arange(24) // 2 % 4 + 1), False
+    yield "16 pairs, one on each side", np.repeat(np.arange(16), 2), True
+
+
+def measure_families(families: np.ndarray, *, within: bool, n_cohorts: int) -> str:
+    """Describe how often each p of a contrast is below 5 %."""
+    rng, n = np.random.default_rng(11), families.size
+    tested = (np.arange(n) % 2 if within else families % 2).astype(float)
+    found = []
+    for seed in range(n_cohorts):
+        outcome = (rng.normal(size=n)[families] + rng.normal(size=n)) / np.sqrt(2)
+        one = np.ones((n, 1))
+        aware = Model(outcome, tested, one, "contrast", "ols_cr2", families)
+        unaware = Model(outcome, tested, one, "contrast", "welch", np.arange(n))
+        settings = {"n_permutations": 199, "seed": seed}
+        found.append([
+            compute_p(estimate_model(unaware)),
+            compute_p(estimate_model(aware)),
+            permute([aware], **settings)[0].p,
+            float(sign_flip_maxt([aware], [0], **settings)[0]),
+        ])  # fmt: skip
+    names = ("Welch, families ignored", "CR2", "whole exchange", "signs")
+    # 199 permutations: p <= 5 % is 10 of 200
+    rates = (np.array(found) <= 0.05).mean(axis=0)
+    return "   ".join(f"{name} {rate:.2%}" for name, rate in zip(names, rates, strict=True))
 
 
 def _contrast(n_a: int, n_b: int, *, sd: float = 1.0, n_covariates: int = 0) -> Draw:
