@@ -78,11 +78,9 @@ def plot_found(
             draw_rois(axes, "z", cut["mm"], rois)
             _draw_places(axes, ("x", "y", "z"), places, cut["mm"])
             name_slice(axes, "z", cut["mm"], cut["through"])
-        passed = int(np.count_nonzero(kept.data))
-        what = f"{passed} voxels survive a correction" if passed else "no voxel survives any correction"
-        write_head(
-            figure, picture.title, f"{what}.   blue: {picture.negative}      orange: {picture.positive}"
-        )
+        title = f"{picture.title}, where a correction lets it pass"
+        passed = f"{np.count_nonzero(kept.data)} voxels"
+        write_head(figure, title, f"{passed}.      blue: {picture.negative}      orange: {picture.positive}")
         add_bar(figure, picture.limit, "t", {})
         _add_key(figure, planted=bool(places))
         write_remark(figure, BACKGROUND_REMARK)

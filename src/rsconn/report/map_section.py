@@ -34,10 +34,9 @@ _ROIS = (
 )  # fmt: skip
 _PLANTED = (
     ("seed", "Seed", ""), ("model", "Model", ""), ("direction", "Planted", ""), ("region", "at", ""),
-    ("correction", "Correction", ""), ("found", "Found", ""), ("smallest_p", "Least p there", "p"),
-    ("strongest_t", "Strongest t there", "d2"), ("n_planted", "Voxels planted", "count"),
-    ("n_found", "found", "count"), ("n_both", "both", "count"), ("dice", "Dice", "d2"),
-    ("peak_distance_mm", "Peak off by (mm)", "d1"),
+    ("correction", "Correction", ""), ("found", "Found", ""), ("smallest_p", "Least p", "p"),
+    ("strongest_t", "t", "d2"), ("dice", "Dice", "d2"), ("peak_distance_mm", "Peak off (mm)", "d1"),
+    ("n_planted", "Voxels", "count"), ("n_found", "found", "count"), ("n_both", "both", "count"),
 )  # fmt: skip
 
 

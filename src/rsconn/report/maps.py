@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from rsconn.files.tables import write_tsv
-from rsconn.report.figures_found import plot_coverage, plot_found
+from rsconn.report.figures_found import mark_survivors, plot_coverage, plot_found
 from rsconn.report.figures_maps import MapPicture, choose_limit, plot_map, plot_means
 from rsconn.report.map_files import read_survivors, read_volume
 from rsconn.report.map_slices import Volume, read_background
@@ -39,8 +39,9 @@ def write_map_figures(
     """Write every picture of the seed maps as .svg and .png with a .tsv of its slices; return the paths.
 
     ``map_models.tsv`` has one row per seed and model; ``map_<seed>_<model>`` is the model's t map,
-    ``found_<seed>_<model>`` what of it survives, ``means_<seed>`` the groups' means, ``cover_<seed>`` how many people
-    have signal. ``map_planted.tsv`` is there for simulated studies only. Without maps nothing is written.
+    ``found_<seed>_<model>`` what of it survives, if anything does, ``means_<seed>`` the groups' means,
+    ``cover_<seed>`` how many people have signal. ``map_planted.tsv`` is there for simulated studies only. Without
+    maps nothing is written.
 
     Parameters
     ----------
@@ -105,9 +106,14 @@ def _write_model(drawing: _Drawing, seed: str, model: Mapping[str, Any], slices:
     picture = _read_picture(drawing.folder, seed, model)
     shared = (picture, drawing.background, slices, drawing.rois)
     written += write_figure(plot_map(*shared, simulated=drawing.simulated), stem)
+    found = drawing.figures / f"found_{seed}_{model['name']}"
+    if not mark_survivors(picture.survivors, picture.t).any():  # nor may an earlier run's picture stay
+        for kind in ("svg", "png"):
+            found.with_name(f"{found.name}.{kind}").unlink(missing_ok=True)
+        return written
     places = [place for place in drawing.places if (place.seed, place.model) == (seed, model["name"])]
-    found = plot_found(*shared, places=places, simulated=drawing.simulated)
-    return written + write_figure(found, drawing.figures / f"found_{seed}_{model['name']}")
+    figure = plot_found(*shared, places=places, simulated=drawing.simulated)
+    return written + write_figure(figure, found)
 
 
 def _read_picture(folder: Path, seed: str, model: Mapping[str, Any]) -> MapPicture:
@@ -115,7 +121,6 @@ def _read_picture(folder: Path, seed: str, model: Mapping[str, Any]) -> MapPictu
     found = {
         name: read_survivors(folder, model["files"], model["alpha"], kind)
         for name, (kind, _) in STATISTICS.items()
-        if name != "mass"
     }
     return MapPicture(
         t=t,

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import replace_file
-from rsconn.report.embedded import shrink_pictures
 from rsconn.report.figures import FIGURES
 from rsconn.report.style import use_style
+from rsconn.report.svg import shorten_paths, shrink_pictures
 
 PNG_DPI = 200
 # dates and versions would make the bytes differ from day to day
@@ -62,4 +62,4 @@ def _render(figure: Figure, kind: str) -> bytes:
     stream = io.BytesIO()
     with use_style():
         figure.savefig(stream, format=kind, dpi=PNG_DPI, metadata=_METADATA[kind])
-    return shrink_pictures(stream.getvalue()) if kind == "svg" else stream.getvalue()
+    return shorten_paths(shrink_pictures(stream.getvalue())) if kind == "svg" else stream.getvalue()

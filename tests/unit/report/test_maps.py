@@ -18,13 +18,13 @@ from rsconn.errors import DatasetError
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.image_writing import write_map
 from rsconn.files.writing import write_json
-from rsconn.report.embedded import shrink_pictures
 from rsconn.report.figures_found import mark_survivors, project_map
 from rsconn.report.figures_maps import choose_limit
 from rsconn.report.map_files import read_survivors
 from rsconn.report.map_slices import BOX, HOT, Volume, blend, list_points
 from rsconn.report.maps import write_map_figures
 from rsconn.report.planted import compare_maps, read_planted_places
+from rsconn.report.svg import shrink_pictures
 from rsconn.simulate.study import describe_truth, draw_study
 from rsconn.study.figure_maps import choose_slices, read_descriptions, tabulate_models
 

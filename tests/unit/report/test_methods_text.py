@@ -145,3 +145,36 @@ def test_a_study_of_scores_only_tells_of_no_images(settings):
         "runs of a person",
     ):
         assert word not in text
+
+
+MAPS = {
+    "smoothing_fwhm_mm": 7.5, "min_people_share": 0.85, "n_permutations": 777, "cluster_forming_p": 0.002,
+    "tfce": True, "scores": ["PT"], "interaction": False,
+}  # fmt: skip
+
+
+def test_seed_maps_are_described_with_their_values_and_citations(settings):
+    assert "## Seed maps" not in write(settings)
+    settings |= {"seeds": ["LAI", "rACC"], "maps": dict(MAPS)}
+    text = write(settings)
+    for value in (
+        "LAI and rACC were each correlated", "7.5 mm FWHM", "85 %", "777 permutations", "uncorrected p of 0.002",
+        "slope on PT", "threshold-free", "@winkler2014]", "[@dosenbach2010]", "[@abraham2014]",
+    ):  # fmt: skip
+        assert value in text, value
+    assert "@article{smith2009," in write_citations(text)
+    settings["maps"] |= {"tfce": False, "scores": [], "smoothing_fwhm_mm": 0.0}
+    settings["seeds"] = ["LAI"]
+    text = write(settings)
+    assert "series of LAI was correlated" in text
+    assert "not smoothed" in text
+    assert not {"threshold-free", "slope on PT"} & {
+        word for word in ("threshold-free", "slope on PT") if word in text
+    }
+
+
+def test_a_region_set_chosen_from_a_map_is_named_in_the_methods(settings):
+    settings |= {"seeds": ["LAI"], "maps": dict(MAPS)}
+    assert "this region set was chosen by" not in write(settings)
+    settings["rois"]["circular"] = {"contrast": "group", "data": "this"}
+    assert "not testable here: this region set was chosen by group" in write(settings)
