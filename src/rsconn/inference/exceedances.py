@@ -8,7 +8,7 @@ processor's cache. Whatever comes near 1 is computed again in float64: nothing t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -73,23 +73,52 @@ def _find_candidates(patch: Patch, rows: Floats, threshold: float) -> tuple[Inte
     n_axes, n_orders, n_dimensions = rows.shape
     tall = (rows * np.r_[scale, np.ones(n_axes - 1)][:, None, None]).astype(np.float32)
     tall = tall.reshape(-1, n_dimensions)
-    width = 8 * max(TILE // len(tall) // 8, 1)
-    buffer = np.empty(len(tall) * width, np.float32)
-    beyond = np.zeros((_GROUP, n_orders, width), bool)
+    width = 8 * max(min(TILE // len(tall), len(patch.voxels) + 7) // 8, 1)
+    search = _make_search(tall, n_axes, width, limit)
+    beyond = np.empty((_GROUP, n_orders, width), bool)
     found: list[tuple[Integers, Integers]] = []
     for start in range(0, len(patch.voxels), _GROUP * width):
         block = patch.residuals[start : start + _GROUP * width]
-        for index, first in enumerate(range(0, len(block), width)):
-            tile = block[first : first + width]
-            products = buffer[: len(tall) * len(tile)].reshape(len(tall), len(tile))
-            np.matmul(tall, tile.T, out=products)
-            squares = _sum_squares(products.reshape(n_axes, n_orders, len(tile)))
-            np.greater(squares, limit, out=beyond[index, :, : len(tile)])
-        beyond[-(-len(block) // width) :] = False
-        beyond[(len(block) - 1) // width, :, (len(block) - 1) % width + 1 :] = False
-        tiles, order, place = np.unravel_index(_find_true(beyond.ravel()), beyond.shape)
-        found.append((order, start + tiles * width + place))
+        tiles = [block[first : first + width] for first in range(0, len(block), width)]
+        # nothing exceeds in a row of zeros
+        tiles[-1] = np.pad(tiles[-1], ((0, width - len(tiles[-1])), (0, 0)))
+        for tile, flags in zip(tiles, beyond, strict=False):
+            search(tile, flags)
+        index, order, place = np.unravel_index(_find_true(beyond[: len(tiles)].ravel()), beyond.shape)
+        found.append((order, start + index * width + place))
     return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
+
+
+def _make_search(
+    tall: Singles, n_axes: int, width: int, limit: np.float32
+) -> Callable[[Singles, NDArray[np.bool_]], None]:
+    """Return what marks the orders and voxels of a tile whose sum of squares exceeds the limit.
+
+    Every array is laid out beforehand: tiles are so many that making views of them would count.
+    """
+    products = np.empty((len(tall), width), np.float32)
+    flat = products.ravel()
+    squares = products.reshape(n_axes, -1, width)
+    sums = _list_sums(squares)
+
+    def search(tile: Singles, flags: NDArray[np.bool_]) -> None:
+        np.matmul(tall, tile.T, out=products)
+        np.multiply(flat, flat, out=flat)
+        for one, other in sums:
+            np.add(one, other, out=one)
+        np.greater(squares[0], limit, out=flags)
+
+    return search
+
+
+def _list_sums(parts: Singles) -> list[tuple[Singles, Singles]]:
+    """List what to add to what, in place, until the first part is the sum of all: pairs first, for few passes."""
+    n, sums = len(parts), []
+    while n > 1:
+        half = n // 2
+        sums.append((parts[:half], parts[n - half : n]))
+        n -= half
+    return sums
 
 
 def _find_true(flags: NDArray[np.bool_]) -> Integers:
@@ -97,18 +126,6 @@ def _find_true(flags: NDArray[np.bool_]) -> Integers:
     words = np.flatnonzero(flags.view(np.uint64) != 0)
     word, digit = np.nonzero(flags.reshape(-1, 8)[words])
     return np.asarray(8 * words[word] + digit)
-
-
-def _sum_squares(products: Singles) -> Singles:
-    """Sum the squares over the first axis, in place: pairs first, so that few passes are made."""
-    np.multiply(products, products, out=products)
-    n = len(products)
-    while n > 1:
-        half = n // 2
-        np.add(products[:half], products[n - half : n], out=products[:half])
-        n -= half
-    total: Singles = products[0]
-    return total
 
 
 def judge(patch: Patch, rows: Floats, order: Integers, place: Integers, threshold: float) -> Exceedances:
