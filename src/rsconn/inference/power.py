@@ -165,9 +165,13 @@ def _describe_error(estimator: Estimator, geometry: Geometry) -> tuple[float, fl
     return trace / geometry.information, trace**2 / float((form * form).sum())
 
 
-def compute_noncentrality(plan: Plan, effect: float) -> float:
-    """Expected effect in true standard errors: effect * sqrt(information), a slope's effect being f."""
-    size = effect / np.sqrt(1 - effect**2) if plan.kind == "slope" else effect
+def compute_noncentrality(plan: Plan, effect: float, *, without_effect: bool = False) -> float:
+    """Return an effect in true standard errors: effect * sqrt(information), a slope's effect being f.
+
+    Without an effect (the bound of an equivalence test when nothing is there) a partial r is its own size: f is
+    larger only because a predictor that explains something leaves less error.
+    """
+    size = effect / np.sqrt(1 - effect**2) if plan.kind == "slope" and not without_effect else effect
     return float(size * np.sqrt(plan.n * plan.information_per_person))
 
 
@@ -192,7 +196,7 @@ def compute_power(plan: Plan, effect: float, *, alpha: float, rule: Rule) -> flo
     """
     if plan.dof < 1:
         return 0.0
-    noncentrality = compute_noncentrality(plan, effect)
+    noncentrality = compute_noncentrality(plan, effect, without_effect=rule == "equivalence")
     tail = alpha if rule == "equivalence" else alpha / 2
     critical = float(special.stdtrit(plan.test_dof, 1 - tail) * np.sqrt(plan.inflation))
     if rule == "equivalence":
@@ -206,7 +210,8 @@ def compute_power(plan: Plan, effect: float, *, alpha: float, rule: Rule) -> flo
 def find_min_detectable(plan: Plan, *, alpha: float, rule: Rule, power: float = 0.8) -> float:
     """Smallest effect (g or partial r) that reaches ``power``; for ``equivalence`` the smallest bound.
 
-    NaN when there are no degrees of freedom, or when the rule has this power without any effect.
+    NaN when there are no degrees of freedom, when the rule has this power without any effect, or when not even a
+    partial r of 1 would reach it.
     """
     if plan.dof < 1:
         return float("nan")

@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, stats
 from statsmodels.stats.power import TTestIndPower
 
+from rsconn.inference.effect_sizes import convert_sesoi
 from rsconn.inference.estimators import compute_p, compute_tost_p, estimate_model
 from rsconn.inference.model import make_geometry
 from rsconn.inference.noncentral import compute_tost_power
@@ -67,7 +68,7 @@ def test_tost_power_equals_adaptive_integration(dof, noncentrality):
 
 def test_min_detectable_has_the_power_it_promises():
     for rule in ("directional", "two-sided", "equivalence"):
-        for plan in (plan_contrast(26, 26, 2), plan_slope(18, 4)):
+        for plan in (plan_contrast(26, 26, 2), plan_slope(40, 4)):
             effect = find_min_detectable(plan, alpha=0.05 / 6, rule=rule)
             assert compute_power(plan, effect, alpha=0.05 / 6, rule=rule) == pytest.approx(0.8, abs=1e-7)
 
@@ -89,6 +90,7 @@ def test_published_sample_sizes():
 def test_hopeless_designs_say_so():
     assert np.isnan(find_min_detectable(plan_contrast(1, 1), alpha=0.05, rule="two-sided"))
     assert compute_power(plan_contrast(1, 1), 3.0, alpha=0.05, rule="two-sided") == 0.0
+    assert np.isnan(find_min_detectable(plan_slope(9, 1), alpha=0.01, rule="equivalence"))
     assert find_n(plan_contrast(10, 10), 1e-5, alpha=0.05, rule="two-sided") is None
     assert find_n(plan_contrast(10, 10), 0.0, alpha=0.05, rule="two-sided") is None
 
@@ -132,7 +134,8 @@ def test_scaling_a_plan_to_its_own_n_changes_nothing(make_contrast, make_slope, 
 def _simulate_support(model, plan, effect, rule, n_simulations=1500):
     """Share of normal outcomes on this very design that support the claim; unit error SD."""
     geometry = make_geometry(model)
-    theta = compute_noncentrality(plan, effect) / np.sqrt(geometry.information)
+    noncentrality = compute_noncentrality(plan, effect, without_effect=rule == "equivalence")
+    theta = noncentrality / np.sqrt(geometry.information)
     rng = np.random.default_rng(8)
     true, bound = (0.0, theta) if rule == "equivalence" else (theta, np.nan)
     hits = 0
@@ -153,12 +156,23 @@ def test_the_verdict_rule_has_the_promised_power(make_contrast, make_slope, make
         "contrast": make_contrast(18, 18, 3),
         "unbalanced": make_contrast(9, 26, 2),
         "welch": make_contrast(8, 30),
-        "slope": make_slope(18, 3),
+        "slope": make_slope(36 if rule == "equivalence" else 18, 3),
         "paired": make_paired(12, 1),
     }[design]
     plan = make_plan(model)
     effect = find_min_detectable(plan, alpha=0.05 / 3, rule=rule)
     assert _simulate_support(model, plan, effect, rule) == pytest.approx(0.8, abs=0.045)
+
+
+@pytest.mark.parametrize("design", ["slope", "contrast"])
+def test_the_bound_of_the_verdict_has_the_promised_power(make_contrast, make_slope, design):
+    """The bound that a verdict takes from each sample; a partial r of 0.55 is not an f of 0.66 where nothing is there."""
+    model = make_slope(36, 3) if design == "slope" else make_contrast(18, 18)
+    bound = find_min_detectable(make_plan(model), alpha=0.05 / 3, rule="equivalence")
+    rng = np.random.default_rng(6)
+    seen = [replace(model, outcome=rng.normal(size=model.n)) for _ in range(1500)]
+    hits = [compute_tost_p(estimate_model(each), convert_sesoi(each, bound)) < 0.05 / 3 for each in seen]
+    assert np.mean(hits) == pytest.approx(0.8, abs=0.045)
 
 
 def test_power_is_met_by_simulation(make_contrast):
