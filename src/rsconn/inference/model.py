@@ -213,7 +213,19 @@ def _check_outcome(model: Model) -> str | None:
     negligible = 1e-12 * np.abs(model.outcome).max()
     if spread <= negligible and (model.kind != "paired" or negligible == 0):
         return "the outcome is constant"
-    residuals = project_out(model.outcome, make_geometry(model).basis)
+    geometry = make_geometry(model)
+    residuals = project_out(model.outcome, geometry.basis)
     if np.abs(residuals).max() <= max(1e-10 * spread, negligible):
         return "the design reproduces the outcome exactly: no error is left to judge by"
+    if _have_no_error(model, geometry.direction, residuals, negligible):
+        return "those who tell the estimate do not vary otherwise: no error is left to judge it by"
     return None
+
+
+def _have_no_error(model: Model, direction: Floats, residuals: Floats, negligible: float) -> bool:
+    """Say whether residuals are left, but none where the tested direction is: a robust variance would be nothing."""
+    scores = direction * residuals
+    if model.estimator == "ols_cr2":
+        scores = np.array([scores[rows].sum() for rows in split_units(model.units)])
+    size = np.linalg.norm(direction) * max(1e-10 * np.linalg.norm(residuals), negligible)
+    return bool(np.linalg.norm(scores) <= size)

@@ -75,6 +75,18 @@ def test_outcome_that_is_constant_within_groups(make_contrast):
     assert "exactly" in check_model(replace(model, outcome=20.1 + 0.3 * model.tested))
 
 
+def test_no_error_where_the_direction_is(make_contrast):
+    """All of a are at one site, and a and b are constant there: HC3 would be nothing, and p 1e-100."""
+    model = make_contrast(3, 7)
+    site = np.repeat([0.0, 1.0], [6, 4])
+    outcome = np.array([1.0, 1, 1, 2, 2, 2, 5, 7, 3, 9])
+    fixed = replace(
+        model, outcome=outcome, nuisance=np.column_stack([np.ones(10), site]), estimator="ols_hc3"
+    )
+    assert check_model(fixed).endswith("no error is left to judge it by")
+    assert check_model(replace(fixed, outcome=outcome + 0.1 * np.eye(10)[0])) is None
+
+
 def test_constant_difference_has_no_error(make_paired):
     model = make_paired()
     assert "exactly" in check_model(replace(model, outcome=np.full(model.n, 0.7)))
