@@ -6,6 +6,7 @@ from itertools import combinations, permutations, product
 from math import comb, factorial, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rsconn.inference.model import Floats, Integers, Model, split_units
 
@@ -55,8 +56,38 @@ def list_alike(units: Integers, blocks: Integers | None) -> list[Integers]:
 
 
 def can_exchange(model: Model) -> bool:
-    """Say whether an exchange of whole units changes what is tested."""
-    return any(np.ptp(model.tested[alike], axis=0).any() for alike in list_alike(model.units, model.blocks))
+    """Say whether an exchange of whole units changes what is tested, whatever the order of their members."""
+    return not all(_is_fixed(model, alike) for alike in list_alike(model.units, model.blocks))
+
+
+def find_split_units(model: Model) -> NDArray[np.bool_]:
+    """Return the rows (n,) of units that exchange leaves as they are, and that have members on both sides."""
+    split = np.zeros(model.n, dtype=np.bool_)
+    for alike in list_alike(model.units, model.blocks):
+        split[alike] = _is_fixed(model, alike) and np.ptp(model.tested[alike], axis=1).any()
+    return split
+
+
+def _is_fixed(model: Model, alike: Integers) -> bool:
+    """Say whether units (rows of ``alike``) have the same members: an exchange could change their order at most."""
+    codes = np.zeros(model.n, dtype=np.int64) if model.blocks is None else model.blocks
+    members = model.tested[np.take_along_axis(alike, np.lexsort((model.tested[alike], codes[alike])), axis=1)]
+    return not np.ptp(members, axis=0).any()
+
+
+def count_whole_orders(tested: Floats, units: Integers, blocks: Integers | None) -> int:
+    """Count the exchanges of whole units that differ for the tested column.
+
+    Examples
+    --------
+    >>> count_whole_orders(np.array([1.0, 1, 0, 0, 0, 0, 1]), np.array([0, 0, 1, 1, 2, 2, 3]), None)
+    3
+    """
+    count = 1
+    for alike in list_alike(units, blocks):
+        same = np.unique(tested[alike], axis=0, return_counts=True)[1].tolist()
+        count *= factorial(len(alike)) // prod(map(factorial, same))
+    return count
 
 
 def draw_signs(n: int, count: int, rng: np.random.Generator) -> Floats:

@@ -19,6 +19,7 @@ from rsconn.inference.arrangements import (
     draw_orders,
     draw_signs,
     draw_whole_orders,
+    find_split_units,
     list_orders,
     list_signs,
 )
@@ -55,7 +56,7 @@ def permute(models: Sequence[Model], *, n_permutations: int, seed: int) -> tuple
     """Test each model by permuting its null-model residuals (paired: by flipping their signs).
 
     Families are exchanged as wholes, those of one size among themselves. Where that changes nothing of what is
-    tested (every family has one member on each side), each family's residuals take one sign instead.
+    tested, as among families that all have one member on each side, each family's residuals take one sign instead.
 
     A model's p depends on its own rows and the seed only, never on its neighbours or the number of cores:
     models with the same number of rows, blocks and families share their orders.
@@ -94,7 +95,7 @@ def _permute_one(model: Model, count: int, seed: int, orders: dict[Hashable, Int
         key = _make_key(model)
         if key not in orders:
             orders[key] = _draw(model, count, np.random.default_rng([seed, model.n]))
-        statistics = _reorder(residuals, orders[key], kernel)
+        statistics = _reorder(residuals, orders[key], kernel, _draw_split_signs(model, count, seed))
     return PermutationTest((_count_extreme(observed, statistics) + 1) / (count + 1), count, exact=False)
 
 
@@ -125,15 +126,27 @@ def _enumerate(model: Model, residuals: Floats, kernel: Kernel) -> Floats:
     return compute_statistics(signs[:, codes] * residuals, kernel)
 
 
-def _reorder(residuals: Floats, orders: Integers, kernel: Kernel) -> Floats:
-    starts = range(0, len(orders), CHUNK)
-    return np.concatenate([compute_statistics(residuals[orders[s : s + CHUNK]], kernel) for s in starts])
+def _reorder(residuals: Floats, orders: Integers, kernel: Kernel, signs: Floats | None = None) -> Floats:
+    """Statistics of reordered residuals; row i takes ``signs[:, i]`` where there are any."""
+    parts = [slice(start, start + CHUNK) for start in range(0, len(orders), CHUNK)]
+    rows = (residuals[orders[part]] * (1.0 if signs is None else signs[part]) for part in parts)
+    return np.concatenate([compute_statistics(each, kernel) for each in rows])
 
 
 def _flip(model: Model, residuals: Floats, kernel: Kernel, count: int, seed: int) -> Floats:
+    return compute_statistics(_draw_unit_signs(model, count, seed) * residuals, kernel)
+
+
+def _draw_unit_signs(model: Model, count: int, seed: int) -> Floats:
+    """One sign per unit; shape (count, n)."""
     units, codes = np.unique(model.units, return_inverse=True)
-    signs = draw_signs(units.size, count, np.random.default_rng([seed, units.size]))
-    return compute_statistics(signs[:, codes] * residuals, kernel)
+    return draw_signs(units.size, count, np.random.default_rng([seed, units.size]))[:, codes]
+
+
+def _draw_split_signs(model: Model, count: int, seed: int) -> Floats | None:
+    """One sign per family of which exchange tells nothing, +1 for the others; None where there is no such family."""
+    split = find_split_units(model) if model.has_families else np.zeros(1, dtype=np.bool_)
+    return np.where(split, _draw_unit_signs(model, count, seed), 1.0) if split.any() else None
 
 
 def _count_extreme(observed: float, statistics: Floats) -> int:

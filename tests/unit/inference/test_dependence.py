@@ -145,6 +145,34 @@ def test_families_with_one_member_on_each_side_take_signs():
     assert test.p == ((flipped >= abs(differences.sum()) * (1 - 1e-9)).sum() + 1) / 1000
 
 
+def test_no_error_is_left_where_families_differ_by_the_same():
+    model = make_families([2] * 10, within=True, n_covariates=0)
+    shared = np.repeat(np.random.default_rng(1).normal(size=10), 2)
+    assert check_model(replace(model, outcome=shared + 3 * model.tested)).endswith(
+        "no error is left to judge it by"
+    )
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_signs_of_split_families_whatever_the_order_of_rows(alone):
+    """One pair in the other order, or two people alone, must not take the place of all the pairs' signs."""
+    model = make_families([2] * 20 + [1, 1] * alone, within=True, n_covariates=0, effect=3.0)
+    turned = np.arange(model.n)
+    turned[:2] = 1, 0
+    model = replace(model, outcome=model.outcome[turned], tested=model.tested[turned])
+    assert can_exchange(model) == alone
+    (test,) = permute([model], n_permutations=999, seed=1)
+    assert test.p < 0.005
+
+
+def test_exchange_with_signs_keeps_its_size():
+    n_cohorts, hits = 600, 0
+    for seed in range(n_cohorts):
+        model = make_families([2] * 12 + [1] * 8, effect=0.0, n_covariates=0, within=True, seed=seed)
+        hits += permute([model], n_permutations=99, seed=seed)[0].p <= 0.05
+    assert abs(hits / n_cohorts - 0.05) < 3 * np.sqrt(0.05 * 0.95 / n_cohorts)
+
+
 def test_members_of_a_family_share_their_sign():
     model = make_families()
     residuals = compute_null_residuals(model, make_kernel(model))

@@ -166,7 +166,7 @@ def test_the_verdict_rule_has_the_promised_power(make_contrast, make_slope, make
 
 @pytest.mark.parametrize("design", ["slope", "contrast"])
 def test_the_bound_of_the_verdict_has_the_promised_power(make_contrast, make_slope, design):
-    """The bound that a verdict takes from each sample; a partial r of 0.55 is not an f of 0.66 where nothing is there."""
+    """The bound that a verdict takes from each sample; without an effect a partial r is no f."""
     model = make_slope(36, 3) if design == "slope" else make_contrast(18, 18)
     bound = find_min_detectable(make_plan(model), alpha=0.05 / 3, rule="equivalence")
     rng = np.random.default_rng(6)

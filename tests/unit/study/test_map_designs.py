@@ -187,3 +187,11 @@ def test_families_are_exchanged_as_wholes(columns) -> None:
     assert fixed.reason == (
         "families are exchanged as wholes (inference.exchange_whole), and no exchange changes what is tested"
     )
+
+
+def test_families_that_leave_few_exchanges_have_no_maps(columns) -> None:
+    """Pairs with one member on each side, and two people alone: only the exchange of these two counts."""
+    columns["family"] = np.array([f"pair {i % 9}" for i in range(18)] + ["x", "y"], dtype=object)
+    columns["group"] = np.array(["a"] * 9 + ["b"] * 9 + ["a", "b"], dtype=object)
+    [design] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
+    assert design.reason.endswith("and only 1 of the exchanges change what is tested")
