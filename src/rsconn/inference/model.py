@@ -227,5 +227,5 @@ def _have_no_error(model: Model, direction: Floats, residuals: Floats, negligibl
     scores = direction * residuals
     if model.estimator == "ols_cr2":
         scores = np.array([scores[rows].sum() for rows in split_units(model.units)])
-    size = np.linalg.norm(direction) * max(1e-10 * np.linalg.norm(residuals), negligible)
+    size = np.linalg.norm(direction) * max(1e-10 * float(np.linalg.norm(residuals)), negligible)
     return bool(np.linalg.norm(scores) <= size)
