@@ -15,6 +15,17 @@ from rsconn.settings.claims import hash_claims
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
 
+# Of the input, what is taken from the data; the tables by their names.
+_INPUT = (
+    "participants",
+    "phenotype",
+    "filters",
+    "values",
+    "decimal",
+    "denoised",
+    "t_r",
+    "accept_space_mismatch",
+)
 # Where the data lie, how jobs are cut and how many cores there are is nobody's degree of freedom.
 _NOT_REGISTERED = frozenset(
     {"path", "input", "output_dir", "batch_size", "claims", "claims_path", "rois_path", "registered"}
@@ -35,7 +46,8 @@ def register(config: Config) -> dict[str, Any]:
     dict
         ``rsconn`` (version), ``claims_sha256``, ``claims`` (in their order), ``thresholds_sha256``,
         ``thresholds`` (every other setting that can change a number, among them the ROIs, denoising, censoring,
-        quality, scores, covariates and inference). Files are registered by name, not by place.
+        quality, scores, covariates, inference, and which values of the tables count as others or as missing).
+        Files are registered by name, not by place.
     """
     thresholds = _read_thresholds(config)
     return {
@@ -94,7 +106,7 @@ def check_registered(registered: Mapping[str, Any]) -> None:
 def _read_thresholds(config: Config) -> dict[str, Any]:
     names = [name for name in type(config).model_fields if name not in _NOT_REGISTERED]
     thresholds = {name: _simplify(getattr(config, name)) for name in names}
-    thresholds["filters"] = _simplify(config.input.filters)
+    thresholds["input"] = {name: _simplify(getattr(config.input, name)) for name in _INPUT}
     return thresholds
 
 

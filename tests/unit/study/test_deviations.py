@@ -35,7 +35,9 @@ def test_place_and_jobs_are_no_deviation(config, registered, tmp_path):
             "output_dir": tmp_path,
             "batch_size": 3,
             "rois_path": tmp_path / "rois.yaml",
-            "input": config.input.model_copy(update={"derivatives": (tmp_path,)}),
+            "input": config.input.model_copy(
+                update={"derivatives": (tmp_path,), "participants": tmp_path / config.input.participants.name}
+            ),
         }
     )
     assert list_deviations(registered, moved) == []
@@ -47,6 +49,9 @@ def test_place_and_jobs_are_no_deviation(config, registered, tmp_path):
         ("inference", "alpha", 0.1, "inference.alpha: registered 0.05, now 0.1"),
         ("censoring", "fd_threshold_mm", None, "censoring.fd_threshold_mm: registered 0.5, now null"),
         ("covariates", "score", ("age",), "covariates.score: registered [], now ['age']"),
+        ("input", "decimal", ",", "input.decimal: registered '.', now ','"),
+        ("input", "values", {"age": {"99": None}}, "input.values.age: registered nothing, now {'99': None}"),
+        ("input", "t_r", 2.5, "input.t_r: registered null, now 2.5"),
     ],
 )
 def test_changed_threshold(config, registered, section, key, value, line):
