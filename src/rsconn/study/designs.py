@@ -77,8 +77,10 @@ def _list_circular_names(config: Config) -> tuple[str, ...]:
         return ()
     pairs = [("group", config.groups.column)] if config.groups is not None else []
     pairs += [(name, score.column) for name, score in config.scores.items() if score.column is not None]
-    others = (name for pair in pairs if circular.contrast in pair for name in pair)
-    return tuple(dict.fromkeys((circular.contrast, *others)))
+    names = (circular.contrast,)
+    while others := [name for pair in pairs if set(names) & set(pair) for name in pair if name not in names]:
+        names = tuple(dict.fromkeys((*names, *others)))
+    return names
 
 
 @dataclass(frozen=True, eq=False)

@@ -265,7 +265,9 @@ def test_circularity(data, column):
 
 
 @pytest.mark.parametrize("column", ["PT", "iri_pt"])
-@pytest.mark.parametrize(("outcome", "predictor"), [("A-B", "PT"), ("PT", "A-B"), ("A-B", "iri_pt")])
+@pytest.mark.parametrize(
+    ("outcome", "predictor"), [("A-B", "PT"), ("PT", "A-B"), ("A-B", "iri_pt"), ("A-B", "empathy")]
+)
 def test_circularity_of_a_slope(outcome, predictor, column):
     config = SimpleNamespace(
         rois=SimpleNamespace(circular=SimpleNamespace(contrast=column, data="this")),
@@ -273,9 +275,13 @@ def test_circularity_of_a_slope(outcome, predictor, column):
         inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=(), score=()),
         groups=None,
-        scores={"PT": SimpleNamespace(column="iri_pt"), "FS": SimpleNamespace(column=None)},
+        scores={
+            "PT": SimpleNamespace(column="iri_pt"),
+            "empathy": SimpleNamespace(column="iri_pt"),
+            "FS": SimpleNamespace(column=None),
+        },
     )
-    cohort = make_cohort().assign(iri_pt=lambda table: table["PT"])
+    cohort = make_cohort().assign(iri_pt=lambda table: table["PT"], empathy=lambda table: table["PT"])
     claim = make_claim(outcome=outcome, contrast=None, predictor=predictor, expect="positive")
     design = build(claim, cohort, read_terms(config))
     assert design.reason == f"circular: the ROIs were defined by the slope of {column} in these data"
