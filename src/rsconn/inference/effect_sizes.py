@@ -52,7 +52,8 @@ def estimate_hedges_g(model: Model, level: float = 0.95) -> EffectSize:
 
     g = J(dof) * estimate / s, with s the pooled SD of the raw outcome (paired: ``raw_sd``), and J the exact
     factor of :func:`compute_bias_factor`. The interval turns the limits of the noncentrality of the classical
-    t into g. Without covariates this is the textbook Hedges g with its exact interval.
+    t into g. Without covariates this is the textbook Hedges g with its exact interval. NaN with one degree of
+    freedom: no factor can take the bias away there.
 
     References
     ----------
@@ -82,13 +83,15 @@ def estimate_partial_r(model: Model, level: float = 0.95) -> EffectSize:
 
 
 def compute_bias_factor(dof: float) -> float:
-    """Hedges' exact J = Gamma(dof/2) / (sqrt(dof/2) Gamma((dof - 1)/2)).
+    """Hedges' exact J = Gamma(dof/2) / (sqrt(dof/2) Gamma((dof - 1)/2)); NaN for one degree of freedom.
 
     Examples
     --------
     >>> print(f"{compute_bias_factor(34):.6f}")
     0.977750
     """
+    if dof <= 1:
+        return float("nan")
     return float(np.exp(special.gammaln(dof / 2) - special.gammaln((dof - 1) / 2)) / np.sqrt(dof / 2))
 
 

@@ -25,8 +25,8 @@ _CLAIMS = {
     "ci_family_low": "Lower end of the 1 - alpha/m interval, m the family's testable claims.",
     "ci_family_high": "Upper end of the 1 - alpha/m interval.",
     "effect_size": "Hedges g (contrasts) or partial r (slopes); describes, decides nothing.",
-    "effect_ci_low": "Lower end of its 95 % interval, assuming equal variances.",
-    "effect_ci_high": "Upper end of its 95 % interval, assuming equal variances.",
+    "effect_ci_low": "Lower end of its 95 % interval, assuming equal variances and unrelated people.",
+    "effect_ci_high": "Upper end of its 95 % interval, assuming equal variances and unrelated people.",
     "p": "Two-sided p of no effect; for equivalent and unrelated the p of two one-sided tests.",
     "p_contradict": "p against the claim: of an effect of sesoi or more in the claimed direction; for different and "
     "associated of one beyond sesoi, for equivalent and unrelated of one within sesoi.",
@@ -35,7 +35,8 @@ _CLAIMS = {
     "p_family": "p after Holm over the family.",
     "p_contradict_family": "p_contradict after Holm over the family.",
     "p_family_maxt": "Step-down p over the family from shared sign flips; supplementary.",
-    "bayes_factor_10": "JZS Bayes factor of an effect against none; decides nothing.",
+    "bayes_factor_10": "JZS Bayes factor of an effect against none, assuming equal variances and unrelated people; "
+    "decides nothing.",
     "sesoi": "Smallest effect size of interest, on the scale of effect_size.",
     "sesoi_estimate": "The same on the scale of the estimate.",
     "min_detectable": "Smallest effect size that this verdict rule finds with 80 % power at alpha/m and this n; for "

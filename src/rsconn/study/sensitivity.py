@@ -205,25 +205,18 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
         note = _compare(test, finding, estimate, *families)
         yield _make_estimate_row(claim.id, analysis, estimate, note=note)
     if model.kind == "contrast":
-        note = (
-            "estimate is P(a > b) - 1/2; covariates ignored"
-            if test.design.covariates
-            else "estimate is P(a > b) - 1/2"
-        )
+        ignored = ("covariates ignored",) if test.design.covariates else ()
+        note = "; ".join(("estimate is P(a > b) - 1/2", *ignored, *families))
         yield _make_estimate_row(claim.id, "Brunner-Munzel", estimate_brunner_munzel(model), note=note)
     if model.kind != "paired":
         ranks = estimate_partial_spearman(model)
-        yield _make_estimate_row(
-            claim.id,
-            "partial Spearman",
-            ranks,
-            effect_size=ranks.estimate,
-            note="estimate is the partial rank correlation",
-        )
+        note = "; ".join(("estimate is the partial rank correlation", *families))
+        yield _make_estimate_row(claim.id, "partial Spearman", ranks, effect_size=ranks.estimate, note=note)
     if get_rule(claim.expect) == "directional":
         side: Alternative = "greater" if get_sign(claim.expect) > 0 else "less"
         factor = min(compute_bayes_factor(model, side), 1e300)
         note = "estimate is the Bayes factor of an effect in the claimed direction against none"
+        note = "; ".join((note, *families))
         yield _make_row(claim.id, "one-sided Bayes factor", n=model.n, estimate=factor, note=note)
     for stress in find_stress(model):
         yield _make_row(claim.id, stress.flag, n=model.n, note=stress.detail)

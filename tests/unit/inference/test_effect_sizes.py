@@ -103,3 +103,9 @@ def test_attenuation_correction_recovers_the_true_slope():
 
 def test_nothing_reliable_left_is_nan(make_slope):
     assert np.isnan(correct_attenuation(make_slope(), 1.0, 0.05))
+
+
+def test_two_pairs_have_no_unbiased_effect_size(make_paired):
+    """The factor of one degree of freedom is 0, which would say g = 0, exactly."""
+    effect = estimate_effect_size(make_paired(n=2))
+    assert np.isnan([effect.value, effect.low, effect.high]).all()
