@@ -77,7 +77,7 @@ def _list_circular_names(config: Config) -> tuple[str, ...]:
         return ()
     pairs = [("group", config.groups.column)] if config.groups is not None else []
     pairs += [(name, score.column) for name, score in config.scores.items() if score.column is not None]
-    names = (circular.contrast,)
+    names: tuple[str, ...] = (circular.contrast,)
     while others := [name for pair in pairs if set(names) & set(pair) for name in pair if name not in names]:
         names = tuple(dict.fromkeys((*names, *others)))
     return names
