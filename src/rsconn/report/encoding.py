@@ -5,14 +5,23 @@ from __future__ import annotations
 import base64
 import zlib
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def encode_svg(svg: str) -> str:
-    """Return an SVG as a data address, so that the page needs no other file and the picture no name of its own."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    """Return an SVG as a data address, so that the page needs no other file and the picture no name of its own.
+
+    Signs that would end the address or the attribute are percent-encoded, which takes a quarter less than base64.
+
+    Examples
+    --------
+    >>> encode_svg('<a  b="#1"/> <c/>')
+    'data:image/svg+xml,%3Ca b=%22%231%22/%3E %3Cc/%3E'
+    """
+    return "data:image/svg+xml," + quote(" ".join(svg.split()), safe=" !$()*+,-./:;=?@_~")
 
 
 def compress_array(values: NDArray[Any]) -> str:
