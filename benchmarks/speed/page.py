@@ -35,9 +35,10 @@ GROWTH = """
 ![Wall time and peak memory against volumes, voxels, ROIs, seeds and people](performance.svg)
 
 100 labels where nothing else is said; the maps' pass makes the series of 100 labels as well. ROI series keep a few
-volumes in memory, whatever the number of volumes. Seed maps keep the products of the band: 4 bytes x voxels in the
-mask x dimensions of the band (83 for 300 volumes of 2 s between 0.01 and 0.08 Hz; about 2 x duration x bandwidth in
-general), whatever the number of seeds and recipes. Above 1 GiB, for example without a low-pass, the voxels are
+volumes in memory, whatever the number of volumes. Seed maps keep 4 bytes x voxels x dimensions. Voxels are those of
+the mask and, for smoothed maps, their neighbours; dimensions are the degrees of freedom of the one recipe or, for
+several recipes, those of the band (83 for 300 volumes of 2 s between 0.01 and 0.08 Hz; about 2 x duration x bandwidth
+in general), whatever the number of seeds and recipes. Above 1 GiB, for example without a low-pass, the voxels are
 taken in several passes. A batch of people is one process, which pays its start once.
 """
 LEFT = """

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.signal.bands import Band
-from rsconn.signal.complement import make_band_complement
+from rsconn.signal.complement import leave_confounds, make_band_complement
 from rsconn.signal.extraction import Extraction, extract_timeseries
-from rsconn.signal.seedmaps import BandProducts, SeedMaps, correlate_seeds
-from rsconn.signal.smoothing import make_filter, make_kernel, smooth_box
+from rsconn.signal.seedmaps import BandProducts, SeedMaps, correlate_seeds, find_nonfinite
+from rsconn.signal.smoothing import find_reach, make_filter, smooth_voxels
 from rsconn.signal.weights import RoiWeights, find_sigmas
 
 _MAX_BYTES = 1 << 30
@@ -86,6 +86,9 @@ def extract_seed_maps(
     """
     retained = recipes.sample_mask
     basis = make_band_complement(len(retained), recipes.t_r, recipes.band, retained)
+    confounds = [each[retained] for each in recipes.confounds]
+    if len(confounds) == 1:  # what one recipe leaves is smaller than what all share
+        basis, confounds = leave_confounds(basis, confounds[0]), [confounds[0][:, :0]]
     sigmas = find_sigmas(affine, recipes.smoothing_fwhm_mm)
     first, *others = _split(mask, weights.shape, sigmas, max_bytes // (4 * max(basis.shape[1], 1)))
     sink = BandProducts(basis, retained, first.voxels)
@@ -100,53 +103,62 @@ def extract_seed_maps(
     )
     # Seeds are in image units and products in stored ones: a negative slope would turn every sign.
     seeds = np.sign(slope) * extraction.timeseries[retained][:, list(recipes.seeds)]
-    confounds = [each[retained] for each in recipes.confounds]
-    maps = [correlate_seeds(first.smooth(sink.finish()), basis, confounds, seeds)]
+    maps = [first.correlate(sink.finish(), basis, confounds, seeds)]
     for part in others:
         sink = BandProducts(basis, retained, part.voxels)
         for volume in open_volumes():
             sink.add(volume)
-        maps.append(correlate_seeds(part.smooth(sink.finish()), basis, confounds, seeds))
+        maps.append(part.correlate(sink.finish(), basis, confounds, seeds))
     return extraction, SeedMaps(np.concatenate([each.r for each in maps], axis=2), maps[0].dof)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Voxels of the mask that are done in one pass, and the box around them that their smoothing needs."""
+    """Voxels of the mask that are done in one pass, and those that their smoothing needs as well (flat, sorted)."""
 
     wanted: NDArray[np.intp]
-    low: NDArray[np.intp]
-    high: NDArray[np.intp]
+    voxels: NDArray[np.intp]
     sigmas: NDArray[np.float64]
     shape: tuple[int, int, int]
 
-    @property
-    def voxels(self) -> NDArray[np.intp]:
-        """Flat indices, in file order, of the voxels to accumulate."""
+    def correlate(
+        self,
+        products: NDArray[np.float32],
+        basis: NDArray[np.float64],
+        confounds: Sequence[NDArray[np.float64]],
+        seeds: NDArray[np.float64],
+    ) -> SeedMaps:
+        """Smooth the products, in place, if that is asked for, and correlate those of the wanted voxels."""
         if not self.sigmas.any():
-            return self.wanted
-        grid = np.ix_(*(np.arange(low, high) for low, high in zip(self.low, self.high, strict=True)))
-        return np.ravel_multi_index(grid, self.shape, order="F").ravel(order="F")
+            return correlate_seeds(products, basis, confounds, seeds)
+        self._smooth(products)
+        rows = np.searchsorted(self.voxels, self.wanted)
+        return correlate_seeds(products, basis, confounds, seeds, rows=rows)
 
-    def smooth(self, products: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Smooth the products of the box, in place, and return those of the wanted voxels.
-
-        A voxel that is not finite counts as 0 for its neighbours, as in nilearn, and stays NaN itself.
-        """
-        if not self.sigmas.any():
-            return products
-        lost = ~np.isfinite(products).all(axis=1)
+    def _smooth(self, products: NDArray[np.float32]) -> None:
+        """A voxel that is not finite counts as 0 for its neighbours, as in nilearn, and stays NaN itself."""
+        lost = np.flatnonzero(find_nonfinite(products))
         products[lost] = 0
-        bounds = zip(self.sigmas, self.shape, self.low, self.high, strict=True)
-        smooth_box(products, [make_filter(sigma, *(int(n) for n in rest)) for sigma, *rest in bounds])
+        indices = _locate(self.voxels, self.shape)
+        low, high = indices.min(axis=1), indices.max(axis=1) + 1
+        bounds = zip(self.sigmas, self.shape, low, high, strict=True)
+        filters = [make_filter(sigma, *(int(n) for n in rest)) for sigma, *rest in bounds]
+        smooth_voxels(products, indices - low[:, None], filters)
         products[lost] = np.nan
-        return products[np.searchsorted(self.voxels, self.wanted)]
+
+
+def _locate(voxels: NDArray[np.intp], shape: tuple[int, int, int]) -> NDArray[np.int32]:
+    """Return the place of each voxel along x, y and z, (3, n_voxels); small numbers, since there are many."""
+    places = np.empty((3, len(voxels)), np.int32)
+    plane, places[0] = np.divmod(voxels, shape[0])
+    places[2], places[1] = np.divmod(plane, shape[1])
+    return places
 
 
 def _split(
     mask: NDArray[np.bool_], shape: tuple[int, int, int], sigmas: NDArray[np.float64], max_voxels: int
 ) -> list[_Part]:
-    """Split the mask into slabs along z whose voxels, boxes included, number at most about `max_voxels`."""
+    """Split the mask into slabs along z whose voxels, neighbours included, number at most about `max_voxels`."""
     wanted = np.flatnonzero(mask)
     whole = _make_part(wanted, shape, sigmas)
     n_parts = -(-len(whole.voxels) // max(max_voxels, 1))
@@ -156,8 +168,4 @@ def _split(
 
 
 def _make_part(wanted: NDArray[np.intp], shape: tuple[int, int, int], sigmas: NDArray[np.float64]) -> _Part:
-    indices = np.stack(np.unravel_index(wanted, shape, order="F"))
-    radii = np.array([len(make_kernel(sigma)) // 2 for sigma in sigmas])
-    low = np.maximum(indices.min(axis=1) - radii, 0)
-    high = np.minimum(indices.max(axis=1) + radii + 1, shape)
-    return _Part(wanted, low, high, sigmas, shape)
+    return _Part(wanted, find_reach(wanted, shape, sigmas) if sigmas.any() else wanted, sigmas, shape)

@@ -7,8 +7,9 @@ gives for every recipe and seed series s
 
     r = (P'y).(P's) / (|P'y| |P's|),   P'y = C'(B'y),
 
-without the cancellation of residual sums of squares. Memory is n_voxels x n_band numbers of 4 bytes, whatever
-the number of volumes outside the band; voxels are taken in several passes where that is too much.
+without the cancellation of residual sums of squares. Memory is n_voxels x n_band numbers of 4 bytes (for one
+recipe P stands in for B: n_voxels x dof), whatever the number of volumes outside the band; voxels are taken in
+several passes where that is too much.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from rsconn.signal.complement import find_remainder
 
-_N_WAITING = 32  # volumes per matrix product
+_MAX_WAITING, _WAITING_BYTES = 32, 14 << 20  # volumes per matrix product: more are faster and take memory
 _CHUNK = 4096  # voxels per matrix product: its result stays in the processor's cache
 
 
@@ -77,10 +78,11 @@ class BandProducts:
         if not retained:
             return
         if self._waiting is None:
-            self._waiting = np.empty((_N_WAITING, len(self._voxels)), volume.dtype)
+            n_waiting = _WAITING_BYTES // max(len(self._voxels) * volume.dtype.itemsize, 1)
+            self._waiting = np.empty((min(max(n_waiting, 8), _MAX_WAITING), len(self._voxels)), volume.dtype)
         np.take(volume, self._voxels, out=self._waiting[self._n_waiting], mode="clip")
         self._n_waiting += 1
-        if self._n_waiting == _N_WAITING:
+        if self._n_waiting == len(self._waiting):
             self._multiply()
 
     def _multiply(self) -> None:
@@ -109,6 +111,7 @@ class BandProducts:
         self._multiply()
         if self._n_seen != len(self._sample_mask):
             raise ValueError(f"{self._n_seen} volumes came, the sample mask has {len(self._sample_mask)}")
+        self._waiting = None
         return self._products
 
 
@@ -125,29 +128,43 @@ def correlate_seeds(
     basis: NDArray[np.float64],
     recipes: Sequence[NDArray[np.float64]],
     seeds: NDArray[np.float64],
+    *,
+    rows: NDArray[np.intp] | None = None,
 ) -> SeedMaps:
     """Return the correlation maps of every recipe and seed.
 
     Parameters
     ----------
     products : ndarray of shape (n_voxels, n_band)
-        B'y (`BandProducts`), smoothed if smoothed maps are wanted (`rsconn.signal.smoothing.smooth_box`).
+        B'y (`BandProducts`), smoothed if smoothed maps are wanted (`rsconn.signal.smoothing.smooth_voxels`).
     basis : ndarray of shape (n_retained, n_band)
         B.
     recipes : sequence of ndarray of shape (n_retained, n_confounds)
         Confounds of each recipe on the retained volumes; a recipe may have none (0 columns).
     seeds : ndarray of shape (n_retained, n_seeds)
         The seeds' series on the retained volumes, not denoised.
+    rows : ndarray of shape (n_wanted,), int, optional
+        Which voxels' maps are wanted; all if not given.
     """
-    r = np.empty((len(recipes), seeds.shape[1], len(products)), np.float32)
+    n_voxels = len(products) if rows is None else len(rows)
+    r = np.empty((len(recipes), seeds.shape[1], n_voxels), np.float32)
     dof = []
     for recipe, confounds in enumerate(recipes):
         remainder = find_remainder(basis, confounds)
         dof.append(remainder.shape[1])
-        _correlate(
-            products, remainder.astype(np.float32), _normalise(remainder.T @ (basis.T @ seeds)), r[recipe]
-        )
+        known = _normalise(remainder.T @ (basis.T @ seeds))
+        for start in range(0, n_voxels, _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            part = products[chunk if rows is None else rows[chunk]]
+            r[recipe, :, chunk] = _correlate(part, remainder.astype(np.float32), known).T
     return SeedMaps(r, tuple(dof))
+
+
+def find_nonfinite(products: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which voxels have a product that is not finite, (n_voxels,)."""
+    starts = range(0, len(products), _CHUNK)
+    parts = [~np.isfinite(products[start : start + _CHUNK]).all(axis=1) for start in starts]
+    return np.concatenate([np.empty(0, bool), *parts])
 
 
 def _normalise(series: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -156,18 +173,13 @@ def _normalise(series: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _correlate(
-    products: NDArray[np.float32],
-    remainder: NDArray[np.float32],
-    seeds: NDArray[np.float32],
-    r: NDArray[np.float32],
-) -> None:
-    """Fill r (n_seeds, n_voxels)."""
+    products: NDArray[np.float32], remainder: NDArray[np.float32], seeds: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the correlations (n_voxels, n_seeds) of a few voxels."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for start in range(0, len(products), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
-            cleaned = products[chunk] @ remainder
-            lengths = np.sqrt(np.einsum("vk,vk->v", cleaned, cleaned))
-            r[:, chunk] = ((cleaned @ seeds) / lengths[:, None]).T
+        cleaned = products @ remainder
+        lengths = np.sqrt(np.einsum("vk,vk->v", cleaned, cleaned))
+        return np.asarray((cleaned @ seeds) / lengths[:, None])
 
 
 def compute_fisher_z(r: NDArray[np.float32]) -> NDArray[np.float32]:

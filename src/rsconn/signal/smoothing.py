@@ -7,7 +7,8 @@ deviations, and the image reflected at its edges (not padded with zeros). S' is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,26 +58,80 @@ def _spread(
     return np.moveaxis(np.tensordot(matrix, box, axes=(1, axis)), 0, axis), start
 
 
-def smooth_box(products: NDArray[np.float32], sides: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
-    """Smooth many images at once that share a box of voxels, in place.
+def smooth_voxels(
+    products: NDArray[np.float32], indices: NDArray[np.integer[Any]], filters: Sequence[NDArray[np.float64]]
+) -> None:
+    """Smooth many images at once that are known at some voxels of a box, in place.
+
+    The result is right at every voxel whose neighbours within reach of the kernels, on the grid, are all among
+    those known; elsewhere it means nothing. A plane at a time is spread out, so no copy of the images is made.
 
     Parameters
     ----------
     products : ndarray of shape (n_voxels, n_images), float32
-        Voxels of the box in file order, x fastest.
-    sides : sequence of three ndarrays of shape (n, n)
+        The images' values.
+    indices : ndarray of shape (3, n_voxels), int
+        Place of each voxel in the box along x, y and z.
+    filters : sequence of three ndarrays of shape (n, n)
         The filter along x, y and z (`make_filter`), n being the box's side.
     """
-    x, y, z = (len(side) for side in sides)
-    along_x, along_y, along_z = (side.astype(np.float32) for side in sides)
-    images = products.reshape(z, y, x, -1)
-    for plane in images:
-        for row in plane:
-            row[:] = along_x @ row
-        plane[:] = (along_y @ plane.reshape(y, -1)).reshape(plane.shape)
-    for index in range(y):
-        images[:, index] = (along_z @ images[:, index].reshape(z, -1)).reshape(z, x, -1)
-    return products
+    x, y, z = indices
+    along_x, along_y, along_z = (each.astype(np.float32) for each in filters)
+    for rows in _group(z):
+        plane, corner = _spread_out(products, rows, y, x)
+        inside = [slice(low, low + n) for low, n in zip(corner, plane.shape, strict=False)]
+        plane = along_x[inside[1], inside[1]] @ plane
+        plane = (along_y[inside[0], inside[0]] @ plane.reshape(len(plane), -1)).reshape(plane.shape)
+        products[rows] = plane[y[rows] - corner[0], x[rows] - corner[1]]
+    for rows in _group(y):
+        plane, corner = _spread_out(products, rows, z, x)
+        inside = [slice(corner[0], corner[0] + len(plane))]
+        plane = (along_z[inside[0], inside[0]] @ plane.reshape(len(plane), -1)).reshape(plane.shape)
+        products[rows] = plane[z[rows] - corner[0], x[rows] - corner[1]]
+
+
+def _group(places: NDArray[np.integer[Any]]) -> Iterator[NDArray[np.intp]]:
+    """Yield, for each plane that holds a voxel, which voxels it holds."""
+    order = np.argsort(places, kind="stable")
+    ends = np.cumsum(np.bincount(places))
+    yield from (rows for rows in np.split(order, ends[:-1]) if len(rows))
+
+
+def _spread_out(
+    products: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    first: NDArray[np.integer[Any]],
+    second: NDArray[np.integer[Any]],
+) -> tuple[NDArray[np.float32], tuple[int, int]]:
+    """Return one plane of the images (n_first, n_second, n_images), 0 where not known, and its lower corner."""
+    first, second = first[rows], second[rows]
+    corner = int(first.min()), int(second.min())
+    shape = int(first.max()) - corner[0] + 1, int(second.max()) - corner[1] + 1
+    plane = np.zeros((*shape, products.shape[1]), np.float32)
+    plane[first - corner[0], second - corner[1]] = products[rows]
+    return plane, corner
+
+
+def find_reach(
+    voxels: NDArray[np.intp], shape: tuple[int, int, int], sigmas: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Return the flat indices, sorted, of all voxels of the grid that smoothing mixes into the given ones.
+
+    Examples
+    --------
+    >>> find_reach(np.array([0]), (3, 3, 1), np.array([0.4, 0.0, 0.0])).tolist()
+    [0, 1, 2]
+    """
+    near = np.zeros(shape[::-1], bool)
+    near.reshape(-1)[voxels] = True
+    for axis, sigma in zip((2, 1, 0), sigmas, strict=True):
+        known = np.moveaxis(near, axis, 0)
+        wide = known.copy()
+        for step in range(1, len(make_kernel(sigma)) // 2 + 1):
+            wide[step:] |= known[:-step]
+            wide[:-step] |= known[step:]
+        near = np.moveaxis(wide, 0, axis)
+    return np.flatnonzero(near)
 
 
 def make_filter(sigma: float, size: int, low: int, high: int) -> NDArray[np.float64]:
