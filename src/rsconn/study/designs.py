@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claim_samples import Draft, FlowStep, draft_claim
-from rsconn.study.columns import Columns, Mask, Rows
+from rsconn.study.columns import Column, Columns, Mask, Rows, find_present, is_text
 from rsconn.study.covariates import choose_covariates, encode_covariates
 from rsconn.study.exchange import find_blocks, find_units
 
@@ -159,7 +159,7 @@ def build_model(
     draft = draft_claim(claim, columns, people)
     listed = covariates is None and claim.covariates is not None
     wanted = tuple(covariates) if covariates is not None else get_covariates(claim, terms)
-    fault = draft.fault or _find_circularity(claim, terms)
+    fault = draft.fault or _find_circularity(claim, columns, terms, draft)
     chosen = choose_covariates(claim, columns, draft, wanted, listed=listed)
     draft = chosen.draft
     design = Design(
@@ -187,23 +187,40 @@ def has_edge(claim: Claim, terms: Terms) -> bool:
     return claim.outcome in terms.edges or claim.predictor in terms.edges
 
 
-def _find_circularity(claim: Claim, terms: Terms) -> str:
-    names = set(terms.circular_columns)
+def _find_circularity(claim: Claim, columns: Columns, terms: Terms, draft: Draft) -> str:
+    names = terms.circular_columns
     if not names or not has_edge(claim, terms):
         return ""
     if claim.contrast is None:
         how, about = "the slope", {claim.outcome, str(claim.predictor)}
     else:
-        how, about = "a contrast", _list_contrast_columns(claim.contrast)
-    if names.isdisjoint(about):
+        how, about = "a contrast", _list_contrast_columns(claim.contrast, columns, draft)
+    if about.isdisjoint(names) and not any(
+        _is_copied(columns[name], claim, draft) for name in names if name in columns
+    ):
         return ""
-    return f"circular: the ROIs were defined by {how} of {terms.circular_columns[0]} in these data"
+    return f"circular: the ROIs were defined by {how} of {names[0]} in these data"
 
 
-def _list_contrast_columns(contrast: Any) -> set[str]:
-    sides = [side.where for side in (contrast.a, contrast.b) if not isinstance(side, str)]
-    found = {name for text in sides for name in parse_expression(text).columns}
-    return found | ({contrast.column} if contrast.column else set())
+def _is_copied(column: Column, claim: Claim, draft: Draft) -> bool:
+    """Say whether a claim is about a copy of a column: sides that its words tell apart, or its numbers rescaled."""
+    cells = column[draft.rows]
+    known = find_present(cells)
+    cells, tested, outcome = cells[known], draft.tested[known], draft.outcome[known]
+    if claim.paired or cells.size < 3 or np.ptp(tested) == 0 or is_text(cells) == (claim.contrast is None):
+        return False
+    if claim.contrast is not None:
+        return all(np.ptp(tested[cells == word]) == 0 for word in set(cells.tolist()))
+    sides = [side for side in (cells, tested, outcome) if np.ptp(side) > 0]
+    return len(sides) == 3 and bool(np.abs(np.corrcoef(sides)[0, 1:]).max() > 1 - 1e-9)
+
+
+def _list_contrast_columns(contrast: Any, columns: Columns, draft: Draft) -> set[str]:
+    """Return what tells the sides apart: a condition that both sides share, such as one group, does not."""
+    if contrast.column:
+        return {contrast.column}
+    names = {name for side in (contrast.a, contrast.b) for name in parse_expression(side.where).columns}
+    return {name for name in names if len(set(columns[name][draft.rows].tolist())) > 1}
 
 
 def _count_sides(claim: Claim, draft: Draft) -> str | None:

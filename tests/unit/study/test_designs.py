@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -262,6 +263,35 @@ def test_circularity(data, column):
             )
         else:
             assert design.model is not None
+
+
+def test_circularity_is_of_what_differs_between_the_sides():
+    """One sex against the other within a group is no contrast of groups, though the conditions name the group."""
+    terms = replace(TERMS, circular_columns=("group",))
+    within = {side: {"where": f"group == 'T' and sex == '{sex}'"} for side, sex in (("a", "M"), ("b", "F"))}
+    assert build(make_claim(outcome="A-B", contrast=within), make_cohort(), terms).model is not None
+    across = within | {"b": {"where": "group == 'C' and sex == 'F'"}}
+    assert build(make_claim(outcome="A-B", contrast=across), make_cohort(), terms).reason.startswith(
+        "circular"
+    )
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_circularity_sees_a_copy_of_the_column(mixed):
+    terms, cohort = replace(TERMS, circular_columns=("group",)), make_cohort()
+    cohort["site"] = np.where(cohort["group"] == "T", "x", "y")
+    if mixed:
+        cohort.loc[0, "site"] = "y"
+    claim = make_claim(outcome="A-B", contrast={"column": "site", "a": "x", "b": "y"})
+    assert build(claim, cohort, terms).reason.startswith("circular") == (not mixed)
+
+
+@pytest.mark.parametrize("predictor", ["mean score", "FS"])
+def test_circularity_sees_a_rescaled_score(predictor):
+    terms, cohort = replace(TERMS, circular_columns=("PT",)), make_cohort()
+    cohort["mean score"] = 1 + cohort["PT"] / 7
+    claim = make_claim(outcome="A-B", contrast=None, predictor=predictor, expect="positive")
+    assert build(claim, cohort, terms).reason.startswith("circular") == (predictor != "FS")
 
 
 @pytest.mark.parametrize("column", ["PT", "iri_pt"])
