@@ -22,9 +22,9 @@ import numpy as np
 
 from rsconn.inference.arrangements import draw_orders
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.exceedances import TILE, compute_t_maps
-from rsconn.inference.patches import split_patches
-from rsconn.inference.voxelwise import BATCH, permute_maps
+from rsconn.inference.exceedances import TILE, choose_batch, compute_t_maps
+from rsconn.inference.patches import STRIPE, split_patches
+from rsconn.inference.voxelwise import permute_maps
 
 N_PEOPLE, N_PERMUTATIONS, N_TFCE = 36, 10_000, 2_000
 N_NILEARN = 200
@@ -107,16 +107,18 @@ def name_kernel() -> str:
 def measure_products(maps: np.ndarray, group: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
     """Return seconds of all matrix products of the search, scaled up from one batch."""
     [patch] = split_patches(maps, group, nuisance)
-    orders = draw_orders(N_PEOPLE, None, BATCH, np.random.default_rng(1))
-    tall = patch.make_rows(orders).astype(np.float32).reshape(-1, patch.residuals.shape[1])
-    width = TILE // len(tall)
-    out = np.empty((len(tall), width), np.float32)
+    batch = choose_batch(patch)
+    orders = draw_orders(N_PEOPLE, None, batch, np.random.default_rng(1))
+    tall = patch.make_rows(orders).astype(np.float32).reshape(-1, patch.stripes.shape[1])
+    n_together = max(TILE // (len(tall) * STRIPE), 1)
+    out = np.empty((len(tall), n_together, STRIPE), np.float32).transpose(1, 0, 2)
 
     def multiply() -> None:
-        for start in range(0, len(patch.residuals) // width * width, width):
-            np.matmul(tall, patch.residuals[start : start + width].T, out=out)
+        for start in range(0, len(patch.stripes), n_together):
+            tile = patch.stripes[start : start + n_together]
+            np.matmul(tall, tile, out=out[: len(tile)])
 
-    return measure(multiply) * (N_PERMUTATIONS / BATCH)
+    return measure(multiply) * (N_PERMUTATIONS / batch)
 
 
 def measure_nilearn(maps: np.ndarray, group: np.ndarray, nuisance: np.ndarray, count: int) -> np.ndarray:

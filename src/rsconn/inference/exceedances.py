@@ -16,10 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.inference.model import Floats, Integers
-from rsconn.inference.patches import Patch, Singles, match_dof
+from rsconn.inference.patches import STRIPE, Patch, Singles, match_dof
 
 # Numbers in a tile of products: half a megabyte, so that it stays in the second-level cache with its operands.
 TILE = 1 << 17
+# Permutations at once, at most; no result depends on them.
+BATCH = 256
+# OpenBLAS multiplies matrices with fewer multiplications than this without copying them first.
+_SMALL = 1_000_000
 # Tiles whose candidates are listed at once.
 _GROUP = 16
 # sqrt(w) may be this large before float32 could miss an exceedance; |t| is then about sqrt(dof) / 100
@@ -73,36 +77,38 @@ def _find_candidates(patch: Patch, rows: Floats, threshold: float) -> tuple[Inte
     n_axes, n_orders, n_dimensions = rows.shape
     tall = (rows * np.r_[scale, np.ones(n_axes - 1)][:, None, None]).astype(np.float32)
     tall = tall.reshape(-1, n_dimensions)
-    width = 8 * max(min(TILE // len(tall), len(patch.voxels) + 7) // 8, 1)
-    search = _make_search(tall, n_axes, width, limit)
-    beyond = np.empty((_GROUP, n_orders, width), bool)
+    n_together = max(min(TILE // (len(tall) * STRIPE), len(patch.stripes)), 1)
+    search = _make_search(tall, n_axes, n_together, limit)
+    beyond = np.empty((_GROUP, n_orders, n_together, STRIPE), bool)
     found: list[tuple[Integers, Integers]] = []
-    for start in range(0, len(patch.voxels), _GROUP * width):
-        block = patch.residuals[start : start + _GROUP * width]
-        tiles = [block[first : first + width] for first in range(0, len(block), width)]
-        # nothing exceeds in a row of zeros
-        tiles[-1] = np.pad(tiles[-1], ((0, width - len(tiles[-1])), (0, 0)))
-        for tile, flags in zip(tiles, beyond, strict=False):
+    for start in range(0, len(patch.stripes), _GROUP * n_together):
+        block = patch.stripes[start : start + _GROUP * n_together]
+        tiles = [block[first : first + n_together] for first in range(0, len(block), n_together)]
+        if missing := n_together - len(tiles[-1]):  # nothing exceeds in a stripe of zeros
+            tiles[-1] = np.concatenate([tiles[-1], np.zeros((missing, *tall.shape[1:], STRIPE), np.float32)])
+        for tile, flags in zip(tiles, beyond.reshape(_GROUP, -1), strict=False):
             search(tile, flags)
-        index, order, place = np.unravel_index(_find_true(beyond[: len(tiles)].ravel()), beyond.shape)
-        found.append((order, start + index * width + place))
+        marked = _find_true(beyond[: len(tiles)].ravel())
+        index, order, stripe, place = np.unravel_index(marked, beyond.shape)
+        found.append((order, (start + index * n_together + stripe) * STRIPE + place))
     return np.concatenate([each[0] for each in found]), np.concatenate([each[1] for each in found])
 
 
 def _make_search(
-    tall: Singles, n_axes: int, width: int, limit: np.float32
+    tall: Singles, n_axes: int, n_stripes: int, limit: np.float32
 ) -> Callable[[Singles, NDArray[np.bool_]], None]:
-    """Return what marks the orders and voxels of a tile whose sum of squares exceeds the limit.
+    """Return what marks the orders and voxels of some stripes whose sum of squares exceeds the limit.
 
     Every array is laid out beforehand: tiles are so many that making views of them would count.
     """
-    products = np.empty((len(tall), width), np.float32)
+    products = np.empty((len(tall), n_stripes, STRIPE), np.float32)
+    by_stripe = products.transpose(1, 0, 2)
     flat = products.ravel()
-    squares = products.reshape(n_axes, -1, width)
+    squares = products.reshape(n_axes, -1)
     sums = _list_sums(squares)
 
     def search(tile: Singles, flags: NDArray[np.bool_]) -> None:
-        np.matmul(tall, tile.T, out=products)
+        np.matmul(tall, tile, out=by_stripe)
         np.multiply(flat, flat, out=flat)
         for one, other in sums:
             np.add(one, other, out=one)
@@ -121,6 +127,12 @@ def _list_sums(parts: Singles) -> list[tuple[Singles, Singles]]:
     return sums
 
 
+def choose_batch(patch: Patch) -> int:
+    """Return how many orders are searched at once: so many that a stripe's product is a small one for BLAS."""
+    n_dimensions, n_axes = patch.complement.shape[1], patch.axes.shape[1]
+    return max(min(BATCH, _SMALL // int(STRIPE * n_dimensions * n_axes)), 1)
+
+
 def _find_true(flags: NDArray[np.bool_]) -> Integers:
     """As `np.flatnonzero`, for few true in many (a multiple of 8): eight are looked at together."""
     words = np.flatnonzero(flags.view(np.uint64) != 0)
@@ -132,10 +144,11 @@ def judge(patch: Patch, rows: Floats, order: Integers, place: Integers, threshol
     """Compute t of candidates (order, place) in float64 and keep what exceeds the threshold."""
     # of two bytes, so that the stable sort is a radix sort
     arranged = np.argsort(order.astype(np.uint16) if len(rows[0]) < 1 << 16 else order, kind="stable")
+    # taken as they were found, stripe by stripe, and only then put in order
+    residuals = patch.take_residuals(place)[arranged].astype(np.float64)
     order, place = order[arranged], place[arranged]
     products = np.empty((len(rows), len(order)))
     bounds = np.searchsorted(order, np.arange(rows.shape[1] + 1))
-    residuals = patch.residuals.take(place, axis=0).astype(np.float64)
     for index, (first, last) in enumerate(itertools.pairwise(bounds.tolist())):
         np.matmul(rows[:, index], residuals[first:last].T, out=products[:, first:last])
     return Exceedances(order, patch.voxels[place], patch.combine(products)).above(threshold)
@@ -167,9 +180,9 @@ def compute_t_maps(patches: Sequence[Patch], orders: Integers, n_voxels: int) ->
     for patch in patches:
         rows = patch.make_rows(orders)
         tall = rows.reshape(-1, rows.shape[2])
-        width = max(TILE // len(tall), 1)
+        width = STRIPE * max(TILE // (len(tall) * STRIPE), 1)
         for start in range(0, len(patch.voxels), width):
-            tile = patch.residuals[start : start + width].astype(np.float64)
+            tile = patch.read_residuals(start, min(start + width, len(patch.voxels)))
             t = patch.compute_t((tall @ tile.T).reshape(*rows.shape[:2], -1))
             maps[:, patch.voxels[start : start + width]] = _match(t, patch)
     return maps

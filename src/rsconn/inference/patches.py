@@ -23,7 +23,9 @@ from scipy import special
 from rsconn.inference.model import Floats, Integers, is_full_rank, project_out
 
 Singles = NDArray[np.float32]
-# Voxels whose residuals are formed together; the result does not depend on it.
+# Voxels that lie together, one dimension after the other: the matrix products then have operands that lie in order.
+STRIPE = 32
+# Voxels whose residuals are formed together, a multiple of STRIPE; the result does not depend on it.
 _BLOCK = 8192
 # A voxel whose residual is this small beside its values has no variance left.
 _NOTHING_LEFT = 1e-7
@@ -45,8 +47,9 @@ class Patch:
         x, then the nuisance basis without the constant.
     complement : ndarray, shape (n_people, n_dimensions)
         Orthonormal basis of what the nuisance leaves.
-    residuals : ndarray of float32, shape (n_voxels, n_dimensions)
-        Unit residuals in that basis; zero for a voxel without variance.
+    stripes : ndarray of float32, shape (n_stripes, n_dimensions, STRIPE)
+        Unit residuals in that basis, STRIPE voxels after STRIPE voxels; zero for a voxel without variance, and
+        behind the last one.
     dof, full_dof : int
         Degrees of freedom here, and where everybody takes part.
     """
@@ -55,7 +58,7 @@ class Patch:
     people: Integers
     axes: Floats
     complement: Floats
-    residuals: Singles
+    stripes: Singles
     dof: int
     full_dof: int
 
@@ -77,6 +80,15 @@ class Patch:
         # u_i = e[order_i], so x'u = sum_j x[rank_j] e_j with rank the inverse order
         ranks = np.argsort(orders, axis=1)
         return np.asarray(np.moveaxis(self.axes[ranks], 2, 0) @ self.complement)
+
+    def take_residuals(self, places: Integers) -> Singles:
+        """Return the residuals (n, n_dimensions) of voxels, by their places in the patch."""
+        return self.stripes[places // STRIPE, :, places % STRIPE]
+
+    def read_residuals(self, first: int, last: int) -> Floats:
+        """Return the residuals (last - first, n_dimensions) of voxels in a row; `first` is a multiple of STRIPE."""
+        part = self.stripes[first // STRIPE : -(-last // STRIPE)].astype(np.float64)
+        return part.transpose(0, 2, 1).reshape(-1, part.shape[1])[: last - first]
 
     @property
     def n_all(self) -> int:
@@ -176,11 +188,17 @@ def make_patch(
     direction = project_out(tested, whole[:, :q])
     axes = np.column_stack([direction / np.linalg.norm(direction), _drop_constant(whole[:, :q])])
     complement = whole[:, q:]
-    residuals = allocate((len(voxels), complement.shape[1]))
+    n_stripes, n_dimensions = -(-len(voxels) // STRIPE), complement.shape[1]
+    stripes = allocate((n_stripes, n_dimensions * STRIPE)).reshape(n_stripes, n_dimensions, STRIPE)
     for start in range(0, len(voxels), _BLOCK):
         block = np.ix_(people, voxels[start : start + _BLOCK])
-        residuals[start : start + _BLOCK] = normalise(maps[block].astype(np.float64), complement)
-    return Patch(voxels, people, axes, complement, residuals, len(people) - q - 1, full_dof)
+        residuals = normalise(maps[block].astype(np.float64), complement)
+        padded = np.pad(residuals, ((0, -len(residuals) % STRIPE), (0, 0)))
+        place = start // STRIPE
+        stripes[place : place + len(padded) // STRIPE] = padded.reshape(-1, STRIPE, n_dimensions).transpose(
+            0, 2, 1
+        )
+    return Patch(voxels, people, axes, complement, stripes, len(people) - q - 1, full_dof)
 
 
 def _drop_constant(basis: Floats) -> Floats:

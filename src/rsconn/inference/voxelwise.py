@@ -23,6 +23,7 @@ from rsconn.inference.arrangements import draw_orders, draw_whole_orders
 from rsconn.inference.clusters import form_clusters
 from rsconn.inference.exceedances import (
     Exceedances,
+    choose_batch,
     compute_t_maps,
     find_exceedances,
     find_largest,
@@ -31,11 +32,9 @@ from rsconn.inference.model import Floats, Integers, is_full_rank, split_units
 from rsconn.inference.patches import Patch, allocate, split_patches
 from rsconn.inference.tfce import compute_tfce
 
-# Permutations at once; no result depends on them.
-BATCH = 256
 # Voxels of all maps whose t are computed, and that are enhanced, at once.
 T_VOXELS, TFCE_VOXELS = 4_000_000, 400_000
-# Voxels whose observed t are computed at once.
+# Voxels whose observed t are computed at once, a multiple of the stripes'.
 _BLOCK = 8192
 # The largest |t| is looked for among the voxels beyond this p, and elsewhere only if there is none.
 _SEARCH_P = 0.001
@@ -216,7 +215,8 @@ def find_maxima(
     patches: Sequence[Patch], orders: Integers, neighbours: Integers, threshold: float, *, tfce: bool
 ) -> Maxima:
     """Return the largest statistics under each order, a batch of orders at a time."""
-    batches = [orders[start : start + BATCH] for start in range(0, len(orders), BATCH)]
+    step = choose_batch(patches[0]) if patches else len(orders)
+    batches = [orders[start : start + step] for start in range(0, len(orders), step)]
     parts = [_find_maxima(patches, batch, neighbours, threshold) for batch in batches]
     t, size, mass = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Maxima(t, size, mass, _find_largest_tfce(patches, orders, neighbours) if tfce else None)
@@ -293,7 +293,7 @@ def compute_observed(patches: Sequence[Patch], n_voxels: int) -> tuple[Floats, F
     for patch in patches:
         rows = patch.make_rows(np.arange(patch.n_all)[None, :])[:, 0]
         for start in range(0, len(patch.voxels), _BLOCK):
-            residuals = patch.residuals[start : start + _BLOCK].astype(np.float64)
+            residuals = patch.read_residuals(start, min(start + _BLOCK, len(patch.voxels)))
             has_variance = residuals.any(axis=1)
             voxels = patch.voxels[start : start + _BLOCK][has_variance]
             products = rows @ residuals[has_variance].T
