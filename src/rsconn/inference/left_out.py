@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.inference.folds import Selection, make_folds
+from rsconn.inference.map_orders import draw_map_orders
 from rsconn.inference.model import Floats, Integers
-from rsconn.inference.voxelwise import TIE, draw_map_orders
+from rsconn.inference.voxelwise import TIE
 
 # Voxels of all permutations judged together; the result does not depend on it.
 BATCH = 1 << 18

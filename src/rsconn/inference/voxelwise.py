@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from rsconn.inference.arrangements import draw_orders, draw_whole_orders
 from rsconn.inference.clusters import form_clusters
 from rsconn.inference.exceedances import (
     Exceedances,
@@ -28,8 +27,9 @@ from rsconn.inference.exceedances import (
     find_exceedances,
     find_largest,
 )
-from rsconn.inference.model import Floats, Integers, is_full_rank, split_units
-from rsconn.inference.patches import Patch, allocate, split_patches
+from rsconn.inference.map_orders import draw_map_orders, leave_out_broken
+from rsconn.inference.model import Floats, Integers, is_full_rank
+from rsconn.inference.patches import Patch, split_patches
 from rsconn.inference.tfce import compute_tfce
 
 # Voxels of all maps whose t are computed, and that are enhanced, at once.
@@ -153,34 +153,6 @@ def permute_maps(
     return apply_orders(
         maps, tested, nuisance, neighbours, orders, cluster_forming_p=cluster_forming_p, tfce=tfce
     )
-
-
-def draw_map_orders(
-    n: int, blocks: Integers | None, units: Integers | None, count: int, seed: int
-) -> Integers:
-    """Draw the orders of n people that a seed and the exchange asked for decide; shape (count, n)."""
-    rng = np.random.default_rng([seed, n])
-    if units is None:
-        return draw_orders(n, blocks, count, rng)
-    return draw_whole_orders(units, blocks, count, rng)
-
-
-def leave_out_broken(maps: NDArray[Any], units: Integers) -> NDArray[Any]:
-    """Return maps with NaN for a whole family where one of its members has it.
-
-    Examples
-    --------
-    >>> leave_out_broken(np.array([[1.0, 2], [np.nan, 3], [4, 5]]), np.array([7, 7, 8]))
-    array([[nan,  2.],
-           [nan,  3.],
-           [ 4.,  5.]])
-    """
-    kept = allocate(maps.shape) if isinstance(maps, np.memmap) else np.empty_like(maps)
-    kept[:] = maps
-    for members in split_units(units):
-        if members.size > 1:
-            kept[np.ix_(members, np.flatnonzero(np.isnan(maps[members]).any(axis=0)))] = np.nan
-    return kept
 
 
 def apply_orders(
