@@ -135,9 +135,10 @@ def choose_batch(patch: Patch) -> int:
 
 def _find_true(flags: NDArray[np.bool_]) -> Integers:
     """As `np.flatnonzero`, for few true in many (a multiple of 8): eight are looked at together."""
-    words = np.flatnonzero(flags.view(np.uint64) != 0)
-    word, digit = np.nonzero(flags.reshape(-1, 8)[words])
-    return np.asarray(8 * words[word] + digit)
+    eights = flags.view(np.uint64)
+    words = np.flatnonzero(eights != 0)
+    found = np.flatnonzero(eights[words].view(bool))
+    return np.asarray(8 * words[found >> 3] + (found & 7))
 
 
 def judge(patch: Patch, rows: Floats, order: Integers, place: Integers, threshold: float) -> Exceedances:

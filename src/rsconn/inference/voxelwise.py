@@ -222,10 +222,6 @@ def _find_largest_tfce(patches: Sequence[Patch], orders: Integers, neighbours: I
     return np.concatenate(largest)
 
 
-def _enhance(patches: Sequence[Patch], orders: Integers, neighbours: Integers) -> Floats:
-    return compute_tfce(compute_t_maps(patches, orders, neighbours.shape[1]), neighbours)
-
-
 def _judge(patches: Sequence[Patch], neighbours: Integers, threshold: float, null: Maxima) -> MapTest:
     """Compare the observed maps with the null distributions."""
     n_voxels = neighbours.shape[1]
@@ -240,7 +236,8 @@ def _judge(patches: Sequence[Patch], neighbours: Integers, threshold: float, nul
     enhanced = tfce_p = None
     if null.tfce is not None:
         identity = np.arange(patches[0].n_all if patches else 1)[None, :]
-        enhanced = np.where(tested, _enhance(patches, identity, neighbours)[0], np.nan)
+        [enhanced] = compute_tfce(compute_t_maps(patches, identity, n_voxels), neighbours)
+        enhanced = np.where(tested, enhanced, np.nan)
         tfce_p = np.where(tested, compute_corrected_p(enhanced, null.tfce), np.nan)
     return MapTest(
         t=t,
