@@ -32,8 +32,8 @@ FLAGS = {
         "",
     ),
     "slopes differ in sign": (
-        "The slope over everybody and the slopes within the groups differ in sign (Simpson's paradox).",
-        "",
+        "The slopes over everybody, within the groups and in each group do not all have one sign.",
+        "slope within groups",
     ),
 }
 _NOT_GUARANTEED = "and the tests' error rates are not guaranteed in such designs."

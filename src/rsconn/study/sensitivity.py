@@ -36,7 +36,7 @@ from rsconn.study.designs import Terms, build_model, has_edge, read_terms
 from rsconn.study.evaluation import Evaluation, evaluate_claims, sort_columns
 from rsconn.study.fragility import Fragility
 from rsconn.study.motion_checks import MOTION_COLUMN, check_exclusion, check_motion
-from rsconn.study.slopes import Slope, SlopeComparison, compare_slopes
+from rsconn.study.slopes import Slope, compare_slopes, describe_signs
 from rsconn.study.verdicts import get_rule, get_sign
 
 if TYPE_CHECKING:
@@ -168,21 +168,9 @@ def _list_slopes(test: ClaimTest, columns: Columns, terms: Terms) -> Iterator[Ro
     if comparison is None:
         return
     for slope in comparison.slopes:
-        yield _describe_slope(test, slope, _describe_signs(comparison))
+        yield _describe_slope(test, slope, describe_signs(comparison))
     for slope in comparison.interactions:
         yield _describe_slope(test, slope, None)
-
-
-def _describe_signs(comparison: SlopeComparison) -> str | None:
-    """Say that slopes point in different directions, and whether that is more than noise."""
-    if not comparison.signs_differ:
-        return None
-    intervals = [
-        compute_interval(slope.estimate, 0.95) for slope in comparison.slopes if slope.estimate is not None
-    ]
-    if any(low > 0 for low, _ in intervals) and any(high < 0 for _, high in intervals):
-        return "signs differ, intervals too (Simpson's paradox): what holds for everybody does not hold in each group"
-    return "signs differ between the pooled slope and the groups'; the intervals allow one sign"
 
 
 def _describe_slope(test: ClaimTest, slope: Slope, note: str | None) -> Row:

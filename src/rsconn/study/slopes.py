@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rsconn.inference.estimators import Estimate, estimate_model
+from rsconn.inference.estimators import Estimate, compute_interval, estimate_model
 from rsconn.inference.model import Model, check_model
 from rsconn.study.columns import Columns, match_value
 from rsconn.study.designs import Design, Terms, build_model
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
 
 GROUP = "group"
+TOTAL = "slope without group"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +93,7 @@ def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms)
     others = [name for name in design.covariates if name not in {GROUP, terms.group_column}]
     member = {group: columns[GROUP] == group for group in groups}
     common = _fit("slope within groups", build_model(claim, columns, terms, covariates=[*others, GROUP]))
-    total = _fit("slope without group", build_model(claim, columns, terms, covariates=others))
+    total = _fit(TOTAL, build_model(claim, columns, terms, covariates=others))
     own = [
         _fit(f"slope in {group}", build_model(claim, columns, terms, covariates=others, people=member[group]))
         for group in groups
@@ -126,3 +127,24 @@ def _fit_interaction(
     if fault:
         return Slope(name, None, None, fault, design.n)
     return Slope(name, model, estimate_model(model), "", design.n)
+
+
+def describe_signs(comparison: SlopeComparison) -> str | None:
+    """Say that slopes point in different directions, and whether that is more than noise."""
+    if not comparison.signs_differ:
+        return None
+    signs = {slope.name: _find_sure_sign(slope) for slope in comparison.slopes}
+    total = signs.pop(TOTAL)
+    if total and -total in signs.values():
+        return "signs differ, intervals too (Simpson's paradox): what holds for everybody does not hold in each group"
+    if {-1, 1} <= set(signs.values()):
+        return "the groups' slopes differ in sign, intervals too: no slope holds for everybody"
+    return "signs differ between the pooled slope and the groups'; the intervals allow one sign"
+
+
+def _find_sure_sign(slope: Slope) -> int:
+    """Return the sign of both ends of a slope's 95 % interval; 0 if they differ or there is none."""
+    if slope.estimate is None:
+        return 0
+    low, high = compute_interval(slope.estimate, 0.95)
+    return int(low > 0) - int(high < 0)

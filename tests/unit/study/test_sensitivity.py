@@ -111,6 +111,17 @@ def test_simpson_is_seen_and_flagged():
     )
 
 
+def test_groups_that_cross_are_no_paradox():
+    """A slope of each sign: the one over everybody lies between them and contradicts neither."""
+    cohort = make_cohort()
+    steep = 20 * np.where(cohort["group"] == "T", 1.0, -0.5)
+    cohort["FS"] = 18 + steep * (cohort["A-B"] - cohort["A-B"].mean()) + 0.1 * (cohort["FS"] - 18)
+    _, rows = evaluate(cohort, make_claim("B3", **SLOPE))
+    assert rows.loc[("B3", "slope in T"), "note"].startswith(
+        "the groups' slopes differ in sign, intervals too"
+    )
+
+
 def test_signs_that_differ_by_noise_are_not_called_a_paradox():
     evaluation, rows = evaluate(make_cohort(seed=1), make_claim("B3", **SLOPE))
     assert "slopes differ in sign" in evaluation.claims["flags"].iloc[0].split(";")
