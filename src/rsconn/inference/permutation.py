@@ -129,7 +129,9 @@ def _enumerate(model: Model, residuals: Floats, kernel: Kernel) -> Floats:
 def _reorder(residuals: Floats, orders: Integers, kernel: Kernel, signs: Floats | None = None) -> Floats:
     """Statistics of reordered residuals; row i takes ``signs[:, i]`` where there are any."""
     parts = [slice(start, start + CHUNK) for start in range(0, len(orders), CHUNK)]
-    rows = (residuals[orders[part]] * (1.0 if signs is None else signs[part]) for part in parts)
+    rows = (
+        residuals[orders[part]] if signs is None else signs[part] * residuals[orders[part]] for part in parts
+    )
     return np.concatenate([compute_statistics(each, kernel) for each in rows])
 
 
