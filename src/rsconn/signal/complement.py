@@ -12,24 +12,22 @@ from rsconn.signal.bands import Band, find_band_bins, make_band_regressors, make
 
 # What is left of a confound counts as nothing below this share of its size: it lies outside the band.
 _NOTHING_LEFT = 1e-9
-# A direction this small counts as none. In a long stretch of censored volumes the cosines of a band have singular
-# values of every size from 1 down to rounding; a cut at rounding would keep directions that rounding made, another
-# on every machine. What stands just above this cut is known to eps / 1e-7, nine digits.
-_NO_DIRECTION = 1e-7
 
 
 def make_basis(design: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis (n_rows, rank) of a design's columns.
 
     Columns are scaled to length 1 first, since squared signals and radians differ by ten orders of magnitude;
-    then directions with a singular value of at most 1e-7 of the largest count as none.
+    then directions below the precision of numbers count as none (singular value <= max(shape) x eps x
+    largest).
     """
     lengths = np.linalg.norm(design, axis=0)
     scaled = design[:, lengths > 0] / lengths[lengths > 0]
     left, singular, _ = np.linalg.svd(scaled, full_matrices=False)
     if not len(singular):
         return left
-    return np.asarray(left[:, singular > _NO_DIRECTION * singular[0]])
+    tolerance = singular[0] * max(scaled.shape) * np.finfo(float).eps
+    return np.asarray(left[:, singular > tolerance])
 
 
 def make_band_design(n_volumes: int, t_r: float, band: Band) -> np.ndarray:
@@ -74,14 +72,15 @@ def make_band_complement(n_volumes: int, t_r: float, band: Band, sample_mask: np
 
 
 def _combine_cosines(cosines: np.ndarray, sample_mask: np.ndarray) -> np.ndarray:
-    """Return the combinations of the band's cosines that vanish in censored volumes (to 1e-7), without the trend.
+    """Return the combinations of the band's cosines that vanish in censored volumes, without the trend.
 
     On the whole time grid the cosines are orthonormal and orthogonal to all that leaves but the trend. A
     series that also vanishes where volumes are censored stays orthogonal to it on the others.
     """
     _, singular, right = np.linalg.svd(cosines[~sample_mask], full_matrices=True)
     # the same singular values as those below 1 of the design's retained rows, cut at the same size
-    kept = cosines[sample_mask] @ right[np.count_nonzero(singular > _NO_DIRECTION) :].T
+    tolerance = len(sample_mask) * np.finfo(float).eps
+    kept = cosines[sample_mask] @ right[np.count_nonzero(singular > tolerance) :].T
     trend = np.linspace(-1, 1, len(sample_mask))[sample_mask, None]
     return leave_confounds(kept, trend)
 

@@ -9,7 +9,6 @@ import pytest
 from scipy.fft import dct
 
 from rsconn.errors import RunError
-from rsconn.signal import complement
 from rsconn.signal.bands import find_band_bins, make_band_regressors, make_cosines
 from rsconn.signal.complement import make_basis
 from rsconn.signal.projection import Design, count_dof, project_out
@@ -61,10 +60,10 @@ def test_dof_is_what_the_brute_force_rank_leaves(rng):
 
 
 @pytest.mark.parametrize("band", [BAND, (0.02, 0.09), (None, 0.05)])
-@pytest.mark.parametrize("gap", [0, 3, 6])
+@pytest.mark.parametrize("gap", [0, 5, 10, 20])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.2])
 def test_the_complement_gives_what_a_basis_of_the_design_gives(rng, band, gap, share):
-    """The longer a gap, the nearer to 0 a singular value and the fewer digits any way has."""
+    """Whatever is censored. The longer a gap, the nearer to 0 a singular value and the fewer digits any way has."""
     series, design, sample_mask = make_case(rng, band=band, n_censored=0, n_rois=3)
     sample_mask[100 : 100 + gap] = False
     sample_mask[rng.random(240) < share] = False
@@ -78,26 +77,6 @@ def test_the_complement_gives_what_a_basis_of_the_design_gives(rng, band, gap, s
     kept = series[sample_mask] - series[sample_mask].mean(axis=0)
     expected = kept - basis @ (basis.T @ kept)
     np.testing.assert_allclose(result.cleaned, expected, rtol=0, atol=1e-14 / smallest * np.abs(kept).max())
-
-
-@pytest.mark.parametrize("band", [BAND, (0.02, 0.09), (None, 0.05)])
-@pytest.mark.parametrize("gap", [12, 20, 30, 60])
-def test_long_gaps_leave_digits_that_another_machine_has_too(rng, monkeypatch, band, gap):
-    """Rounding in the last digit of a cosine changes nothing to be seen; what leaves, leaves to a millionth."""
-    series, design, sample_mask = make_case(rng, band=band, n_censored=0, n_rois=3)
-    sample_mask[100 : 100 + gap] = False
-    first = project_out(series, design, sample_mask)
-
-    def make_other_cosines(n_volumes, bins):
-        return make_cosines(n_volumes, bins) * (1 + 2e-16 * rng.choice([-1, 0, 1], (n_volumes, 1)))
-
-    monkeypatch.setattr(complement, "make_cosines", make_other_cosines)
-    second = project_out(series, design, sample_mask)
-    assert first.dof == second.dof > 0
-    np.testing.assert_allclose(second.cleaned, first.cleaned, rtol=0, atol=1e-8 * np.abs(first.cleaned).max())
-    rows = design.matrix[sample_mask]
-    shares = (rows / np.linalg.norm(rows, axis=0)).T @ (first.cleaned / np.linalg.norm(first.cleaned, axis=0))
-    assert np.abs(shares).max() < 1e-6
 
 
 def test_a_regressor_inside_the_band_costs_one_and_outside_it_nothing(rng):
