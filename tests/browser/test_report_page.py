@@ -55,6 +55,15 @@ def test_page_is_never_wider_than_the_window(ask_page, width):
     assert (scrolled, client, wide) == (width, width, [])
 
 
+def test_what_was_planted_is_not_cut_off_on_a_desktop(ask_maps):
+    script = """
+    const boxes = [...inside.querySelectorAll("#maps .tablebox")];
+    const planted = boxes.filter((box) => box.querySelector("caption").textContent.startsWith("Planted and found"));
+    return planted.map((box) => box.scrollWidth - box.clientWidth);
+    """
+    assert json.loads(ask_maps(1280, script)) == [0]
+
+
 def test_every_picture_loads(ask_page):
     script = "return [...inside.images].map((image) => [image.complete, image.naturalWidth]);"
     pictures = json.loads(ask_page(1440, script))

@@ -32,11 +32,11 @@ _ROIS = (
     ("share_max_t", "by |t|", "d2"), ("share_size", "by extent", "d2"), ("share_mass", "by mass", "d2"),
     ("share_tfce", "by TFCE", "d2"), ("significant_voxel_distance_mm", "Away (mm)", "d1"),
 )  # fmt: skip
+# as many columns as a window of 1280 px shows; the counts of voxels stand in the TSV
 _PLANTED = (
     ("seed", "Seed", ""), ("model", "Model", ""), ("direction", "Planted", ""), ("region", "at", ""),
     ("correction", "Correction", ""), ("found", "Found", ""), ("smallest_p", "Least p", "p"),
     ("strongest_t", "t", "d2"), ("dice", "Dice", "d2"), ("peak_distance_mm", "Peak off (mm)", "d1"),
-    ("n_planted", "Voxels", "count"), ("n_found", "found", "count"), ("n_both", "both", "count"),
 )  # fmt: skip
 
 

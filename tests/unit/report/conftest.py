@@ -63,6 +63,9 @@ def fill_folder(builder: ModuleType, folder: Path, *, simulated: bool) -> Path:
 def add_maps(builder: ModuleType, folder: Path, *, simulated: bool) -> Path:
     """Add seed maps to a results folder and write its page again."""
     builder.make_maps(folder / "group" / "maps")
-    write_map_figures(folder / "group" / "maps", folder / "figures", builder.SETTINGS, simulated=simulated)
+    places = builder.PLACES if simulated else ()
+    write_map_figures(
+        folder / "group" / "maps", folder / "figures", builder.SETTINGS, simulated=simulated, places=places
+    )
     write_page(folder)
     return folder
