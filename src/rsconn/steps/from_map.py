@@ -129,6 +129,11 @@ def _read_models(results: Path, seed: str) -> dict[str, Any]:
     known = sorted(
         path.name.removesuffix("_models.json") for path in (results / FOLDER).glob("*_models.json")
     )
+    if not known and next(results.glob("sub-*/**/*_boldmap.dscalar.nii"), None):
+        raise DatasetError(
+            f"{show_path(results)}: seed maps of dense series (CIFTI) found, and no group maps, which are made of "
+            "volumes only; a run on volumes needed (input.filters.space)"
+        )
     if not known:
         raise DatasetError(
             f"{show_path(results)}: no group maps found; the output_dir of a finished run with seeds needed"

@@ -258,6 +258,18 @@ def test_results_without_maps(tmp_path: Path, monkeypatch, capsys) -> None:
     )
 
 
+def test_dense_series_have_no_group_maps(tmp_path: Path, monkeypatch, capsys) -> None:
+    func = tmp_path / "results" / "sub-01" / "ses-1" / "func"
+    func.mkdir(parents=True)
+    (func / "sub-01_ses-1_task-rest_seed-LAI_stat-fisherz_boldmap.dscalar.nii").touch()
+    monkeypatch.chdir(tmp_path)
+    assert run("--seed", "LAI") == 2
+    assert capsys.readouterr().err == (
+        "rsconn: results: seed maps of dense series (CIFTI) found, and no group maps, which are made of volumes only; "
+        "a run on volumes needed (input.filters.space)\n"
+    )
+
+
 def test_models_of_other_kinds_are_refused(study: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     shutil.copytree(study / "results" / "group", tmp_path / "results" / "group")
     monkeypatch.chdir(tmp_path)
