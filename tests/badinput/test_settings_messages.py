@@ -191,6 +191,9 @@ CONFIG_CASES = [
     ("input/filters/space", "MNI152NLin6Asym",
      ("input.filters.space: 'MNI152NLin6Asym' found, the ROIs are in 'MNI152NLin2009cAsym' (rois.yaml); "
      "set input.accept_space_mismatch: true to accept it")),
+    ("input/filters/space", "fsLR",
+     ("input.filters.space: 'fsLR' found, the ROIs are in 'MNI152NLin2009cAsym' (rois.yaml); "
+     "dense series (CIFTI) and volumes have other regions: change one of the two")),
     ("denoising/strategy", "acompcorr", "denoising.strategy: no strategy 'acompcorr'; did you mean 'acompcor'?"),
     ("denoising/strategy", "../../etc/passwd",
      ("denoising.strategy: no strategy '../../etc/passwd'; there are: 36P, acompcor, acompcor50, motion12, motion24, "

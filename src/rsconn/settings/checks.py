@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # Columns of the cohort table that rsconn fills itself.
 RESERVED_COLUMNS = ("participant_id", "session", "group", "sex", "age", "mean_fd", "included")
 
+# Spaces of dense series.
+_SURFACES = frozenset({"fsLR"})
+
 # fMRIPrep removes cosines of 128 s and longer before it computes CompCor components.
 _ACOMPCOR_HIGH_PASS_HZ = 1 / 128
 
@@ -58,6 +61,7 @@ def find_missing_files(config: Config) -> list[str]:
     ]
     missing = [
         f"{show_path(config.path)}: {option}: {show_path(path)} does not exist"
+        f"{'; for real data remove truth' if option == 'truth' else ''}"
         for option, path in named
         if not path.exists()
     ]
@@ -101,9 +105,12 @@ def _check_space(config: Config) -> Iterable[str]:
     space, accepted = config.rois.space, config.input.accept_space_mismatch
     for found in config.input.filters.get("space", ()):
         if space and config.input.derivatives and found != space and not accepted:
+            remedy = "set input.accept_space_mismatch: true to accept it"
+            if (found in _SURFACES) != (space in _SURFACES):
+                remedy = "dense series (CIFTI) and volumes have other regions: change one of the two"
             yield (
                 f"input.filters.space: {found!r} found, the ROIs are in {space!r} "
-                f"({show_rois_path(config)}); set input.accept_space_mismatch: true to accept it"
+                f"({show_rois_path(config)}); {remedy}"
             )
 
 

@@ -19,9 +19,10 @@ from rsconn.steps.expect import Expectation, expect_cohort
 from rsconn.steps.plan import Plan, find_config_runs
 from rsconn.steps.predict import Prediction, check_regions, predict_run
 from rsconn.steps.register import find_deviations
+from rsconn.steps.truth import list_truth_problems
 from rsconn.study.people import read_people
 from rsconn.study.scores import Scores, score_people
-from rsconn.study.used_columns import check_used_columns
+from rsconn.study.used_columns import check_used_columns, list_unused_names
 
 Result = TypeVar("Result")
 _SHOWN = 5
@@ -70,10 +71,12 @@ def check_config(path: Path) -> CheckResult:
     if config is None:
         return _finish(problems, [], Path())
     problems += find_missing_files(config)
+    problems += _try(problems, lambda: list_truth_problems(config)) or []
     deviations = _try(problems, lambda: find_deviations(config)) or []
     people = _try(problems, lambda: _read_scored_people(config)) if _exist(_list_tables(config)) else None
     runs = _try(problems, lambda: find_config_runs(config)) if _exist(_list_datasets(config)) else None
     lines, warnings = [_describe_config(config, runs or ())], list_warnings(config)
+    warnings += list_unused_names(people.table, config) if people is not None else []
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
     predictions: dict[str, Prediction] = {}
     if runs:

@@ -13,7 +13,6 @@ from rsconn.provenance import hash_file, hash_json, list_versions
 from rsconn.report.maps import MODELS_TABLE, PLANTED_TABLE, write_map_figures
 from rsconn.report.methods_text import write_citations, write_methods
 from rsconn.report.page import write_page
-from rsconn.report.planted import read_planted_places
 from rsconn.report.saving import write_figures
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
@@ -21,6 +20,7 @@ from rsconn.steps.dense import has_dense
 from rsconn.steps.infer import find_simulated
 from rsconn.steps.plan import find_config_runs
 from rsconn.steps.register import find_deviations
+from rsconn.steps.truth import read_truth
 from rsconn.study.cohort import read_cohort
 from rsconn.study.columns import make_columns
 from rsconn.study.designs import build_model, read_terms
@@ -70,7 +70,7 @@ def write_report(group: Path, *, config: Path) -> None:
 def _write_maps(folder: Path, settings: Config, *, simulated: bool) -> None:
     """Draw the maps; what was planted in simulated data is read here and by nothing else."""
     (folder / "figures" / f"{PLANTED_TABLE}.tsv").unlink(missing_ok=True)
-    places = read_planted_places(settings.truth) if settings.truth and simulated else ()
+    places = read_truth(settings, simulated=simulated)
     values = settings.model_dump(mode="json")
     write_map_figures(
         folder / "group" / "maps", folder / "figures", values, simulated=simulated, places=places

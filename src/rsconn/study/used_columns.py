@@ -59,6 +59,40 @@ def check_used_columns(people: pd.DataFrame, scores: Iterable[str], config: Conf
         raise ProblemsError(problems)
 
 
+def list_unused_names(people: pd.DataFrame, config: Config) -> list[str]:
+    """Return a warning for a name that is allowed and does nothing: nobody's family, a contrast of no column.
+
+    Parameters
+    ----------
+    people : DataFrame
+        `rsconn.study.people.read_people`.
+    config : Config
+        ``inference.exchange_whole``; ``circular`` of the ROI set.
+    """
+    warnings = []
+    column = config.inference.exchange_whole
+    if (
+        column is not None
+        and not people.dropna(subset=column).drop_duplicates("participant_id")[column].duplicated().any()
+    ):
+        warnings.append(
+            f"inference.exchange_whole: nobody shares a value of {column!r} with somebody else, so everybody is "
+            "exchanged alone; a column of families needed, or null"
+        )
+    circular = config.rois.circular
+    if circular is not None and circular.data == "this" and not _is_named(circular.contrast, people, config):
+        warnings.append(
+            f"circular.contrast of the ROI set: no column, score or edge is called {circular.contrast!r}, so no claim "
+            "is refused as circular"
+        )
+    return warnings
+
+
+def _is_named(name: str, people: pd.DataFrame, config: Config) -> bool:
+    made = {*config.scores, *(edge.name for edge in config.edges)}
+    return name in _MADE or name in people.columns or name in made
+
+
 def _find_hidden_numbers(column: Column, name: str, option: str) -> Iterator[str]:
     number = find_hidden_number(column.tolist()) if is_text(column) else None
     if number is None:
