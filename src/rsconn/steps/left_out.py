@@ -172,7 +172,8 @@ def _summarise(found: FoundSet, result: LeftOut, n_voxels: int, n_all: int) -> d
         "n_voxels": n_voxels,
         "n_voxels_not_covered_by_all": n_all - n_voxels,
         "directions": directions,
-        "note": "The estimate is descriptive: nobody is in the map that chose their own region, but everybody is in "
+        "note": "An estimate above 0 is of the first direction. It is descriptive: "
+        "nobody is in the map that chose their own region, but everybody is in "
         "the maps of all others, so the usual p and interval of these means are wrong and not given. p is of "
         "permutations that repeat the selection in every fold, for both directions together.",
     }
@@ -183,7 +184,7 @@ def _to_json(value: float) -> float | None:
 
 
 def _list_lines(summary: Mapping[str, Any], file: str) -> list[str]:
-    lines = []
+    lines, above = [], summary["directions"][0]["direction"]
     for row in summary["directions"]:
         if row["n"] == 0:
             lines.append(f"leave-one-out, {row['direction']}: no fold has a region")
@@ -192,9 +193,11 @@ def _list_lines(summary: Mapping[str, Any], file: str) -> list[str]:
                 f"leave-one-out, {row['direction']}: only {row['n']} folds have a region; no estimate"
             )
         else:
+            without = f" ({row['n_without_region']} more have no region)" if row["n_without_region"] else ""
             lines.append(
-                f"leave-one-out, {row['direction']}: estimate {row['estimate']:.3g} (Fisher z, descriptive) of "
-                f"{row['n']} people, p {row['p_repeated_selection']:.3g} by {summary['n_permutations']} permutations "
+                f"leave-one-out, {row['direction']}: estimate {row['estimate']:.3g} (Fisher z, above 0 is {above}; "
+                f"descriptive) of {row['n']} people{without}, "
+                f"p {row['p_repeated_selection']:.3g} by {summary['n_permutations']} permutations "
                 "that repeat the selection"
             )
     return [*lines, f"wrote {file}"]

@@ -17,6 +17,7 @@ from rsconn.files.image_writing import write_map
 from rsconn.files.images import read_image
 from rsconn.files.tables import read_tsv, write_tsv
 from rsconn.settings.rois import read_roi_set
+from rsconn.steps.left_out import _list_lines
 from rsconn.steps.maps import make_group_maps
 from rsconn.steps.records import RunRecord, write_records
 
@@ -221,6 +222,25 @@ def test_left_out_says_what_it_may(study: Path, left_out: tuple[Path, str]) -> N
         "mean_negative",
     }
     assert "therapist > control: estimate" in printed
+    # a negative estimate in clusters of control > therapist is what these clusters promise
+    [line] = [line for line in printed.splitlines() if "control > therapist: estimate -" in line]
+    assert f"(Fisher z, above 0 is therapist > control; descriptive) of {N} people, p " in line
+
+
+def test_people_without_a_region_are_counted() -> None:
+    row = {
+        "direction": "a > b",
+        "estimate": 0.1,
+        "n": 19,
+        "n_without_region": 15,
+        "p_repeated_selection": 1.0,
+    }
+    line, _ = _list_lines({"directions": [row], "n_permutations": 99}, "left_out.tsv")
+    assert "of 19 people (15 more have no region), p 1 by 99" in line
+
+
+def test_folds_are_counted_voxel_by_voxel(left_out: tuple[Path, str]) -> None:
+    folder, printed = left_out
     assert "99 permutations that repeat the selection" in printed
     folds = read_image(folder / "left_out_folds-positive.nii.gz")[0]
     assert folds[MORE] == N
