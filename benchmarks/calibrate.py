@@ -94,7 +94,7 @@ def _read_options() -> argparse.Namespace:
         ("maps", 1_000, "null cohorts of whole-brain maps"),
         ("maps-unequal", 1_000, "the same with unequal variances"),
         ("tfce", 300, "of the first, with TFCE"),
-        ("regions", 2_000, "null cohorts of circular regions"),
+        ("regions", 5_000, "null cohorts of circular regions"),
         ("warned", 200, "cohorts per scenario, for the report's warnings"),
         ("planted", 1_000, "simulated studies, planted and null"),
         ("real", 2_000, "shuffles of the real cohort"),

@@ -31,9 +31,10 @@ on its smallest effect of interest. Then *any* "supported" is false. In the scen
 smallest effect of interest, in the claimed direction, and any "contradicted" is false.
 
 A rate passes when it keeps its bound within {margin} Monte Carlo (MC) errors, the standard error of a simulated rate
-at the bound. Permutation p values have {n_permutations} permutations in every cohort. "Any
-false support" includes claims of both kinds; permutation and sign-flip p values never decide a verdict, and they
-assume exchangeable errors: unequal variances break that, and studentising repairs it in large samples only."""
+at the bound. Permutation p values have {n_permutations} permutations in every cohort. "Any false support" includes
+claims of both kinds; permutation and sign-flip p values never decide a verdict, and they assume exchangeable errors:
+unequal variances break that, and studentising repairs it in large samples only (a slope that adjusts for the group
+is permuted within the groups)."""
 
 FIGURE = """![Rates against their bounds, by scenario](images/calibration.svg)
 
@@ -70,8 +71,8 @@ people ({n_group} and {n_group}), the simulated brain at {mm} mm ({n_voxels} vox
 voxel's or cluster's corrected p ≤ 5 %. {n_permutations} permutations per cohort, {n_tfce} with TFCE: where people are
 exchangeable, p = (b + 1) / (B + 1) is at most 5 % in exactly 5 % of cohorts for any B for which 0.05 (B + 1) is a
 whole number, ties aside; more permutations gain power and no validity. Cluster sizes are small whole numbers with
-many ties, so extent is careful. Unequal variances are not exchangeable and maps use the classical t, hence no pass
-mark there.
+many ties, so extent is careful. Groups of unequal variances are not exchangeable, and maps use the classical t: there
+nothing is promised, the last rows have no pass mark, and they say how far a map may mislead, even with equal groups.
 
 """
 
@@ -114,6 +115,7 @@ LIMITS = """## What this does not show
 - The sexes are balanced by design, as the study's are, and where they differ within a group the test between groups
   is careful: part of what it takes for chance is fixed (P1 to P4).
 - Sites with effects of their own are not simulated.
+- Verdicts withstand unequal variances, maps do not: see the last rows of their table.
 - Maps are stationary Gaussian fields, not fMRI; so are the regions found in them.
 - Nothing here says that a preprocessing is right: images are simulated as rsconn expects them."""
 
