@@ -69,10 +69,11 @@ def _get_neighbours() -> np.ndarray:
 
 
 def compute_usual_p(values: np.ndarray, group: np.ndarray, nuisance: np.ndarray) -> float:
-    """Return the two-sided p of the group's coefficient among the people with a value (n_people,)."""
+    """Return the two-sided p of the group's coefficient among the people with a value, NaN if they are too few."""
     present = np.isfinite(values)
-    dof = int(present.sum()) - nuisance.shape[1] - 1
-    if dof < 1:
+    design = np.column_stack([group, nuisance])[present]
+    dof = len(design) - design.shape[1]
+    if dof < 1 or np.linalg.matrix_rank(design) < design.shape[1]:
         return np.nan
     t = compute_t(values[present, None], group[present], nuisance[present])[0]
     return float(2 * stats.t.sf(abs(t), dof))
