@@ -115,7 +115,7 @@ LIMITS = """## What this does not show
 - The sexes are balanced by design, as the study's are, and where they differ within a group the test between groups
   is careful: part of what it takes for chance is fixed (P1 to P4).
 - Sites with effects of their own are not simulated.
-- Verdicts withstand unequal variances, maps do not: see the last rows of their table.
+- With unequal variances verdicts keep their bounds (`unequal`), maps do not: see the last rows of their table.
 - Maps are stationary Gaussian fields, not fMRI; so are the regions found in them.
 - Nothing here says that a preprocessing is right: images are simulated as rsconn expects them."""
 
