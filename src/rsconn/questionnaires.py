@@ -12,9 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from rsconn.arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from rsconn.arrays import FloatArray
 
 # Pale to dark on both sides: blue and orange are told apart with every common colour vision deficiency.
 COLD, HOT = ("#DCEBF5", "#56A0D3", "#0072B2", "#003B66"), ("#FCE8D2", "#EE9A4D", "#D55E00", "#702A00")

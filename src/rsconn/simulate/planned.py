@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.settings.sample_parser import ORDER_SIGNS, Comparison
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
     from rsconn.settings.config import Config
 
-FloatArray = NDArray[np.float64]
 
 SEXES = ("F", "M")
 # Correlation of two sessions of one person.

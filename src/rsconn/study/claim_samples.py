@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.errors import TableError
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.columns import Columns, Mask, Rows, get_numbers, match_value
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

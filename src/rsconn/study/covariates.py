@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.errors import TableError
 from rsconn.inference.model import is_full_rank
 from rsconn.study.claim_samples import Draft
@@ -16,8 +16,6 @@ from rsconn.study.columns import Columns, Mask, encode, find_present
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

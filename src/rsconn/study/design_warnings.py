@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from rsconn.arrays import FloatArray
 from rsconn.inference.model import Model, make_geometry, project_out
-
-FloatArray = NDArray[np.float64]
 
 UNEQUAL_SMALL_CELLS = "stress: unequal small cells"
 STRONG_SKEW = "stress: strong skew"

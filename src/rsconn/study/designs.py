@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
 from rsconn.settings.sample_grammar import parse_expression
@@ -19,8 +18,6 @@ from rsconn.study.exchange import find_blocks, find_units
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
     from rsconn.settings.config import Config
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-FloatArray = NDArray[np.float64]
+from rsconn.arrays import FloatArray
+
 N_DENSITY_POINTS = 64
 N_LINE_POINTS = 41
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.inference.clusters import find_neighbours, form_clusters
 from rsconn.inference.exceedances import Exceedances
-
-FloatArray = NDArray[np.float64]
 
 # A p is stored as -log10 in float32: equal to alpha up to rounding is significant.
 _ROUNDING = 1e-6

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.inference.arrangements import count_whole_orders
 from rsconn.inference.model import is_full_rank
 from rsconn.settings.claims import Claim, Contrast
@@ -22,7 +23,6 @@ from rsconn.study.exchange import find_blocks, find_units
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
 
-FloatArray = NDArray[np.float64]
 
 # With fewer exchanges that differ no corrected p could be below 5 %.
 _LEAST_EXCHANGES = 20

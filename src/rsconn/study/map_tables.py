@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.inference.voxelwise import MapTest
 from rsconn.study.map_designs import MapDesign
-
-FloatArray = NDArray[np.float64]
 
 CLUSTER_TEXTS = {
     "seed": "Seed region.",

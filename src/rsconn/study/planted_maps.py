@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from rsconn.arrays import FloatArray
 
 PLANTED_COLUMNS = (
     "seed", "model", "direction", "region", "x_mm", "y_mm", "z_mm", "radius_mm", "correction", "found", "n_planted",

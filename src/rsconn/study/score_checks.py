@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.errors import TableError
 from rsconn.questionnaires import INSTRUMENTS, compute_alpha, get_subscale
 
 if TYPE_CHECKING:
     from rsconn.settings.scores import ScoreSettings
 
-FloatArray = NDArray[np.float64]
 
 # Already reversed items that are reversed again lose some .3-.9 of alpha; chance moves the mean of several
 # subscales by far less once this many people answered.

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rsconn.arrays import FloatArray
 from rsconn.errors import ProblemsError, TableError
 from rsconn.questionnaires import (
     INSTRUMENTS,
@@ -35,7 +36,6 @@ from rsconn.study.score_checks import (
 if TYPE_CHECKING:
     from rsconn.settings.scores import ScoreSettings
 
-FloatArray = NDArray[np.float64]
 
 SCORE_COLUMNS = (
     "score", "instrument", "subscale", "n", "n_missing", "mean", "sd", "min", "max",
