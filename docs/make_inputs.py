@@ -28,8 +28,8 @@ from rsconn.files.confounds import Confounds, read_confounds
 from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import parse_config
 from rsconn.settings.strategies import change_strategy, read_strategy
-from rsconn.signal.motion import count_nonsteady, make_sample_mask
 from rsconn.signal.projection import Design, count_dof
+from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
 from rsconn.steps.check import check_config
 from rsconn.study.people import read_people

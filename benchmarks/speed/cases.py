@@ -93,8 +93,7 @@ def seed_maps(run, mask, confounds, t_r, n_seeds=4, n_recipes=1, atlas="", n_roi
     import numpy as np
 
     from rsconn.files.images import stream_volumes
-    from rsconn.signal.seed_extraction import SeedRecipes, extract_seed_maps
-    from rsconn.signal.seedmaps import compute_fisher_z
+    from rsconn.signal.seedmaps import SeedRecipes, compute_fisher_z, extract_seed_maps
 
     header, weights, inside = _prepare(run, mask, "labels", atlas, n_rois)
     table = np.load(confounds)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rsconn.errors import RunError, SettingsError
 from rsconn.files.images import ImageHeader, read_header, stream_volumes
 from rsconn.files.tables import read_tsv
-from rsconn.signal.resampling import list_outside, resample_linear, resample_nearest
+from rsconn.signal.grids import list_outside, resample_linear, resample_nearest
 from rsconn.signal.weights import (
     RoiWeights,
     make_label_weights,
@@ -38,7 +38,7 @@ def build_weights(
 ) -> RoiWeights:
     """Return one row of weights per region, in the order given, on the grid of `header`.
 
-    Masks, atlases and maps on another grid are resampled once (see `rsconn.signal.resampling`); each image is
+    Masks, atlases and maps on another grid are resampled once (see `rsconn.signal.grids`); each image is
     read once. Regions come as settings objects or as their plain dictionaries, which is how jobs receive
     them.
 

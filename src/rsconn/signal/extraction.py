@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.signal.grids import apply_kernels
 from rsconn.signal.quality import VoxelMoments
-from rsconn.signal.row_sums import RowSums
-from rsconn.signal.smoothing import apply_kernels
-from rsconn.signal.weights import RoiWeights, keep_voxels
+from rsconn.signal.weights import RoiWeights, RowSums, keep_voxels
 
 _BLOCK_BYTES = 4 << 20
 

@@ -11,14 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from rsconn.errors import RunError
-from rsconn.signal.bands import Band
-from rsconn.signal.complement import (
-    is_narrow,
-    leave_confounds,
-    make_band_complement,
-    make_band_design,
-    make_basis,
-)
 
 # What is left of a series counts as nothing below this share of its size.
 _NOTHING_LEFT = 1e-9
@@ -172,3 +164,166 @@ def count_dof(design: Design, sample_mask: np.ndarray) -> int:
     if design.is_narrow:
         return int(design.make_complement(sample_mask).shape[1])
     return n_retained - int(make_basis(design.matrix[sample_mask]).shape[1])
+
+
+# What is left of a confound counts as nothing below this share of its size: it lies outside the band.
+_NOTHING_LEFT_OF_BASIS = 1e-9
+
+
+def make_basis(design: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis (n_rows, rank) of a design's columns.
+
+    Columns are scaled to length 1 first, since squared signals and radians differ by ten orders of magnitude;
+    then directions below the precision of numbers count as none (singular value <= max(shape) x eps x
+    largest).
+    """
+    lengths = np.linalg.norm(design, axis=0)
+    scaled = design[:, lengths > 0] / lengths[lengths > 0]
+    left, singular, _ = np.linalg.svd(scaled, full_matrices=False)
+    if not len(singular):
+        return left
+    tolerance = singular[0] * max(scaled.shape) * np.finfo(float).eps
+    return np.asarray(left[:, singular > tolerance])
+
+
+def make_band_design(n_volumes: int, t_r: float, band: Band) -> np.ndarray:
+    """Return constant, linear trend and the cosines outside the band, (n_volumes, 2 + n_outside)."""
+    trend = np.linspace(-1, 1, n_volumes)
+    outside = make_band_regressors(n_volumes, t_r, *band)
+    return np.column_stack([np.ones(n_volumes), trend, outside])
+
+
+def is_narrow(n_volumes: int, t_r: float, band: Band) -> bool:
+    """Tell whether the band is at most half of the frequencies, so that its own cosines are the smaller basis."""
+    return bool(2 * find_band_bins(n_volumes, t_r, band).sum() <= n_volumes)
+
+
+def make_band_complement(n_volumes: int, t_r: float, band: Band, sample_mask: np.ndarray) -> np.ndarray:
+    """Return B: an orthonormal basis of what constant, trend and frequencies outside the band leave.
+
+    Parameters
+    ----------
+    n_volumes : int
+        Length of the run.
+    t_r : float
+        Repetition time, s.
+    band : (float or None, float or None)
+        High-pass and low-pass, Hz.
+    sample_mask : bool array (n_volumes,)
+        True = retained.
+
+    Returns
+    -------
+    float64 array (n_retained, n_band)
+
+    Examples
+    --------
+    >>> make_band_complement(300, 2.0, (0.01, 0.08), np.ones(300, bool)).shape
+    (300, 83)
+    """
+    if not is_narrow(n_volumes, t_r, band):
+        return complete_basis(make_basis(make_band_design(n_volumes, t_r, band)[sample_mask]))
+    bins = np.flatnonzero(find_band_bins(n_volumes, t_r, band)) + 1
+    return _combine_cosines(make_cosines(n_volumes, bins), sample_mask)
+
+
+def _combine_cosines(cosines: np.ndarray, sample_mask: np.ndarray) -> np.ndarray:
+    """Return the combinations of the band's cosines that vanish in censored volumes, without the trend.
+
+    On the whole time grid the cosines are orthonormal and orthogonal to all that leaves but the trend. A
+    series that also vanishes where volumes are censored stays orthogonal to it on the others.
+    """
+    _, singular, right = np.linalg.svd(cosines[~sample_mask], full_matrices=True)
+    # the same singular values as those below 1 of the design's retained rows, cut at the same size
+    tolerance = len(sample_mask) * np.finfo(float).eps
+    kept = cosines[sample_mask] @ right[np.count_nonzero(singular > tolerance) :].T
+    trend = np.linspace(-1, 1, len(sample_mask))[sample_mask, None]
+    return leave_confounds(kept, trend)
+
+
+def leave_confounds(basis: np.ndarray, confounds: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of what confounds leave of a space, in coordinates of the time grid.
+
+    Parameters
+    ----------
+    basis : array (n_retained, n_band)
+        Orthonormal columns, orthogonal to constants.
+    confounds : array (n_retained, n_confounds)
+        Confounds on the retained volumes; may have no column.
+
+    Returns
+    -------
+    float64 array (n_retained, dof)
+    """
+    return np.asarray(basis @ find_remainder(basis, confounds))
+
+
+def find_remainder(basis: np.ndarray, confounds: np.ndarray) -> np.ndarray:
+    """Return what confounds leave of a space, in coordinates of its basis, (n_band, dof).
+
+    Confounds that lie outside the space and leave only rounding errors there take nothing.
+    """
+    lengths = np.linalg.norm(confounds, axis=0)
+    projected = basis.T @ (confounds - confounds.mean(axis=0)) if len(confounds) else basis.T @ confounds
+    left = np.linalg.norm(projected, axis=0) > _NOTHING_LEFT_OF_BASIS * lengths
+    return complete_basis(make_basis(projected[:, left]))
+
+
+def complete_basis(basis: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of the complement of orthonormal columns."""
+    whole = np.linalg.qr(basis, mode="complete")[0]
+    return np.asarray(whole[:, basis.shape[1] :])
+
+
+Band = tuple[float | None, float | None]
+
+
+def make_band_regressors(
+    n_volumes: int, t_r: float, high_pass_hz: float | None, low_pass_hz: float | None
+) -> np.ndarray:
+    """Return the discrete cosines whose frequencies lie outside the band.
+
+    DCT-II: column k is sqrt(2/n) cos(pi k (2 i + 1) / (2 n)) for volume i, at k / (2 n t_r) Hz, k = 1 to n -
+    1. Frequencies up to and including `high_pass_hz`, and those above `low_pass_hz`, are outside.
+
+    Parameters
+    ----------
+    n_volumes : int
+        Length of the run, censored volumes included.
+    t_r : float
+        Repetition time, s.
+    high_pass_hz, low_pass_hz : float or None
+        Edges of the band, Hz; None leaves that side open.
+
+    Returns
+    -------
+    float64 array (n_volumes, n_outside)
+        Orthonormal columns, none of them constant.
+
+    Examples
+    --------
+    >>> make_band_regressors(300, 2.0, 0.01, 0.08).shape
+    (300, 215)
+    """
+    outside = ~find_band_bins(n_volumes, t_r, (high_pass_hz, low_pass_hz))
+    return make_cosines(n_volumes, np.flatnonzero(outside) + 1)
+
+
+def find_band_bins(n_volumes: int, t_r: float, band: Band) -> np.ndarray:
+    """Return which of the DCT-II bins 1 to n_volumes - 1 lie in the band, as bool (n_volumes - 1,)."""
+    high_pass_hz, low_pass_hz = band
+    # in units of bins; the tolerance keeps 12.0 from becoming 11.999...
+    bins = np.arange(1, n_volumes)
+    scale, tolerance = 2 * n_volumes * t_r, 1e-9
+    inside = np.ones(len(bins), dtype=bool)
+    if high_pass_hz is not None:
+        inside &= bins > high_pass_hz * scale + tolerance
+    if low_pass_hz is not None:
+        inside &= bins <= low_pass_hz * scale + tolerance
+    return inside
+
+
+def make_cosines(n_volumes: int, bins: np.ndarray) -> np.ndarray:
+    """Return the orthonormal DCT-II columns of these bins (n_volumes, n_bins)."""
+    phases = np.pi * (2 * np.arange(n_volumes) + 1) / (2 * n_volumes)
+    return np.asarray(np.sqrt(2 / n_volumes) * np.cos(np.outer(phases, bins)))

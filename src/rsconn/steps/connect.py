@@ -12,8 +12,13 @@ import numpy as np
 from rsconn.files.bids import Run
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
-from rsconn.signal.connectivity import Edges, compute_edges, compute_partial_relmat, compute_relmat
-from rsconn.signal.spectra import compute_power
+from rsconn.signal.connectivity import (
+    Edges,
+    compute_edges,
+    compute_partial_relmat,
+    compute_power,
+    compute_relmat,
+)
 from rsconn.steps.records import process_records, read_records, write_records
 from rsconn.steps.run_files import name_output
 

@@ -20,7 +20,7 @@ from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import Extraction, extract_timeseries
-from rsconn.signal.motion import count_nonsteady
+from rsconn.signal.quality import count_nonsteady
 from rsconn.signal.weights import RoiWeights, stack_weights, take_row
 from rsconn.steps.records import process_records, start_records, write_records
 from rsconn.steps.run_files import name_output

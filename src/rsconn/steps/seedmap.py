@@ -18,8 +18,7 @@ from rsconn.files.images import ImageHeader
 from rsconn.files.run_images import get_map_ending, write_run_map
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import extract_timeseries
-from rsconn.signal.seed_extraction import SeedRecipes, extract_seed_maps
-from rsconn.signal.seedmaps import compute_fisher_z
+from rsconn.signal.seedmaps import SeedRecipes, compute_fisher_z, extract_seed_maps
 from rsconn.steps.denoise import make_run_model, read_run_confounds
 from rsconn.steps.extract import RunImage, describe_space, keep_extraction, open_image
 from rsconn.steps.records import process_records, start_records, write_records

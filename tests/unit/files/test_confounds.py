@@ -9,8 +9,8 @@ import pytest
 
 from rsconn.errors import RunError, TableError
 from rsconn.files.confounds import read_confounds, rename_old_column
-from rsconn.signal.motion import count_nonsteady, make_sample_mask
 from rsconn.signal.projection import Design, project_out
+from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
 
 FMRIPREP_14 = [

@@ -12,8 +12,8 @@ from rsconn.errors import RunError
 from rsconn.files.confounds import read_confounds
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.signal.connectivity import compute_relmat
-from rsconn.signal.motion import count_nonsteady, make_sample_mask
 from rsconn.signal.projection import Design, project_out
+from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
 
 BAND = {"high_pass_hz": 0.01, "low_pass_hz": 0.08}

@@ -18,7 +18,7 @@ MODULES = (
     "rsconn.files.images",
     "rsconn.files.regions",
     "rsconn.files.image_writing",
-    "rsconn.signal.seed_extraction",
+    "rsconn.signal.seedmaps",
     "rsconn.steps.extract",
     "rsconn.steps.seedmap",
     "rsconn.steps.denoise",

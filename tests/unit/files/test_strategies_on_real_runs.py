@@ -10,8 +10,8 @@ import pytest
 from rsconn.errors import RunError
 from rsconn.files.confounds import read_confounds
 from rsconn.settings.strategies import read_strategy
-from rsconn.signal.motion import count_nonsteady, make_sample_mask
 from rsconn.signal.projection import Design, count_dof
+from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
 
 BAND = (0.01, 0.08)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rsconn.errors import RunError
-from rsconn.signal.motion import compute_max_fd, compute_mean_fd, count_nonsteady, make_sample_mask
+from rsconn.signal.quality import compute_max_fd, compute_mean_fd, count_nonsteady, make_sample_mask
 
 FD = np.array([np.nan, 0.1, 0.5, 0.51, 0.2, 3.0])
 DVARS = np.array([np.nan, 1.0, 1.6, 1.0, 1.0, 1.0])

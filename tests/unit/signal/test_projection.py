@@ -9,9 +9,15 @@ import pytest
 from scipy.fft import dct
 
 from rsconn.errors import RunError
-from rsconn.signal.bands import find_band_bins, make_band_regressors, make_cosines
-from rsconn.signal.complement import make_basis
-from rsconn.signal.projection import Design, count_dof, project_out
+from rsconn.signal.projection import (
+    Design,
+    count_dof,
+    find_band_bins,
+    make_band_regressors,
+    make_basis,
+    make_cosines,
+    project_out,
+)
 
 BAND = (0.01, 0.08)
 

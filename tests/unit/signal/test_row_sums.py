@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from rsconn.signal.row_sums import RowSums
-from rsconn.signal.weights import make_weights
+from rsconn.signal.weights import RowSums, make_weights
 
 SHAPE, N_VOXELS = (7, 5, 3), 105
 NAMES = ["a", "empty", "b", "c"]

@@ -7,11 +7,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 
-from rsconn.signal.complement import make_band_complement, make_band_design
 from rsconn.signal.extraction import extract_timeseries
-from rsconn.signal.projection import Design, project_out
-from rsconn.signal.seed_extraction import SeedRecipes, extract_seed_maps
-from rsconn.signal.seedmaps import BandProducts, compute_fisher_z
+from rsconn.signal.projection import Design, make_band_complement, make_band_design, project_out
+from rsconn.signal.seedmaps import BandProducts, SeedRecipes, compute_fisher_z, extract_seed_maps
 from rsconn.signal.weights import make_mask_weights
 
 SHAPE, N_VOLUMES, T_R, BAND = (11, 9, 8), 140, 2.0, (0.01, 0.08)

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from scipy.fft import dct
 
-from rsconn.signal.bands import find_band_bins, make_cosines
-from rsconn.signal.connectivity import compute_edges, compute_relmat, compute_z
-from rsconn.signal.projection import Design, project_out
-from rsconn.signal.spectra import compute_power, compute_variance_ratio, smooth_power
+from rsconn.signal.connectivity import (
+    compute_edges,
+    compute_power,
+    compute_relmat,
+    compute_variance_ratio,
+    compute_z,
+    smooth_power,
+)
+from rsconn.signal.projection import Design, find_band_bins, make_cosines, project_out
 
 BAND = (0.01, 0.08)
 FIRST, SECOND = np.array([0]), np.array([1])

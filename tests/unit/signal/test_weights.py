@@ -9,7 +9,7 @@ from nilearn.maskers import NiftiSpheresMasker
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 
-from rsconn.signal.smoothing import apply_kernels
+from rsconn.signal.grids import apply_kernels
 from rsconn.signal.weights import (
     keep_voxels,
     make_label_weights,
