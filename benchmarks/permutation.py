@@ -15,9 +15,9 @@ from statistics import median
 import numpy as np
 
 from rsconn.inference.arrangements import draw_orders
+from rsconn.inference.exceedances import compute_null_residuals, compute_statistics, make_kernel
 from rsconn.inference.model import Model
 from rsconn.inference.permutation import permute
-from rsconn.inference.studentise import compute_null_residuals, compute_statistics, make_kernel
 
 N_PERMUTATIONS = 10_000
 REPEATS = 3

@@ -11,8 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from calibration.tallies import Tally
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.folds import Selection
-from rsconn.inference.left_out import permute_left_out
+from rsconn.inference.folds import Selection, permute_left_out
 
 SHAPE = (12, 12, 12)
 FWHM_VOXELS = 2.5

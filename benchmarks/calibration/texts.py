@@ -83,7 +83,7 @@ A region that was chosen for its difference between the groups shows that differ
 region is every voxel that exceeds in one direction (cluster-forming p {forming}, two-sided). *Same data*: the usual t
 test of the people's means over the region. *Without each person*: the region is found in all others, and the person's
 mean taken there; the usual t test of these means is still wrong, as every person takes part in finding all others'
-regions. *Selection repeated*: `rsconn.inference.left_out.permute_left_out` repeats folds, regions, means and model in
+regions. *Selection repeated*: `rsconn.inference.folds.permute_left_out` repeats folds, regions, means and model in
 each of {n_permutations} permutations; counted is whether the region of either
 direction has p ≤ 5 %. Cohorts without a region have no p; MC error {error}.
 

@@ -14,7 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.inference import bayes, effect_sizes, estimators, influence, sensitivity
+from rsconn.inference import alternatives as bayes
+from rsconn.inference import alternatives as sensitivity
+from rsconn.inference import effect_sizes, estimators
+from rsconn.inference import model as influence
 from rsconn.inference.model import Estimator, Kind, Model
 from rsconn.inference.permutation import permute
 

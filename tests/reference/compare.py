@@ -24,7 +24,9 @@ import cases as case_list
 import numpy as np
 
 from rsconn import questionnaires
-from rsconn.inference import families, noncentral, power
+from rsconn.inference import effect_sizes as noncentral
+from rsconn.inference import estimators as families
+from rsconn.inference import power
 
 HERE = Path(__file__).parent
 FROZEN = HERE / "r_values.tsv"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from rsconn.inference.exceedances import Exceedances
@@ -110,3 +111,123 @@ def _join(found: Exceedances, neighbours: Integers) -> tuple[Integers, Integers]
         touching = (keys[other] == wanted) & ((found.t[one] > 0) == (found.t[other] > 0))
         pairs.append((one[touching], other[touching]))
     return np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
+
+
+N_LEVELS = 100
+_EXTENT_POWER, _HEIGHT_POWER = 0.5, 2.0
+
+
+def compute_tfce(t: NDArray[np.floating], neighbours: Integers) -> Floats:
+    """Return signed TFCE values.
+
+    Parameters
+    ----------
+    t : ndarray, shape (n_maps, n_voxels)
+        Finite; 0 where there is nothing.
+    neighbours : ndarray of int, shape (3, n_voxels)
+        See `rsconn.inference.clusters.find_neighbours`.
+
+    Returns
+    -------
+    ndarray, shape (n_maps, n_voxels)
+
+    Examples
+    --------
+    >>> row = np.array([[1, 2, -1]] + [[-1, -1, -1]] * 2)
+    >>> compute_tfce(np.array([[2.0, 2.0, -1.0]]), row).round(1)
+    array([[191.4, 191.4, -17.2]])
+    """
+    levels = find_levels(t)
+    first_height = np.abs(t).max(axis=1).astype(np.float64) / N_LEVELS
+    tree = _grow(levels, neighbours, first_height**_HEIGHT_POWER)
+    return np.asarray(np.copysign(tree, t))
+
+
+def find_levels(t: NDArray[np.floating]) -> NDArray[np.int8]:
+    """Return how many of its map's heights each voxel reaches, with the voxel's sign; -100 to 100."""
+    highest = np.abs(t).max(axis=1, keepdims=True).astype(np.float64)
+    # a value that is a height up to rounding reaches it
+    scaled = t * (N_LEVELS * (1 + 1e-12) / np.where(highest > 0, highest, 1.0))
+    return np.asarray(scaled, dtype=np.int8)
+
+
+def _grow(levels: NDArray[np.int8], neighbours: Integers, unit: Floats) -> Floats:
+    """Sum extent^(1/2) h^2 over the levels of every voxel; `unit` is each map's first height squared."""
+    voxels, bounds = _sort_by_level(np.abs(levels).ravel())
+    place = np.empty(levels.size, np.int32)
+    place[voxels] = np.arange(len(voxels), dtype=np.int32)
+    edges, edge_bounds = _sort_edges(levels, neighbours, place)
+    units = np.repeat(unit, levels.shape[1])[voxels]
+    labels, own = np.empty((2, len(voxels)), np.int32)
+    sizes, weights = np.empty(0), np.empty(0)
+    terms, parents = [], []
+    for level in range(N_LEVELS, 0, -1):
+        first, last = bounds[level], bounds[level - 1]
+        n_nodes = len(sizes) + last - first
+        labels[first:last] = np.arange(len(sizes), n_nodes)
+        touching = edges[:, edge_bounds[level] : edge_bounds[level - 1]]
+        parent = _connect(labels[touching], n_nodes)
+        parents.append(parent[: len(sizes)])
+        labels[:last] = parent[labels[:last]]
+        own[first:last] = labels[first:last]
+        sizes = _add_up(parent, np.concatenate([sizes, np.ones(last - first)]))
+        joined = np.empty(len(sizes))
+        joined[parent] = np.concatenate([weights, units[first:last]])
+        weights = joined
+        terms.append(sizes**_EXTENT_POWER * level**_HEIGHT_POWER * weights)
+    values = np.zeros(levels.size)
+    values[voxels] = _sum_down(terms, parents, own, bounds)
+    return values.reshape(levels.shape)
+
+
+def _add_up(groups: NDArray[np.int32], values: Floats) -> Floats:
+    return np.asarray(np.bincount(groups, values), np.float64)
+
+
+def _sort_by_level(levels: NDArray[np.integer]) -> tuple[Integers, Integers]:
+    """Return the places of levels above 0 from the highest down, and how many places lie above each level."""
+    counts = np.bincount(levels, minlength=N_LEVELS + 1)
+    above = np.cumsum(counts[::-1])[::-1] - counts
+    # of one byte, so that the stable sort is a radix sort
+    order = np.argsort((N_LEVELS - levels).astype(np.uint8), kind="stable")
+    return order[: above[0]], above
+
+
+def _sort_edges(
+    levels: NDArray[np.int8], neighbours: Integers, place: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], Integers]:
+    """Return pairs of neighbours of one sign (2, n_pairs) by the level that both reach, and their bounds."""
+    one = np.concatenate([np.flatnonzero(ahead >= 0) for ahead in neighbours]).astype(np.int32)
+    other = np.concatenate([ahead[ahead >= 0] for ahead in neighbours]).astype(np.int32)
+    here, there = levels.take(one, axis=1), levels.take(other, axis=1)
+    # the lower of two positives, the higher of two negatives, below 1 where the signs differ
+    both = np.maximum(np.minimum(here, there), -np.maximum(here, there)).ravel()
+    found = np.flatnonzero(both > 0)
+    order, bounds = _sort_by_level(both[found])
+    maps, pairs = np.divmod(found[order].astype(np.int32), len(one))
+    maps *= levels.shape[1]
+    return np.stack([place[one[pairs] + maps], place[other[pairs] + maps]]), bounds
+
+
+def _connect(pairs: NDArray[np.int32], n_nodes: int) -> NDArray[np.int32]:
+    """Return the component of every node once the pairs (2, n_pairs) are joined."""
+    one, other = pairs[:, pairs[0] != pairs[1]]
+    # rows of a CSR matrix by hand: scipy's own way would also sort and merge the entries of a row
+    starts = np.concatenate([[0], np.cumsum(np.bincount(one, minlength=n_nodes))])
+    joins = sparse.csr_matrix((np.ones(len(one)), other[np.argsort(one)], starts), (n_nodes, n_nodes))
+    return np.asarray(sparse.csgraph.connected_components(joins, directed=False)[1])
+
+
+def _sum_down(
+    terms: list[Floats], parents: list[NDArray[np.int32]], own: NDArray[np.int32], bounds: Integers
+) -> Floats:
+    """Add up the terms of every component and of those that contain it; return each voxel's sum."""
+    values = np.empty(len(own))
+    sums = terms[-1]
+    for level in range(1, N_LEVELS + 1):
+        part = slice(bounds[level], bounds[level - 1])
+        values[part] = sums[own[part]]
+        if level < N_LEVELS:
+            # a component of the next level lies within its parent at this one
+            sums = terms[N_LEVELS - level - 1] + sums[parents[N_LEVELS - level]]
+    return values

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special
 
-from rsconn.inference.dependence import compute_satterthwaite_dof, compute_unit_forms
-from rsconn.inference.model import Geometry, Model, make_geometry, project_out
-from rsconn.inference.noncentral import compute_noncentral_cdf
+from rsconn.inference.arrangements import compute_satterthwaite_dof, compute_unit_forms
+from rsconn.inference.effect_sizes import compute_noncentral_cdf
+from rsconn.inference.model import Floats, Geometry, Model, make_geometry, project_out
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -110,7 +111,7 @@ def estimate_ols_hc3(model: Model) -> Estimate:
 def estimate_ols_cr2(model: Model) -> Estimate:
     """Least squares with the CR2 variance and Satterthwaite dof, for families whose members depend on each other.
 
-    See :mod:`rsconn.inference.dependence`. Families of one make it HC2 with Bell-McCaffrey dof.
+    See :mod:`rsconn.inference.arrangements`. Families of one make it HC2 with Bell-McCaffrey dof.
 
     References
     ----------
@@ -211,3 +212,35 @@ def compute_interval(estimate: Estimate, level: float) -> tuple[float, float]:
     """Central confidence interval at ``level``, such as 0.95."""
     half = float(special.stdtrit(estimate.dof, 0.5 + level / 2)) * estimate.std_error
     return estimate.estimate - half, estimate.estimate + half
+
+
+def adjust_holm(p: ArrayLike) -> Floats:
+    """Adjust the p values of one family by Holm's step-down method.
+
+    The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) p_(j)).
+
+    Parameters
+    ----------
+    p : array_like, shape (m,)
+        NaN is a claim that could not be tested: it stays NaN and does not count in m.
+
+    Returns
+    -------
+    ndarray, shape (m,)
+
+    References
+    ----------
+    Holm (1979), Scand J Stat 6:65-70. R: ``p.adjust(p, "holm")``.
+
+    Examples
+    --------
+    >>> adjust_holm([0.01, 0.04, np.nan, 0.03])
+    array([0.03, 0.06,  nan, 0.06])
+    """
+    values = np.asarray(p, dtype=np.float64)
+    adjusted = np.full(values.shape, np.nan)
+    tested = np.flatnonzero(np.isfinite(values))
+    order = tested[np.argsort(values[tested], kind="stable")]
+    factors = np.arange(order.size, 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * values[order]))
+    return adjusted

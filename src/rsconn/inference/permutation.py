@@ -24,8 +24,8 @@ from rsconn.inference.arrangements import (
     list_signs,
 )
 from rsconn.inference.estimators import estimate_model
+from rsconn.inference.exceedances import Kernel, compute_null_residuals, compute_statistics, make_kernel
 from rsconn.inference.model import Floats, Integers, Model
-from rsconn.inference.studentise import Kernel, compute_null_residuals, compute_statistics, make_kernel
 
 # Rows that stay in the processor's cache together; the result does not depend on it.
 CHUNK = 512

@@ -12,15 +12,15 @@ from typing import Literal
 import numpy as np
 from scipy import optimize, special
 
-from rsconn.inference.dependence import (
+from rsconn.inference.arrangements import (
     compute_design_effect,
     compute_satterthwaite_dof,
     compute_unit_forms,
     describe_forms,
     estimate_likeness,
 )
+from rsconn.inference.effect_sizes import compute_noncentral_cdf, compute_tost_power
 from rsconn.inference.model import Estimator, Floats, Geometry, Kind, Model, make_geometry
-from rsconn.inference.noncentral import compute_noncentral_cdf, compute_tost_power
 
 Rule = Literal["directional", "two-sided", "equivalence"]
 

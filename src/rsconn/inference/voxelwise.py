@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from rsconn.inference.clusters import form_clusters
+from rsconn.inference.arrangements import draw_map_orders, leave_out_broken
+from rsconn.inference.clusters import compute_tfce, form_clusters
 from rsconn.inference.exceedances import (
     Exceedances,
     choose_batch,
@@ -27,10 +28,8 @@ from rsconn.inference.exceedances import (
     find_exceedances,
     find_largest,
 )
-from rsconn.inference.map_orders import draw_map_orders, leave_out_broken
 from rsconn.inference.model import Floats, Integers, is_full_rank
 from rsconn.inference.patches import Patch, split_patches
-from rsconn.inference.tfce import compute_tfce
 
 # Voxels of all maps whose t are computed, and that are enhanced, at once.
 T_VOXELS, TFCE_VOXELS = 4_000_000, 400_000

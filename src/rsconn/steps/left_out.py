@@ -15,8 +15,7 @@ from rsconn.files.image_writing import write_map
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.folds import Selection
-from rsconn.inference.left_out import LeftOut, permute_left_out
+from rsconn.inference.folds import LeftOut, Selection, permute_left_out
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.locations import show_path
 from rsconn.steps.from_map import FoundSet, default_folder

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from rsconn.inference.bayes import compute_bayes_factor
+from rsconn.inference.alternatives import compute_bayes_factor
 from rsconn.inference.effect_sizes import estimate_effect_size
 from rsconn.inference.estimators import compute_interval
 from rsconn.inference.power import find_min_detectable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rsconn.inference.families import adjust_holm
+from rsconn.inference.estimators import adjust_holm
 from rsconn.inference.permutation import PermutationTest, permute, sign_flip_maxt
 from rsconn.study.claim_table import FamilyResult, judge, tabulate_claims
 from rsconn.study.claim_tests import ClaimTest, run_claim_test

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rsconn.inference.bayes import compute_bayes_factor
+from rsconn.inference.alternatives import (
+    compute_bayes_factor,
+    estimate_brunner_munzel,
+    estimate_hc2_bm,
+    estimate_huber,
+    estimate_partial_spearman,
+)
 from rsconn.inference.effect_sizes import correct_attenuation, estimate_effect_size
 from rsconn.inference.estimators import (
     Alternative,
@@ -20,14 +26,7 @@ from rsconn.inference.estimators import (
     estimate_model,
     estimate_ols,
 )
-from rsconn.inference.influence import compute_cooks_distance
-from rsconn.inference.model import Model
-from rsconn.inference.sensitivity import (
-    estimate_brunner_munzel,
-    estimate_hc2_bm,
-    estimate_huber,
-    estimate_partial_spearman,
-)
+from rsconn.inference.model import Model, compute_cooks_distance
 from rsconn.study.claim_table import explain_dropped
 from rsconn.study.claim_tests import ClaimTest, Finding
 from rsconn.study.columns import Columns, find_present

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from rsconn.inference.bayes import compute_bayes_factor
+from rsconn.inference.alternatives import compute_bayes_factor
 from rsconn.inference.estimators import estimate_ols
 from rsconn.inference.model import Model
 

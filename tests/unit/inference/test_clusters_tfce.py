@@ -7,9 +7,8 @@ import pytest
 from nilearn.mass_univariate._utils import calculate_cluster_measures, calculate_tfce
 from scipy import ndimage
 
-from rsconn.inference.clusters import find_neighbours, form_clusters
+from rsconn.inference.clusters import compute_tfce, find_neighbours, form_clusters
 from rsconn.inference.exceedances import Exceedances
-from rsconn.inference.tfce import compute_tfce
 
 SHAPE = (11, 9, 10)
 STRUCTURE = ndimage.generate_binary_structure(3, 1)

@@ -7,19 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rsconn.inference.arrangements import can_exchange, draw_whole_orders, list_alike
-from rsconn.inference.dependence import (
+from rsconn.inference.alternatives import estimate_hc2_bm
+from rsconn.inference.arrangements import (
+    can_exchange,
     compute_design_effect,
     compute_unit_forms,
     describe_forms,
+    draw_whole_orders,
     estimate_likeness,
+    list_alike,
 )
 from rsconn.inference.estimators import compute_p, estimate_model, estimate_ols_cr2
+from rsconn.inference.exceedances import compute_null_residuals, compute_statistics, make_kernel
 from rsconn.inference.model import Model, check_model, make_geometry
 from rsconn.inference.permutation import compute_flipped_statistics, permute, sign_flip_maxt
 from rsconn.inference.power import compute_power, find_n, make_plan
-from rsconn.inference.sensitivity import estimate_hc2_bm
-from rsconn.inference.studentise import compute_null_residuals, compute_statistics, make_kernel
 
 SIZES = (1, 2, 3, 2, 1, 4, 2, 2, 3, 1, 2, 1)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from rsconn.inference.families import adjust_holm
+from rsconn.inference.estimators import adjust_holm
 
 
 @pytest.mark.parametrize("seed", range(5))

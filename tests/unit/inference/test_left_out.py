@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage, stats
 
-from rsconn.inference import folds, left_out
+from rsconn.inference import folds
+from rsconn.inference import folds as left_out
 from rsconn.inference.arrangements import draw_orders
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.folds import Selection
-from rsconn.inference.left_out import apply_orders_left_out, permute_left_out
+from rsconn.inference.folds import Selection, apply_orders_left_out, permute_left_out
 
 SHAPE, N = (6, 5, 4), 14
 VOXELS = np.arange(int(np.prod(SHAPE)))

@@ -7,8 +7,8 @@ import pytest
 
 from rsconn.inference.arrangements import draw_orders
 from rsconn.inference.estimators import compute_p, estimate_ols
+from rsconn.inference.exceedances import compute_null_residuals, compute_permuted_statistics, make_kernel
 from rsconn.inference.model import Model
-from rsconn.inference.studentise import compute_null_residuals, compute_permuted_statistics, make_kernel
 
 N_PERMUTATIONS = 2000
 

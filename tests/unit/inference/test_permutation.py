@@ -10,13 +10,13 @@ from scipy import stats
 
 from rsconn.inference.arrangements import count_orders, draw_orders, list_orders, list_signs
 from rsconn.inference.estimators import estimate_model, estimate_ols
-from rsconn.inference.permutation import adjust_step_down, compute_flipped_statistics, permute, sign_flip_maxt
-from rsconn.inference.studentise import (
+from rsconn.inference.exceedances import (
     compute_null_residuals,
     compute_permuted_statistics,
     compute_statistics,
     make_kernel,
 )
+from rsconn.inference.permutation import adjust_step_down, compute_flipped_statistics, permute, sign_flip_maxt
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from scipy import integrate, stats
 from statsmodels.stats.power import TTestIndPower
 
-from rsconn.inference.effect_sizes import convert_sesoi
+from rsconn.inference.alternatives import estimate_hc2_bm
+from rsconn.inference.effect_sizes import compute_tost_power, convert_sesoi
 from rsconn.inference.estimators import compute_p, compute_tost_p, estimate_model
 from rsconn.inference.model import make_geometry
-from rsconn.inference.noncentral import compute_tost_power
 from rsconn.inference.power import (
     compute_noncentrality,
     compute_power,
@@ -22,7 +22,6 @@ from rsconn.inference.power import (
     plan_slope,
     scale_plan,
 )
-from rsconn.inference.sensitivity import estimate_hc2_bm
 
 
 @pytest.mark.parametrize(("n_a", "n_b", "power"), [(52, 92, 0.78), (26, 26, 0.12), (18, 18, 0.02)])

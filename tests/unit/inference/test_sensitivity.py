@@ -7,13 +7,13 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from rsconn.inference.estimators import compute_p, estimate_model, estimate_ols
-from rsconn.inference.sensitivity import (
+from rsconn.inference.alternatives import (
     estimate_brunner_munzel,
     estimate_hc2_bm,
     estimate_huber,
     estimate_partial_spearman,
 )
+from rsconn.inference.estimators import compute_p, estimate_model, estimate_ols
 
 
 def test_hc2_of_two_groups_is_welch(make_contrast):

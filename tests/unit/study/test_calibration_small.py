@@ -194,7 +194,7 @@ def test_key_follows_code_and_settings_and_nothing_else(calibration, monkeypatch
     package = tmp_path / "calibration"
     package.mkdir()
     monkeypatch.setattr(keys, "_HERE", package)
-    (package / "deep.py").write_text("from rsconn.inference.families import adjust_holm\nX = 1\n")
+    (package / "deep.py").write_text("from rsconn.inference.estimators import adjust_holm\nX = 1\n")
 
     def make(text, deep=None, **given):
         (package / "part.py").write_text(text)
