@@ -19,7 +19,7 @@ from rsconn.files.tables import MISSING, write_tsv
 from rsconn.files.writing import write_json
 from rsconn.naming import format_name
 from rsconn.settings.config import parse_config
-from rsconn.settings.locations import find_house
+from rsconn.settings.fields import find_house
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
 from rsconn.simulate.confound_table import compute_confounds
 from rsconn.simulate.dataset import SLOPE, SPACE

@@ -10,11 +10,20 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from rsconn.errors import SettingsError, UserError
 from rsconn.provenance import hash_json
-from rsconn.settings.fields import OneOrMore, Positive, Probability, SafeName, Settings, Text, find_twice
-from rsconn.settings.locations import find_base, show_path
+from rsconn.settings.fields import (
+    OneOrMore,
+    Positive,
+    Probability,
+    SafeName,
+    Settings,
+    Text,
+    find_base,
+    find_twice,
+    read_yaml,
+    show_path,
+)
 from rsconn.settings.problems import describe_value, list_problems, raise_problems, suggest, validate
 from rsconn.settings.sample_grammar import parse_expression
-from rsconn.settings.yaml_text import read_yaml
 
 Expectation = Literal[
     "greater", "less", "different", "equivalent", "positive", "negative", "associated", "unrelated"

@@ -12,12 +12,21 @@ from pydantic import Field, model_validator
 from rsconn.errors import SettingsError, UserError
 from rsconn.settings.checks import check_config
 from rsconn.settings.claims import Claim, read_claims
-from rsconn.settings.edges import Edge, list_all_edges, parse_edges
-from rsconn.settings.fields import Count, LocalPath, OneOrMore, SafeName, Settings, Text, resolve_path
-from rsconn.settings.locations import find_base, find_house, show_path
+from rsconn.settings.fields import (
+    Count,
+    LocalPath,
+    OneOrMore,
+    SafeName,
+    Settings,
+    Text,
+    find_base,
+    find_house,
+    read_yaml,
+    resolve_path,
+    show_path,
+)
 from rsconn.settings.problems import describe_value, list_problems, raise_problems, validate
-from rsconn.settings.rois import RoiSet, read_roi_set
-from rsconn.settings.scores import ScoreSettings
+from rsconn.settings.rois import Edge, RoiSet, list_all_edges, parse_edges, read_roi_set
 from rsconn.settings.sections import (
     CensoringSettings,
     ConnectivitySettings,
@@ -29,9 +38,9 @@ from rsconn.settings.sections import (
     InputSettings,
     MapsSettings,
     QualitySettings,
+    ScoreSettings,
 )
 from rsconn.settings.strategies import Strategy, change_strategy, read_strategy, read_strategy_file
-from rsconn.settings.yaml_text import read_yaml
 
 Result = TypeVar("Result")
 

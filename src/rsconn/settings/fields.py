@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -18,6 +19,8 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+
+from rsconn.errors import SettingsError
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -138,3 +141,96 @@ SafeName = Annotated[str, AfterValidator(check_safe_name)]
 Label = Annotated[str, AfterValidator(check_label)]
 LocalPath = Annotated[Path, BeforeValidator(_check_path_text), AfterValidator(_resolve)]
 OneOrMore = Annotated[tuple[Item, ...], BeforeValidator(_make_tuple)]
+
+
+_KEPT_TAGS = {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}
+
+
+class _TextLoader(yaml.SafeLoader):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 (PyYAML's signature)
+        _check_keys(node)
+        return super().construct_mapping(node, deep=deep)
+
+
+_TextLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in _KEPT_TAGS]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _check_keys(node: yaml.MappingNode) -> None:
+    """Refuse a key that is written twice: YAML would keep the last one without a word."""
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", key.start_mark)
+        if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key.value!r} is written twice", key.start_mark
+            )
+        seen.add(key.value)
+
+
+def read_yaml(path: Path, *, option: str = "") -> Any:
+    """Return the content of a YAML file: mappings, lists, text and None.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    option : str, optional
+        The config key that named the file, for the message.
+
+    Raises
+    ------
+    SettingsError
+        If the file is absent, empty, not UTF-8, not YAML, or has a key twice.
+    """
+    named = f" ({option})" if option else ""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
+    except FileNotFoundError:
+        raise SettingsError(f"{show_path(path)}: no such file{named}") from None
+    except OSError as error:
+        raise SettingsError(
+            f"{show_path(path)}: {error.strerror or error}; a readable YAML file was needed{named}"
+        ) from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{show_path(path)}: not UTF-8 text; save the file as UTF-8{named}") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{show_path(path)}: {_describe_yaml_error(error)}{named}") from None
+    if content is None:
+        raise SettingsError(f"{show_path(path)}: the file is empty{named}")
+    return content
+
+
+def _describe_yaml_error(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}: {problem}" if mark else f"not YAML: {problem}"
+
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def show_path(path: Path) -> str:
+    """Return a path as messages show it: relative where it is below the working directory."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def find_base(file: Path) -> Path:
+    """Return the folder that the relative paths in a settings file are counted from.
+
+    It is the nearest folder at or above the file that holds a `Snakefile`, else the file's own folder.
+    """
+    folder = file.absolute().parent.resolve()
+    return next((parent for parent in (folder, *folder.parents) if (parent / "Snakefile").is_file()), folder)
+
+
+def find_house() -> Path:
+    """Return the folder that holds `Snakefile`, `workflow/` and `config/`, in a wheel or a checkout."""
+    inside = _PACKAGE / "house"
+    return inside if inside.is_dir() else _PACKAGE.parents[1]

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from rsconn.errors import ProblemsError, SettingsError
-from rsconn.settings.locations import show_path
+from rsconn.settings.fields import show_path
 
 Model = TypeVar("Model", bound=BaseModel)
 

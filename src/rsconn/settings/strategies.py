@@ -9,10 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, model_validator
 
 from rsconn.errors import SettingsError
-from rsconn.settings.fields import Count, Probability, SafeName, Settings
-from rsconn.settings.locations import show_path
+from rsconn.settings.fields import Count, Probability, SafeName, Settings, read_yaml, show_path
 from rsconn.settings.problems import describe_value, suggest, validate
-from rsconn.settings.yaml_text import read_yaml
 
 _GLOBAL_TERMS = (0, 1, 2, 4)
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.arrays import FloatArray
-from rsconn.settings.sample_grammar import parse_expression
-from rsconn.settings.sample_parser import ORDER_SIGNS, Comparison
+from rsconn.settings.sample_grammar import ORDER_SIGNS, Comparison, parse_expression
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim

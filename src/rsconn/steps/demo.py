@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rsconn.errors import DatasetError
-from rsconn.settings.locations import find_house
+from rsconn.settings.fields import find_house
 from rsconn.steps.run import run_workflow
 
 # The simulated data take 0.8 GB; the rest is room for results.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rsconn.files.bids import Run
 from rsconn.files.run_images import is_dense_series
 from rsconn.settings.config import Config
-from rsconn.settings.locations import show_path
+from rsconn.settings.fields import show_path
 
 
 def has_dense(runs: Sequence[Run]) -> bool:

@@ -18,7 +18,7 @@ from rsconn.files.image_headers import ImageHeader, read_header
 from rsconn.files.image_writing import write_map
 from rsconn.files.images import read_image
 from rsconn.files.writing import write_text
-from rsconn.settings.locations import find_base, show_path
+from rsconn.settings.fields import find_base, show_path
 from rsconn.steps.map_descriptions import FOLDER
 from rsconn.steps.seed_images import locate
 from rsconn.study.found_regions import FoundRegion, find_regions

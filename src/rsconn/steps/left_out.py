@@ -17,7 +17,7 @@ from rsconn.files.writing import write_json
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.folds import LeftOut, Selection, permute_left_out
 from rsconn.settings.config import Config, read_config
-from rsconn.settings.locations import show_path
+from rsconn.settings.fields import show_path
 from rsconn.steps.from_map import FoundSet, default_folder
 from rsconn.steps.maps import arrange_maps, list_designs, read_group
 from rsconn.steps.seed_images import SeedImages

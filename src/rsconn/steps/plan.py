@@ -14,7 +14,7 @@ from rsconn.errors import SettingsError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.provenance import compute_code_digest
 from rsconn.settings.config import Config, read_config
-from rsconn.settings.locations import find_house
+from rsconn.settings.fields import find_house
 from rsconn.settings.problems import raise_problems
 from rsconn.steps.dense import has_dense, list_dense_problems
 from rsconn.study.used_columns import list_used_columns

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rsconn.errors import DatasetError, ProblemsError, SettingsError
-from rsconn.settings.locations import find_house
+from rsconn.settings.fields import find_house
 from rsconn.steps.check import check_config
 from rsconn.steps.job_log import find_user_errors
 from rsconn.steps.plan import LAUNCH_FOLDER

@@ -7,8 +7,7 @@ from typing import Literal
 
 from rsconn.files.tables import write_tsv
 from rsconn.questionnaires import INSTRUMENTS
-from rsconn.settings.scores import ScoreSettings
-from rsconn.settings.sections import InputSettings
+from rsconn.settings.sections import InputSettings, ScoreSettings
 from rsconn.study.people import read_people
 from rsconn.study.scores import score_people
 

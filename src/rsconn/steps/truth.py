@@ -5,7 +5,7 @@ from __future__ import annotations
 from rsconn.errors import DatasetError
 from rsconn.report.planted import read_planted_places
 from rsconn.settings.config import Config
-from rsconn.settings.locations import show_path
+from rsconn.settings.fields import show_path
 from rsconn.steps.infer import find_simulated
 from rsconn.study.planted_maps import PlantedPlace
 

@@ -13,7 +13,7 @@ from rsconn.errors import TableError
 from rsconn.questionnaires import INSTRUMENTS, compute_alpha, get_subscale
 
 if TYPE_CHECKING:
-    from rsconn.settings.scores import ScoreSettings
+    from rsconn.settings.sections import ScoreSettings
 
 
 # Already reversed items that are reversed again lose some .3-.9 of alpha; chance moves the mean of several

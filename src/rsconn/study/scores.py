@@ -34,7 +34,7 @@ from rsconn.study.score_checks import (
 )
 
 if TYPE_CHECKING:
-    from rsconn.settings.scores import ScoreSettings
+    from rsconn.settings.sections import ScoreSettings
 
 
 SCORE_COLUMNS = (

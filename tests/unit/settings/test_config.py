@@ -15,7 +15,7 @@ from rsconn.errors import SettingsError
 from rsconn.settings.checks import find_missing_files
 from rsconn.settings.claims import Contrast
 from rsconn.settings.config import Config, ConfigFile, parse_config, read_config
-from rsconn.settings.locations import find_base, find_house, show_path
+from rsconn.settings.fields import find_base, find_house, show_path
 
 SMALLEST = {
     "input": {"derivatives": "fmriprep", "participants": "participants.tsv"},

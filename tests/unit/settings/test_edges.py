@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rsconn.errors import ProblemsError, SettingsError
-from rsconn.settings.edges import Edge, list_all_edges, parse_edges
+from rsconn.settings.rois import Edge, list_all_edges, parse_edges
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rsconn.errors import SettingsError
-from rsconn.settings.sample_grammar import parse_expression
-from rsconn.settings.sample_parser import is_missing
+from rsconn.settings.sample_grammar import is_missing, parse_expression
 
 PEOPLE = {
     "participant_id": ["sub-1", "sub-2", "sub-3", "sub-4", "sub-5"],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rsconn.settings.yaml_text import read_yaml
+from rsconn.settings.fields import read_yaml
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from rsconn.errors import ProblemsError, TableError
 from rsconn.files.tables import write_tsv
 from rsconn.settings.claims import Claim
-from rsconn.settings.scores import ScoreSettings
+from rsconn.settings.sections import ScoreSettings
 from rsconn.study.cohort import build_cohort, read_cohort
 from rsconn.study.scores import score_people
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from rsconn.settings.claims import Claim
-from rsconn.settings.scores import ScoreSettings
+from rsconn.settings.sections import ScoreSettings
 from rsconn.study.cohort import build_cohort
 from rsconn.study.evaluation import evaluate_claims
 from rsconn.study.people import read_people

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rsconn.errors import ProblemsError, TableError
-from rsconn.settings.scores import ScoreSettings
+from rsconn.settings.sections import ScoreSettings
 from rsconn.study.people import read_people
 from rsconn.study.scores import SCORE_COLUMNS, score_people
 
