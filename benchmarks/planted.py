@@ -29,7 +29,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from rsconn.report.planted import compare_maps, read_planted_places
 from rsconn.settings.config import read_config
-from rsconn.simulate.dataset import simulate_study
+from rsconn.simulate.simulated_dataset import simulate_study
 from rsconn.steps.cohort import gather_cohort
 from rsconn.steps.connect import connect
 from rsconn.steps.denoise import denoise

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rsconn.simulate.dataset import simulate_tiny_study
+from rsconn.simulate.simulated_dataset import simulate_tiny_study
 
 ROOT = Path(__file__).resolve().parents[1]
 # Every step runs in the one environment that requirements.lock pins, in which Snakemake itself runs.

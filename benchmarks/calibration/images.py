@@ -22,10 +22,9 @@ from rsconn.settings.config import parse_config
 from rsconn.settings.fields import find_house
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
 from rsconn.simulate.confound_table import compute_confounds
-from rsconn.simulate.dataset import SLOPE, SPACE
-from rsconn.simulate.nifti import write_bold, write_mask
-from rsconn.simulate.runs import T_R, simulate_run
-from rsconn.simulate.study import Study, draw_study, make_participants
+from rsconn.simulate.simulated_dataset import SLOPE, SPACE, write_bold, write_mask
+from rsconn.simulate.simulated_runs import T_R, simulate_run
+from rsconn.simulate.simulated_study import Study, draw_study, make_participants
 from rsconn.steps.cohort import gather_cohort
 from rsconn.steps.connect import connect
 from rsconn.steps.denoise import denoise
@@ -93,7 +92,7 @@ def _get_anatomy() -> Anatomy:
 
 
 def write_study(folder: Path, study: Study) -> None:
-    """Write participants and images as `rsconn.simulate.dataset` does, compressed fast, with fewer confounds."""
+    """Write participants and images as `rsconn.simulate.simulated_dataset` does, compressed fast, with fewer confounds."""
     write_tsv(folder / "participants.tsv", make_participants(study))
     derivatives = folder / "derivatives" / "fmriprep"
     made_by = [{"Name": "rsconn simulate"}]

@@ -11,8 +11,8 @@ import pandas as pd
 from calibration.cases import SEED, get_case, read_study, set_permutations
 from calibration.tallies import Tally, tabulate
 from rsconn.settings.config import Config
-from rsconn.simulate.cohort import simulate_cohort
-from rsconn.simulate.study import draw_study
+from rsconn.simulate.planned_cohorts import simulate_cohort
+from rsconn.simulate.simulated_study import draw_study
 from rsconn.study.cohort import read_cohort
 from rsconn.study.columns import make_columns
 from rsconn.study.design_warnings import find_stress

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from rsconn.simulate.anatomy import Anatomy
-from rsconn.simulate.runs import N_NONSTEADY, T_R, Run
-from rsconn.simulate.timecourses import compute_fd
+from rsconn.simulate.simulated_runs import N_NONSTEADY, T_R, Run, compute_fd
 
 MOTION_NAMES = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 HIGH_PASS_S = 128.0

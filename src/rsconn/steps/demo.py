@@ -73,7 +73,7 @@ def simulate(
     DatasetError
         If the folder holds something already, or the disk has less than 2 GB left.
     """
-    from rsconn.simulate.dataset import simulate_study
+    from rsconn.simulate.simulated_dataset import simulate_study
 
     if folder.exists() and any(folder.iterdir()):
         raise DatasetError(f"{folder}: the folder is not empty; a new one was needed")

@@ -17,7 +17,7 @@ from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.settings.claims import Claim
 from rsconn.settings.config import Config, read_config
-from rsconn.simulate.planned import StudyDesign, draw_numbers, read_study_design, simulate_planned
+from rsconn.simulate.planned_cohorts import StudyDesign, draw_numbers, read_study_design, simulate_planned
 from rsconn.study.claim_samples import find_sides
 from rsconn.study.columns import make_columns
 from rsconn.study.evaluation import evaluate_claims

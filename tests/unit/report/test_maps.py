@@ -25,7 +25,7 @@ from rsconn.report.map_slices import BOX, HOT, Volume, blend, list_points
 from rsconn.report.maps import write_map_figures
 from rsconn.report.planted import compare_maps, read_planted_places
 from rsconn.report.svg import shrink_pictures
-from rsconn.simulate.study import describe_truth, draw_study
+from rsconn.simulate.simulated_study import describe_truth, draw_study
 from rsconn.study.figure_maps import choose_slices, read_descriptions, tabulate_models
 
 

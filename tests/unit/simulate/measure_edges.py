@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
 from rsconn.simulate.confound_table import compute_confounds
-from rsconn.simulate.runs import N_NONSTEADY, T_R, Run, simulate_run
-from rsconn.simulate.study import Study, draw_study
+from rsconn.simulate.simulated_runs import N_NONSTEADY, T_R, Run, simulate_run
+from rsconn.simulate.simulated_study import Study, draw_study
 from rsconn.simulate.truth import ROI_CENTERS_MM
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rsconn.simulate.confound_table import compute_components, compute_confounds
-from rsconn.simulate.runs import N_NONSTEADY, draw_run_plan, simulate_run
+from rsconn.simulate.simulated_runs import N_NONSTEADY, draw_run_plan, simulate_run
 from rsconn.simulate.truth import plan_study
 
 PLAN = plan_study()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rsconn.simulate.anatomy import make_anatomy
-from rsconn.simulate.study import draw_study
+from rsconn.simulate.simulated_study import draw_study
 
 _SPEC = importlib.util.spec_from_file_location("measure_edges", Path(__file__).with_name("measure_edges.py"))
 assert _SPEC is not None

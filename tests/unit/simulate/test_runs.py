@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rsconn.simulate.runs import N_NONSTEADY, draw_run_plan, simulate_roi_series, simulate_run
+from rsconn.simulate.simulated_runs import N_NONSTEADY, draw_run_plan, simulate_roi_series, simulate_run
 from rsconn.simulate.truth import ROI_CENTERS_MM, plan_study
 
 EDGES = plan_study().edges

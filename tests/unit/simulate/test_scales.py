@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rsconn.simulate.scales import compute_contrast_g, make_scale, simulate_items
+from rsconn.simulate.simulated_people import compute_contrast_g, make_scale, simulate_items
 from rsconn.simulate.truth import SCORES, plan_study
 
 PLANS = {plan.name: plan for plan in plan_study().scores}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rsconn.files.tables import read_numbers, read_tsv
-from rsconn.simulate.dataset import simulate_study, simulate_tiny_study
+from rsconn.simulate.simulated_dataset import simulate_study, simulate_tiny_study
 
 
 @pytest.fixture(scope="module")

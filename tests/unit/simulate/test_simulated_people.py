@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rsconn.simulate.claims_truth import describe_claims
-from rsconn.simulate.cohort import simulate_cohort
-from rsconn.simulate.people import AGES, simulate_people
-from rsconn.simulate.study import describe_truth, draw_study, make_participants
-from rsconn.simulate.truth import plan_study
+from rsconn.simulate.planned_cohorts import simulate_cohort
+from rsconn.simulate.simulated_people import AGES, simulate_people
+from rsconn.simulate.simulated_study import describe_truth, draw_study, make_participants
+from rsconn.simulate.truth import describe_claims, plan_study
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rsconn.simulate.timecourses import compute_fd, couple, simulate_motion, simulate_series
+from rsconn.simulate.simulated_runs import compute_fd, couple, simulate_motion, simulate_series
 
 
 @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0])

@@ -10,7 +10,7 @@ from rsconn.errors import SettingsError
 from rsconn.inference.power import compute_power, plan_contrast, plan_slope
 from rsconn.settings.claims import Claim
 from rsconn.settings.config import read_config
-from rsconn.simulate.planned import read_study_design, simulate_planned
+from rsconn.simulate.planned_cohorts import read_study_design, simulate_planned
 from rsconn.steps.power import compute_power_curves, format_table
 
 

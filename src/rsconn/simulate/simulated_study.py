@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
 import rsconn
-from rsconn.simulate.claims_truth import describe_claims
-from rsconn.simulate.map_truth import describe_maps
-from rsconn.simulate.people import People, simulate_people
-from rsconn.simulate.problems import Problem, assign_problems, spoil_answers, spoil_run
-from rsconn.simulate.runs import RunPlan, draw_run_plan
-from rsconn.simulate.scales import simulate_items
-from rsconn.simulate.truth import GROUPS, ROI_CENTERS_MM, StudyPlan, plan_study
+from rsconn.simulate.simulated_people import People, simulate_items, simulate_people
+from rsconn.simulate.simulated_runs import RunPlan, draw_run_plan
+from rsconn.simulate.truth import (
+    GROUPS,
+    ROI_CENTERS_MM,
+    StudyPlan,
+    describe_claims,
+    describe_maps,
+    plan_study,
+)
 
 SEED = 20220401
 NOTICE = "SIMULATED by rsconn: no person was scanned or asked; every value was drawn at random."
@@ -153,3 +158,81 @@ def _count_groups(group: np.ndarray) -> tuple[int, int]:
 
 def _sort_iri_first(item: str) -> tuple[bool, str]:
     return item.startswith("erq"), item
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with one person.
+
+    Attributes
+    ----------
+    kind : str
+        ``motion``, ``short run``, ``drop-out``, ``missing answer``, ``missing questionnaire``,
+        ``missing age``.
+    loses : str
+        What the person should drop out of.
+    items : tuple of str
+        Columns that are n/a, for the missing kinds; ``*`` stands for any ending.
+    """
+
+    kind: str
+    loses: str
+    items: tuple[str, ...] = ()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the problem as JSON values."""
+        return {"kind": self.kind, "loses": self.loses, "items": list(self.items)}
+
+
+# (group, scanned) to the problems of its first people in table order. At most one person of a group of 18
+# loses every edge, which is under the tenth (censoring.max_share_lost) that would stop a run.
+_PLANNED: Mapping[tuple[str, bool], tuple[Problem, ...]] = {
+    ("therapist", True): (
+        Problem("motion", "every edge"),
+        Problem("missing answer", "PT", ("iri_21",)),
+    ),
+    ("control", True): (
+        Problem("short run", "every edge"),
+        Problem("drop-out", "rACC-oPFC"),
+    ),
+    ("therapist", False): (Problem("missing answer", "FS", ("iri_16",)),),
+    ("control", False): (
+        Problem("missing questionnaire", "FS, PT, EC, PD", ("iri_*",)),
+        Problem("missing answer", "ES", ("erq_09",)),
+        Problem("missing age", "nothing: no claim on scores uses age", ("age",)),
+    ),
+}
+
+
+def assign_problems(people: People) -> dict[str, Problem]:
+    """Return who has which problem, by participant_id."""
+    assigned = {}
+    for (group, scanned), planned in _PLANNED.items():
+        members = np.flatnonzero((people.group == group) & (people.scanned == scanned))
+        for index, problem in zip(members, planned, strict=False):
+            assigned[people.participant_id[index]] = problem
+    return assigned
+
+
+def spoil_run(plan: RunPlan, problem: Problem | None) -> RunPlan:
+    """Return the run plan with the person's problem, if it is one of images."""
+    if problem is None:
+        return plan
+    if problem.kind == "motion":
+        return replace(plan, restlessness=2.6, n_jerks=plan.n_volumes // 10)
+    if problem.kind == "short run":
+        return replace(plan, n_volumes=int(0.45 * plan.n_volumes))
+    if problem.kind == "drop-out":
+        return replace(plan, dropout=1.55)
+    return plan
+
+
+def spoil_answers(columns: Mapping[str, list[Any]], problems: Mapping[str, Problem]) -> dict[str, list[Any]]:
+    """Return the participants table with None where an answer is missing."""
+    rows = {name: row for row, name in enumerate(columns["participant_id"])}
+    spoiled = {name: list(values) for name, values in columns.items()}
+    for participant_id, problem in problems.items():
+        for name, values in spoiled.items():
+            if any(fnmatchcase(name, pattern) for pattern in problem.items):
+                values[rows[participant_id]] = None
+    return spoiled
