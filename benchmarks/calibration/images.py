@@ -92,7 +92,7 @@ def _get_anatomy() -> Anatomy:
 
 
 def write_study(folder: Path, study: Study) -> None:
-    """Write participants and images as `rsconn.simulate.simulated_dataset` does, compressed fast, with fewer confounds."""
+    """Write participants and images as the simulated dataset has them, compressed fast, fewer confounds."""
     write_tsv(folder / "participants.tsv", make_participants(study))
     derivatives = folder / "derivatives" / "fmriprep"
     made_by = [{"Name": "rsconn simulate"}]

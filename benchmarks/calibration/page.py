@@ -26,8 +26,9 @@ from calibration.texts import (
     TITLES,
     WARNINGS,
 )
+from rsconn.simulate.claims_truth import describe_claims
 from rsconn.simulate.simulated_study import N_SCORED
-from rsconn.simulate.truth import describe_claims, plan_study
+from rsconn.simulate.truth import plan_study
 
 _SCANNED_CLAIMS = ("F1", "F2", "B1", "B2", "B3", "B4", "B5")
 

@@ -163,10 +163,10 @@ def _list_levels(claims: Iterable[Claim]) -> tuple[dict[str, tuple[Any, ...]], d
             levels.setdefault(contrast.column, {}).update({str(contrast.a): None, str(contrast.b): None})
         for comparison in _list_comparisons(claim):
             if comparison.operator in ORDER_SIGNS:
-                limits[comparison.column] = (comparison.operator, float(comparison.values[0]))
+                limits[comparison.column] = (comparison.operator, float(comparison.values[0]))  # noqa: PD011
             else:
                 without = comparison.operator in {"!=", "not in"}
-                named = (_ELIGIBLE,) if without else comparison.values
+                named = (_ELIGIBLE,) if without else comparison.values  # noqa: PD011
                 levels.setdefault(comparison.column, {}).update(dict.fromkeys(named))
     found = {name: tuple(values) for name, values in levels.items()}
     for name, values in found.items():  # "not X" is met by the other levels, where there are any

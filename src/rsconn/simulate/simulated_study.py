@@ -10,16 +10,10 @@ from typing import Any
 import numpy as np
 
 import rsconn
+from rsconn.simulate.claims_truth import describe_claims
 from rsconn.simulate.simulated_people import People, simulate_items, simulate_people
 from rsconn.simulate.simulated_runs import RunPlan, draw_run_plan
-from rsconn.simulate.truth import (
-    GROUPS,
-    ROI_CENTERS_MM,
-    StudyPlan,
-    describe_claims,
-    describe_maps,
-    plan_study,
-)
+from rsconn.simulate.truth import GROUPS, ROI_CENTERS_MM, StudyPlan, describe_maps, plan_study
 
 SEED = 20220401
 NOTICE = "SIMULATED by rsconn: no person was scanned or asked; every value was drawn at random."

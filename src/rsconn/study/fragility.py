@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rsconn.inference.alternatives import leave_one_out
 from rsconn.inference.estimators import Estimate, adjust_holm
-from rsconn.inference.model import leave_one_out
 from rsconn.study.claim_table import FamilyResult, judge
 from rsconn.study.claim_tests import ClaimTest
 from rsconn.study.verdicts import NOT_TESTABLE, compute_claim_p, decide

@@ -11,6 +11,7 @@ import pandas as pd
 
 from rsconn.inference.alternatives import (
     compute_bayes_factor,
+    compute_cooks_distance,
     estimate_brunner_munzel,
     estimate_hc2_bm,
     estimate_huber,
@@ -26,7 +27,7 @@ from rsconn.inference.estimators import (
     estimate_model,
     estimate_ols,
 )
-from rsconn.inference.model import Model, compute_cooks_distance
+from rsconn.inference.model import Model
 from rsconn.study.claim_table import explain_dropped
 from rsconn.study.claim_tests import ClaimTest, Finding
 from rsconn.study.columns import Columns, find_present

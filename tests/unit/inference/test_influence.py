@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import statsmodels.api as sm
 
+from rsconn.inference.alternatives import compute_cooks_distance, leave_one_out
 from rsconn.inference.estimators import estimate_model
-from rsconn.inference.model import compute_cooks_distance, leave_one_out
 
 
 def test_cooks_distance_equals_statsmodels(make_slope):

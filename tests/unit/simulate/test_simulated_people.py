@@ -3,10 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rsconn.simulate.claims_truth import describe_claims
 from rsconn.simulate.planned_cohorts import simulate_cohort
 from rsconn.simulate.simulated_people import AGES, simulate_people
 from rsconn.simulate.simulated_study import describe_truth, draw_study, make_participants
-from rsconn.simulate.truth import describe_claims, plan_study
+from rsconn.simulate.truth import plan_study
 
 
 @pytest.fixture(scope="module")
