@@ -14,10 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.inference import alternatives as bayes
-from rsconn.inference import alternatives as sensitivity
-from rsconn.inference import effect_sizes, estimators
-from rsconn.inference import model as influence
+from rsconn.inference import alternatives, effect_sizes, estimators
 from rsconn.inference.model import Estimator, Kind, Model
 from rsconn.inference.permutation import permute
 
@@ -199,26 +196,26 @@ def _compute_p_beyond(kind: Kind, primary: estimators.Estimate, bound: float) ->
 
 
 def _compute_sensitivity(model: Model) -> dict[str, float]:
-    cooks = influence.compute_cooks_distance(model)
+    cooks = alternatives.compute_cooks_distance(model)
     values = {"cooks.max": float(cooks.max()), "cooks.sum": float(cooks.sum())}
-    values |= _describe("hc2_bm", sensitivity.estimate_hc2_bm(model))
-    values |= _describe("huber", sensitivity.estimate_huber(model))
+    values |= _describe("hc2_bm", alternatives.estimate_hc2_bm(model))
+    values |= _describe("huber", alternatives.estimate_huber(model))
     if model.kind == "contrast":
-        values |= _describe("brunner_munzel", sensitivity.estimate_brunner_munzel(model))
+        values |= _describe("brunner_munzel", alternatives.estimate_brunner_munzel(model))
     if model.kind == "slope":
-        values |= _describe("partial_spearman", sensitivity.estimate_partial_spearman(model))
+        values |= _describe("partial_spearman", alternatives.estimate_partial_spearman(model))
     return values
 
 
 def _compute_bayes(model: Model) -> dict[str, float]:
-    factor = bayes.compute_bayes_factor(model)
+    factor = alternatives.compute_bayes_factor(model)
     if np.isnan(factor):
         return {}
-    greater = bayes.compute_bayes_factor(model, "greater")
+    greater = alternatives.compute_bayes_factor(model, "greater")
     plain = model.kind != "slope" and model.n_parameters == (1 if model.kind == "paired" else 2)
     if plain:
-        return {"bayes.factor": factor, "bayes.factor_greater": greater}
-    return {"bayes.factor": factor, "bayes.sampled_share": greater / factor / 2}
+        return {"alternatives.factor": factor, "alternatives.factor_greater": greater}
+    return {"alternatives.factor": factor, "alternatives.sampled_share": greater / factor / 2}
 
 
 def _describe(name: str, estimate: estimators.Estimate) -> dict[str, float]:

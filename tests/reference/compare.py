@@ -24,9 +24,7 @@ import cases as case_list
 import numpy as np
 
 from rsconn import questionnaires
-from rsconn.inference import effect_sizes as noncentral
-from rsconn.inference import estimators as families
-from rsconn.inference import power
+from rsconn.inference import estimators, noncentral, power
 
 HERE = Path(__file__).parent
 FROZEN = HERE / "r_values.tsv"
@@ -82,7 +80,7 @@ def compute_all(shared: Path | None) -> Values:
 
 
 def _compute_scalars() -> Values:
-    holm = families.adjust_holm(HOLM_P)
+    holm = estimators.adjust_holm(HOLM_P)
     values = {("holm", f"holm.{i + 1}"): float(p) for i, p in enumerate(holm)}
     equal = power.plan_contrast(18, 18)
     named = {

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from rsconn.inference.arrangements import compute_satterthwaite_dof, compute_unit_forms
-from rsconn.inference.effect_sizes import compute_noncentral_cdf
 from rsconn.inference.model import Floats, Geometry, Model, make_geometry, project_out
+from rsconn.inference.noncentral import compute_noncentral_cdf
 
 Alternative = Literal["two-sided", "greater", "less"]
 

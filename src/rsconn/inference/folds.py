@@ -22,11 +22,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.inference.arrangements import draw_map_orders
 from rsconn.inference.clusters import form_clusters
 from rsconn.inference.exceedances import Exceedances
 from rsconn.inference.model import Floats, Integers, is_full_rank
-from rsconn.inference.patches import Singles, allocate, match_dof, normalise
+from rsconn.inference.patches import Singles, allocate, draw_map_orders, match_dof, normalise
 from rsconn.inference.voxelwise import TIE
 
 # Numbers in a tile of residuals of some permutations; the result does not depend on it.

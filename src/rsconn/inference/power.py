@@ -19,8 +19,8 @@ from rsconn.inference.arrangements import (
     describe_forms,
     estimate_likeness,
 )
-from rsconn.inference.effect_sizes import compute_noncentral_cdf, compute_tost_power
 from rsconn.inference.model import Estimator, Floats, Geometry, Kind, Model, make_geometry
+from rsconn.inference.noncentral import compute_noncentral_cdf, compute_tost_power
 
 Rule = Literal["directional", "two-sided", "equivalence"]
 

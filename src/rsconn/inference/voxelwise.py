@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from rsconn.inference.arrangements import draw_map_orders, leave_out_broken
 from rsconn.inference.clusters import compute_tfce, form_clusters
 from rsconn.inference.exceedances import (
     Exceedances,
@@ -29,7 +28,7 @@ from rsconn.inference.exceedances import (
     find_largest,
 )
 from rsconn.inference.model import Floats, Integers, is_full_rank
-from rsconn.inference.patches import Patch, split_patches
+from rsconn.inference.patches import Patch, draw_map_orders, leave_out_broken, split_patches
 
 # Voxels of all maps whose t are computed, and that are enhanced, at once.
 T_VOXELS, TFCE_VOXELS = 4_000_000, 400_000

@@ -7,7 +7,6 @@ import pytest
 from scipy import ndimage, stats
 
 from rsconn.inference import folds
-from rsconn.inference import folds as left_out
 from rsconn.inference.arrangements import draw_orders
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.folds import Selection, apply_orders_left_out, permute_left_out
@@ -104,7 +103,7 @@ def test_equals_brute_force(study, orders, selection):
 def test_result_does_not_depend_on_blocks(study, orders, monkeypatch):
     maps, group, nuisance = study
     whole = apply_orders_left_out(maps, group, nuisance, NEIGHBOURS, Selection(1.5), orders)
-    monkeypatch.setattr(left_out, "BATCH", 300)
+    monkeypatch.setattr(folds, "BATCH", 300)
     monkeypatch.setattr(folds, "TILE", 300)
     monkeypatch.setattr(folds, "_BLOCK", 17)
     parts = apply_orders_left_out(maps, group, nuisance, NEIGHBOURS, Selection(1.5), orders)
@@ -123,7 +122,7 @@ def test_no_region_has_no_p(study):
 def test_orders_respect_blocks(study, monkeypatch):
     maps, group, nuisance = study
     seen = []
-    monkeypatch.setattr(left_out, "apply_orders_left_out", lambda *arguments: seen.append(arguments[-1]))
+    monkeypatch.setattr(folds, "apply_orders_left_out", lambda *arguments: seen.append(arguments[-1]))
     blocks = np.arange(N) % 3
     permute_left_out(
         maps, group, nuisance, NEIGHBOURS, Selection(2.0), n_permutations=20, seed=1, blocks=blocks

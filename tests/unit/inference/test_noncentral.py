@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rsconn.inference.effect_sizes import compute_noncentral_cdf
+from rsconn.inference.noncentral import compute_noncentral_cdf
 
 
 @pytest.mark.parametrize("dof", [1, 2, 7, 34, 142, 5000])

@@ -8,9 +8,10 @@ from scipy import integrate, stats
 from statsmodels.stats.power import TTestIndPower
 
 from rsconn.inference.alternatives import estimate_hc2_bm
-from rsconn.inference.effect_sizes import compute_tost_power, convert_sesoi
+from rsconn.inference.effect_sizes import convert_sesoi
 from rsconn.inference.estimators import compute_p, compute_tost_p, estimate_model
 from rsconn.inference.model import make_geometry
+from rsconn.inference.noncentral import compute_tost_power
 from rsconn.inference.power import (
     compute_noncentrality,
     compute_power,
