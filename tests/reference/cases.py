@@ -214,8 +214,8 @@ def _compute_bayes(model: Model) -> dict[str, float]:
     greater = alternatives.compute_bayes_factor(model, "greater")
     plain = model.kind != "slope" and model.n_parameters == (1 if model.kind == "paired" else 2)
     if plain:
-        return {"alternatives.factor": factor, "alternatives.factor_greater": greater}
-    return {"alternatives.factor": factor, "alternatives.sampled_share": greater / factor / 2}
+        return {"bayes.factor": factor, "bayes.factor_greater": greater}
+    return {"bayes.factor": factor, "bayes.sampled_share": greater / factor / 2}
 
 
 def _describe(name: str, estimate: estimators.Estimate) -> dict[str, float]:

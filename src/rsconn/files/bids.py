@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from rsconn.errors import DatasetError
-from rsconn.files.bids_dataset import Dataset, find_confounds, find_confounds_json, find_mask, find_motion
 from rsconn.files.bids_tree import FoundFile
 from rsconn.files.run_selection import (
+    Dataset,
     Filters,
     check_each_once,
     drop_concatenations,
     drop_single_echoes,
+    find_confounds,
+    find_confounds_json,
+    find_mask,
+    find_motion,
     normalise_filters,
     select_files,
 )

@@ -5,15 +5,24 @@ Nothing here imports nibabel, so that the per-run path starts fast; nibabel is t
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.errors import RunError
+from rsconn.files.cifti import SERIES_ENDING, DenseHeader, read_dense_header, stream_dense
 from rsconn.files.image_headers import ImageHeader, read_header
-from rsconn.files.image_streams import stream_volumes
+from rsconn.files.writing import write_dense_map, write_map
 
 __all__ = ["ImageHeader", "check_same_grid", "read_header", "read_image", "read_mask", "stream_volumes"]
 
@@ -82,3 +91,245 @@ def check_same_grid(one: ImageHeader, other: ImageHeader) -> None:
         raise RunError(
             f"{one.path}: its voxels lie {apart:.1f} mm off those of {other.path.name}; one grid is needed"
         )
+
+
+def is_dense_series(path: Path | str | None) -> bool:
+    """Say by the name whether a run's image is a dense series (CIFTI)."""
+    return path is not None and str(path).endswith(SERIES_ENDING)
+
+
+def read_run_header(path: Path) -> ImageHeader:
+    """Read the header of a volume series or a dense series; errors as in `read_header` and `read_dense_header`."""
+    return read_dense_header(path) if is_dense_series(path) else read_header(path)
+
+
+def read_run_mask(path: Path | None, header: ImageHeader) -> NDArray[np.bool_]:
+    """Return what is brain, flat (n_voxels,): the mask's voxels, or all grayordinates where there is no mask."""
+    if isinstance(header, DenseHeader) or path is None:
+        return np.ones(header.n_voxels, dtype=bool)
+    return read_mask(path, header)
+
+
+def check_run_mask(path: Path | None, header: ImageHeader) -> None:
+    """Raise a RunError if the mask has another grid than the image; a dense series has no mask."""
+    if path is not None and not isinstance(header, DenseHeader):
+        check_same_grid(read_header(path), header)
+
+
+def stream_run(header: ImageHeader) -> Iterator[NDArray[Any]]:
+    """Yield every volume, or every time point of a dense series, as a flat array of the stored type.
+
+    The array is a reused buffer, and the header's scaling is not applied: see `stream_volumes` and `stream_dense`.
+    """
+    return stream_dense(header) if isinstance(header, DenseHeader) else stream_volumes(header)
+
+
+def identify_grid(header: ImageHeader) -> bytes:
+    """Return what is equal for runs whose voxels, or grayordinates, are the same."""
+    models = header.models.xml if isinstance(header, DenseHeader) else b""
+    return repr(header.shape).encode() + header.affine.tobytes() + models
+
+
+def get_map_ending(header: ImageHeader) -> str:
+    """Return how the name of a map ends that is like the run's image."""
+    return ".dscalar.nii" if isinstance(header, DenseHeader) else ".nii.gz"
+
+
+def write_run_map(
+    path: Path, values: NDArray[np.float32], voxels: NDArray[np.intp], header: ImageHeader, *, name: str
+) -> None:
+    """Write values (n,) at flat voxels or grayordinates, as an image of the run's kind; 0 elsewhere.
+
+    Parameters
+    ----------
+    path : Path
+        Where it goes; its ending is `get_map_ending`.
+    values, voxels, header
+        See `rsconn.files.writing.write_map`.
+    name : str
+        Of the map, which a dense file keeps.
+    """
+    if not isinstance(header, DenseHeader):
+        write_map(path, values, voxels, header)
+        return
+    whole = np.zeros(header.n_voxels, np.float32)
+    whole[voxels] = values
+    write_dense_map(path, whole, name, header)
+
+
+_N_BUFFERS = 3  # one being filled, one being used, one ready
+
+
+def stream_volumes(header: ImageHeader) -> Iterator[NDArray[Any]]:
+    """Yield every volume as a flat array (n_voxels,) of the stored type, in file order (x fastest).
+
+    The array is a reused buffer: it is overwritten after the next step of the iteration. The scaling of the
+    header is not applied. A compressed file is read to its end, so its checksum is verified.
+
+    Raises
+    ------
+    RunError
+        The data end early, are corrupt, or go on for a volume or more after the last announced one.
+    """
+    if _is_compressed(header.path):
+        return _stream_compressed(header)
+    return _stream_plain(header)
+
+
+def _is_compressed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _stream_plain(header: ImageHeader) -> Iterator[NDArray[Any]]:
+    volume_bytes = header.n_voxels * header.dtype.itemsize
+    held = header.path.stat().st_size - header.data_offset
+    if held < header.n_volumes * volume_bytes:
+        raise _make_truncation_error(header, max(held, 0) // volume_bytes)
+    _check_surplus(header, held - header.n_volumes * volume_bytes)
+    for index in range(header.n_volumes):  # a mapping per volume: the pages read so far are let go
+        yield np.memmap(
+            header.path, header.dtype, "r", header.data_offset + index * volume_bytes, (header.n_voxels,)
+        )
+
+
+def _stream_compressed(header: ImageHeader) -> Iterator[NDArray[Any]]:
+    free: SimpleQueue[NDArray[Any] | None] = SimpleQueue()
+    full: SimpleQueue[NDArray[Any] | Exception | None] = SimpleQueue()
+    for _ in range(_N_BUFFERS):
+        free.put(np.empty(header.n_voxels, header.dtype))
+    reader = Thread(target=_fill_buffers, args=(header, free, full), daemon=True)
+    reader.start()
+    try:
+        while (item := full.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+            free.put(item)
+    finally:
+        free.put(None)
+        reader.join()
+
+
+def _fill_buffers(
+    header: ImageHeader,
+    free: SimpleQueue[NDArray[Any] | None],
+    full: SimpleQueue[NDArray[Any] | Exception | None],
+) -> None:
+    """Decompress into free buffers until the end, an error, or None for a buffer (the caller has left)."""
+    decompressor = find_decompressor(header.path)
+    index = 0
+    try:
+        with decompressor.open(header.path, "rb") as file:
+            file.read(header.data_offset)
+            for index in range(header.n_volumes):
+                if (buffer := free.get()) is None:
+                    return
+                _fill(header, file, buffer, index)
+                full.put(buffer)
+            _check_surplus(header, _count_surplus(header, file))
+        full.put(None)
+    except (EOFError, OSError, decompressor.error) as problem:
+        full.put(_make_stream_error(header, problem, index))
+    except Exception as problem:  # noqa: BLE001  raised again in the caller's thread
+        full.put(problem)
+
+
+def _fill(header: ImageHeader, file: Any, buffer: NDArray[Any], index: int) -> None:
+    view = buffer.view(np.uint8)
+    filled = 0
+    while filled < view.size:
+        count: int = file.readinto(view[filled:])
+        if not count:
+            raise _make_truncation_error(header, index)
+        filled += count
+
+
+def _count_surplus(header: ImageHeader, file: Any) -> int:
+    """Read on for at most a volume: the checksum is verified only at the end of the stream."""
+    volume_bytes = header.n_voxels * header.dtype.itemsize
+    surplus = 0
+    while surplus < volume_bytes and (chunk := file.read(1 << 20)):
+        surplus += len(chunk)
+    return surplus
+
+
+def _check_surplus(header: ImageHeader, n_bytes: int) -> None:
+    if n_bytes >= header.n_voxels * header.dtype.itemsize:
+        raise RunError(
+            f"{header.path}: the header announces {header.n_volumes} volumes, the file holds more; mend it"
+        )
+
+
+def _make_truncation_error(header: ImageHeader, index: int) -> RunError:
+    return RunError(
+        f"{header.path}: the data end inside volume {index + 1} of {header.n_volumes}; fetch the file again"
+    )
+
+
+def _make_stream_error(header: ImageHeader, problem: Exception, index: int) -> RunError:
+    if isinstance(problem, EOFError):
+        return _make_truncation_error(header, index)
+    where = f"volume {index + 1} of {header.n_volumes}"
+    return RunError(f"{header.path}: corrupt at or before {where} ({problem}); fetch the file again")
+
+
+_RACE_BYTES = 1 << 20
+_WORTH_A_RACE = 32 << 20
+
+
+@dataclass(frozen=True)
+class Decompressor:
+    """A gzip implementation.
+
+    Attributes
+    ----------
+    name : str
+        `isal`, `zlib-ng` or `zlib`.
+    open : callable
+        Takes a path and a mode, as `gzip.open`.
+    error : type
+        What it raises for corrupt data, besides `EOFError` and `OSError`.
+    """
+
+    name: str
+    open: Callable[..., Any]
+    error: type[Exception]
+
+
+@cache
+def list_decompressors() -> tuple[Decompressor, ...]:
+    """Return the installed gzip readers; the standard library's only if there is no faster one."""
+    found = []
+    try:
+        from isal import igzip, isal_zlib
+    except ImportError:
+        pass
+    else:
+        found.append(Decompressor("isal", igzip.open, isal_zlib.error))  # type: ignore[arg-type]  # a stub says instance
+    try:
+        from zlib_ng import gzip_ng, zlib_ng
+    except ImportError:
+        pass
+    else:
+        found.append(Decompressor("zlib-ng", gzip_ng.open, zlib_ng.error))  # type: ignore[arg-type]
+    return tuple(found) or (Decompressor("zlib", gzip.open, zlib.error),)
+
+
+def find_decompressor(path: Path) -> Decompressor:
+    """Return the reader to use for `path`: for a large file the winner of a race over its start."""
+    installed = list_decompressors()
+    if len(installed) == 1 or path.stat().st_size < _WORTH_A_RACE:
+        return installed[0]
+    return min(installed, key=lambda one: min(_time_reading(one, path) for _ in range(2)))
+
+
+def _time_reading(decompressor: Decompressor, path: Path) -> float:
+    buffer = bytearray(_RACE_BYTES)
+    start = perf_counter()
+    try:
+        with decompressor.open(path, "rb") as file:
+            file.readinto(buffer)
+    except (EOFError, OSError, decompressor.error):
+        return 0.0  # the reading proper will tell where and why
+    return perf_counter() - start

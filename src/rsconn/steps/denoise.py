@@ -12,8 +12,7 @@ import numpy as np
 
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
-from rsconn.files.confounds import Confounds, read_confounds
-from rsconn.files.parcellated import read_parcellated
+from rsconn.files.confounds import Confounds, read_confounds, read_parcellated
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.projection import Design, Projection, project_out

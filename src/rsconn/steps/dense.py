@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rsconn.files.bids import Run
-from rsconn.files.run_images import is_dense_series
+from rsconn.files.images import is_dense_series
 from rsconn.settings.config import Config
 from rsconn.settings.fields import show_path
 

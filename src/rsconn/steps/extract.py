@@ -14,8 +14,7 @@ from rsconn.errors import RunError
 from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.confounds import read_confounds
-from rsconn.files.images import ImageHeader
-from rsconn.files.run_images import is_dense_series, read_run_header, read_run_mask, stream_run
+from rsconn.files.images import ImageHeader, is_dense_series, read_run_header, read_run_mask, stream_run
 from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json

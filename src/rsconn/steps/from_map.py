@@ -15,9 +15,8 @@ import yaml
 
 from rsconn.errors import DatasetError, SettingsError
 from rsconn.files.image_headers import ImageHeader, read_header
-from rsconn.files.image_writing import write_map
 from rsconn.files.images import read_image
-from rsconn.files.writing import write_text
+from rsconn.files.writing import write_map, write_text
 from rsconn.settings.fields import find_base, show_path
 from rsconn.steps.map_descriptions import FOLDER
 from rsconn.steps.seed_images import locate

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from rsconn.errors import SettingsError
-from rsconn.files.image_writing import write_map
 from rsconn.files.tables import write_tsv
-from rsconn.files.writing import write_json
+from rsconn.files.writing import write_json, write_map
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.folds import LeftOut, Selection, permute_left_out
 from rsconn.settings.config import Config, read_config

@@ -22,11 +22,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rsconn.files.image_writing import write_map
 from rsconn.files.landmarks import read_landmarks
 from rsconn.files.regions import build_weights
 from rsconn.files.tables import write_tsv
-from rsconn.files.writing import write_json
+from rsconn.files.writing import write_json, write_map
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.voxelwise import MapTest, permute_maps
 from rsconn.settings.config import Config, read_config

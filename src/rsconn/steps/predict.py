@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
-from rsconn.files.parcellated import find_column
-from rsconn.files.run_images import (
+from rsconn.files.confounds import find_column
+from rsconn.files.images import (
     check_run_mask,
     identify_grid,
     is_dense_series,

@@ -14,8 +14,7 @@ import numpy as np
 
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
-from rsconn.files.images import ImageHeader
-from rsconn.files.run_images import get_map_ending, write_run_map
+from rsconn.files.images import ImageHeader, get_map_ending, write_run_map
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import extract_timeseries
 from rsconn.signal.seedmaps import SeedRecipes, compute_fisher_z, extract_seed_maps

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from rsconn.errors import TableError
+from rsconn.files.tables import PublishedTable, read_published_table
 from rsconn.naming import format_participant_id
-from rsconn.study.published_tables import PublishedTable, read_published_table
 
 if TYPE_CHECKING:
     from rsconn.settings.sections import GroupSettings, InputSettings

@@ -12,10 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from rsconn.errors import RunError
 from rsconn.files import cifti
-from rsconn.files.cifti import is_dense, read_dense_header, stream_dense
-from rsconn.files.cifti_writing import write_dense_map
-from rsconn.files.gifti import read_vertices
-from rsconn.files.run_images import read_run_header, read_run_mask, stream_run
+from rsconn.files.cifti import is_dense, read_dense_header, read_vertices, stream_dense
+from rsconn.files.images import read_run_header, read_run_mask, stream_run
+from rsconn.files.writing import write_dense_map
 
 
 def read_all(path):

@@ -6,8 +6,8 @@ import nibabel as nib
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from rsconn.files.image_writing import write_map
 from rsconn.files.images import read_header, read_image
+from rsconn.files.writing import write_map
 
 AFFINE = np.array([[-2.0, 0.1, 0, 90], [0, 2, 0.2, -126], [0, 0, 2.5, -72], [0, 0, 0, 1]])
 

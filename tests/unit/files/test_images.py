@@ -12,8 +12,16 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from rsconn.errors import RunError
-from rsconn.files.decompressors import Decompressor, find_decompressor, list_decompressors
-from rsconn.files.images import check_same_grid, read_header, read_image, read_mask, stream_volumes
+from rsconn.files.images import (
+    Decompressor,
+    check_same_grid,
+    find_decompressor,
+    list_decompressors,
+    read_header,
+    read_image,
+    read_mask,
+    stream_volumes,
+)
 
 SHAPE = (5, 4, 3)
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2.5, -72], [0, 0, 0, 1]])
@@ -190,7 +198,7 @@ def decompressor(request, monkeypatch):
     known = {one.name: one for one in list_decompressors()} | {
         "zlib": Decompressor("zlib", gzip.open, zlib.error)
     }
-    monkeypatch.setattr("rsconn.files.image_streams.find_decompressor", lambda _: known[request.param])
+    monkeypatch.setattr("rsconn.files.images.find_decompressor", lambda _: known[request.param])
 
 
 @pytest.mark.usefixtures("decompressor")
@@ -278,9 +286,9 @@ def test_the_fastest_reader_wins_the_race(tmp_path, monkeypatch):
     write_image(path)
     times = {"slow": 2.0, "fast": 1.0}
     racers = tuple(Decompressor(name, gzip.open, OSError) for name in times)
-    monkeypatch.setattr("rsconn.files.decompressors.list_decompressors", lambda: racers)
-    monkeypatch.setattr("rsconn.files.decompressors._WORTH_A_RACE", 0)
-    monkeypatch.setattr("rsconn.files.decompressors._time_reading", lambda one, _: times[one.name])
+    monkeypatch.setattr("rsconn.files.images.list_decompressors", lambda: racers)
+    monkeypatch.setattr("rsconn.files.images._WORTH_A_RACE", 0)
+    monkeypatch.setattr("rsconn.files.images._time_reading", lambda one, _: times[one.name])
     assert find_decompressor(path).name == "fast"
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.files.parcellated import read_parcellated
+from rsconn.files.confounds import read_parcellated
 
 TABLE = "FP\tPRC\tCER\tPRC\n1\t2\tn/a\t4\n5\t6\tn/a\t8\n"
 

@@ -17,7 +17,7 @@ HEAVY = ("nilearn", "nibabel", "pandas", "matplotlib", "statsmodels", "scipy", "
 MODULES = (
     "rsconn.files.images",
     "rsconn.files.regions",
-    "rsconn.files.image_writing",
+    "rsconn.files.writing",
     "rsconn.signal.seedmaps",
     "rsconn.steps.extract",
     "rsconn.steps.seedmap",

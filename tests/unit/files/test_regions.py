@@ -13,8 +13,7 @@ from numpy.testing import assert_allclose
 
 from rsconn.errors import SettingsError
 from rsconn.files.images import read_header, read_mask, stream_volumes
-from rsconn.files.region_variants import build_variants
-from rsconn.files.regions import WeightsBuilder, build_weights
+from rsconn.files.regions import WeightsBuilder, build_variants, build_weights
 from rsconn.settings.rois import Roi
 from rsconn.signal.extraction import extract_timeseries
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rsconn.files.image_headers import ImageHeader
-from rsconn.files.image_writing import write_map
+from rsconn.files.writing import write_map
 from rsconn.study.planted_maps import PlantedPlace
 
 AFFINE = np.array([[6.0, 0, 0, -78], [0, 6, 0, -114], [0, 0, 6, -72], [0, 0, 0, 1]])

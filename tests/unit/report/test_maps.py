@@ -16,8 +16,7 @@ from PIL import Image
 
 from rsconn.errors import DatasetError
 from rsconn.files.image_headers import ImageHeader
-from rsconn.files.image_writing import write_map
-from rsconn.files.writing import write_json
+from rsconn.files.writing import write_json, write_map
 from rsconn.report.figures_found import mark_survivors, project_map
 from rsconn.report.figures_maps import choose_limit
 from rsconn.report.map_files import read_survivors

@@ -13,9 +13,9 @@ from scipy import ndimage
 
 from rsconn import cli
 from rsconn.files.image_headers import ImageHeader
-from rsconn.files.image_writing import write_map
 from rsconn.files.images import read_image
 from rsconn.files.tables import read_tsv, write_tsv
+from rsconn.files.writing import write_map
 from rsconn.settings.rois import read_roi_set
 from rsconn.steps.left_out import _list_lines
 from rsconn.steps.maps import make_group_maps

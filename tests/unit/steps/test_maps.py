@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from rsconn.errors import RunError
 from rsconn.files.image_headers import ImageHeader
-from rsconn.files.image_writing import write_map
 from rsconn.files.images import read_image
 from rsconn.files.tables import read_tsv, write_tsv
+from rsconn.files.writing import write_map
 from rsconn.inference.voxelwise import permute_maps
 from rsconn.settings.config import read_config
 from rsconn.steps import maps

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from rsconn.files import image_streams
+from rsconn.files import images as image_streams
 from rsconn.files.bids import Run
 from rsconn.files.tables import read_numbers
 from rsconn.signal.projection import project_out

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from rsconn.errors import TableError
+from rsconn.files.tables import read_published_table
 from rsconn.study.people import check_numeric, convert_column, find_hidden_number, read_people
-from rsconn.study.published_tables import read_published_table
 
 PHENOTYPE = Path(__file__).parents[4] / "shared/data/phenotype"
 
