@@ -37,9 +37,9 @@ from rsconn.steps.extract import extract
 from rsconn.steps.maps import FOLDER, make_group_maps
 from rsconn.steps.plan import LAUNCH_FOLDER, make_plan
 from rsconn.steps.seedmap import make_seedmaps
-from rsconn.study.cohort import read_cohort
-from rsconn.study.evaluation import evaluate_claims
+from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.figure_maps import read_descriptions
+from rsconn.study.people.cohort_table import read_cohort
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "planted"

@@ -26,8 +26,8 @@ from rsconn.inference.estimators import (
 )
 from rsconn.inference.model import Model
 from rsconn.inference.permutation import permute, sign_flip_maxt
-from rsconn.study.columns import make_columns
-from rsconn.study.designs import build_model, read_terms
+from rsconn.study.claims.designs import build_model, read_terms
+from rsconn.study.people.used_columns import make_columns
 
 Draw = Callable[[np.random.Generator], Model]
 

@@ -32,8 +32,8 @@ from rsconn.signal.projection import Design, count_dof
 from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
 from rsconn.steps.check import check_config
-from rsconn.study.people import read_people
-from rsconn.study.scores import score_people
+from rsconn.study.people.participants import read_people
+from rsconn.study.people.scores import score_people
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

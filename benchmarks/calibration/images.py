@@ -30,8 +30,8 @@ from rsconn.steps.connect import connect
 from rsconn.steps.denoise import denoise
 from rsconn.steps.extract import extract
 from rsconn.steps.plan import Plan, find_config_runs
-from rsconn.study.cohort import read_cohort
-from rsconn.study.evaluation import Evaluation, evaluate_claims
+from rsconn.study.claims.evaluation import Evaluation, evaluate_claims
+from rsconn.study.people.cohort_table import read_cohort
 
 CHUNK = 2
 VOXEL_MM = 8.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from calibration.tallies import Tally
 from rsconn.settings.claims import Claim
-from rsconn.study.verdicts import get_rule, get_sign
+from rsconn.study.claims.verdicts import get_rule, get_sign
 
 # A rate fails when it misses its bound by more than so many Monte Carlo errors at the bound.
 MARGIN = 3.0

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rsconn.study.evaluation import Evaluation
+from rsconn.study.claims.evaluation import Evaluation
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
 NUMBERS = ("estimate", "ci_low", "ci_high", "p", "p_contradict", "p_permutation", "p_family_maxt")

@@ -21,9 +21,9 @@ MAP_TITLES = {
 INTRODUCTION = """# Calibration: how often the verdicts are wrong
 
 Written by `make calibrate` (`benchmarks/calibrate.py`); every number on this page is computed, none is typed. Each
-cohort goes through `rsconn.study.evaluation.evaluate_claims`, the one way to a verdict that the workflow uses, with
-the study's own 21 claims in their Holm families (and one added claim, U1, because none of the 21 says "unrelated");
-people measured twice have four paired claims of their own, D1 to D4, and families five, G1 to G5.
+cohort goes through `rsconn.study.claims.evaluation.evaluate_claims`, the one way to a verdict that the workflow
+uses, with the study's own 21 claims in their Holm families (and one added claim, U1, because none of the 21 says
+"unrelated"); people measured twice have four paired claims of their own, D1 to D4, and families five, G1 to G5.
 
 A verdict is easiest to get wrong at the edge of its null hypothesis, so that is where the cohorts are drawn: every
 claim of a difference or an association has an effect of exactly zero, and every claim of no difference lies exactly
@@ -49,7 +49,7 @@ report flags a claim whose design resembles one of them.
 
 WARNINGS = """### How often the report warns
 
-Share of claims whose design `rsconn.study.design_warnings.find_stress` calls stressed: small cells of unequal n and
+Share of claims whose design `rsconn.study.claims.covariates.find_stress` calls stressed: small cells of unequal n and
 variance, strong skew where it does not cancel, a slope that hangs on one person. It sees one sample and not the
 population, so it warns now and then where nothing is wrong, and misses some of what is. Motion that goes with a
 contrast has a flag of its own, `motion`, which is not counted here.

@@ -13,11 +13,11 @@ from calibration.tallies import Tally, tabulate
 from rsconn.settings.config import Config
 from rsconn.simulate.planned_cohorts import simulate_cohort
 from rsconn.simulate.simulated_study import draw_study
-from rsconn.study.cohort import read_cohort
-from rsconn.study.columns import make_columns
-from rsconn.study.design_warnings import find_stress
-from rsconn.study.designs import build_model, read_terms
-from rsconn.study.evaluation import evaluate_claims
+from rsconn.study.claims.covariates import find_stress
+from rsconn.study.claims.designs import build_model, read_terms
+from rsconn.study.claims.evaluation import evaluate_claims
+from rsconn.study.people.cohort_table import read_cohort
+from rsconn.study.people.used_columns import make_columns
 
 
 def evaluate_scenario(name: str, numbers: Sequence[int], *, n_permutations: int) -> Tally:

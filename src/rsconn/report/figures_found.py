@@ -32,7 +32,7 @@ from rsconn.report.mosaics import (
     write_head,
 )
 from rsconn.report.style import FAINT_INK, INK, use_style, write_remark
-from rsconn.study.planted_maps import PlantedPlace
+from rsconn.study.maps.found_regions import PlantedPlace
 
 GLASS_HEIGHT = 2.35
 # what each view of the glass brain shows to the right and upwards, and which half of the brain

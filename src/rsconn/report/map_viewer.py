@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rsconn.files.landmarks import read_landmarks
 from rsconn.report.encoding import compress_array, quantise
 from rsconn.report.map_files import get_models, read_volume
 from rsconn.report.map_slices import BOX, SCALE, Volume, read_background
 from rsconn.study.figure_data import read_result_table
+from rsconn.study.maps.map_tables import read_landmarks
 
 # base64 characters of maps that a page may carry; further models are in their files
 MOST_CHARACTERS = 8_000_000

@@ -22,7 +22,7 @@ from rsconn.report.style import plot_nothing
 from rsconn.study.figure_data import read_result_table
 from rsconn.study.figure_maps import STATISTICS, choose_slices, read_descriptions, tabulate_models
 from rsconn.study.figure_quality import tabulate_rois
-from rsconn.study.planted_maps import PlantedPlace
+from rsconn.study.maps.found_regions import PlantedPlace
 from rsconn.study.roi_places import locate_rois
 
 MODELS_TABLE, PLANTED_TABLE = "map_models", "map_planted"

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from rsconn.report.results import Results
 from rsconn.report.wording import Source
-from rsconn.study.ledger import NO_RUN
+from rsconn.study.people.ledger import NO_RUN
 
 
 @dataclass(frozen=True)

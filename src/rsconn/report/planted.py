@@ -13,7 +13,7 @@ import pandas as pd
 from rsconn.errors import DatasetError
 from rsconn.report.map_files import get_models, read_volume
 from rsconn.study.figure_maps import STATISTICS
-from rsconn.study.planted_maps import PlantedPlace, compare_planted, tabulate_planted
+from rsconn.study.maps.found_regions import PlantedPlace, compare_planted, tabulate_planted
 
 
 def read_planted_places(path: Path) -> tuple[PlantedPlace, ...]:

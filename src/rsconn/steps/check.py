@@ -20,9 +20,9 @@ from rsconn.steps.plan import Plan, find_config_runs
 from rsconn.steps.predict import Prediction, check_regions, predict_run
 from rsconn.steps.register import find_deviations
 from rsconn.steps.truth import list_truth_problems
-from rsconn.study.people import read_people
-from rsconn.study.scores import Scores, score_people
-from rsconn.study.used_columns import check_used_columns, list_unused_names
+from rsconn.study.people.participants import read_people
+from rsconn.study.people.scores import Scores, score_people
+from rsconn.study.people.used_columns import check_used_columns, list_unused_names
 
 Result = TypeVar("Result")
 _SHOWN = 5

@@ -12,11 +12,11 @@ from rsconn.files.writing import write_json
 from rsconn.settings.config import read_config
 from rsconn.steps.columns import describe_columns
 from rsconn.steps.records import read_records
-from rsconn.steps.runs_table import tabulate_runs
-from rsconn.study.cohort import build_cohort
-from rsconn.study.ledger import FLOW_STAGES, NO_RUN
-from rsconn.study.people import read_people
-from rsconn.study.scores import score_people
+from rsconn.study.people.cohort_table import build_cohort
+from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN
+from rsconn.study.people.participants import read_people
+from rsconn.study.people.run_edges import tabulate_runs
+from rsconn.study.people.scores import score_people
 
 
 def gather_cohort(records: Sequence[Path], *, config: Path) -> None:

@@ -12,13 +12,13 @@ import pandas as pd
 from rsconn.files.bids import Run
 from rsconn.settings.config import Config
 from rsconn.steps.predict import Prediction
-from rsconn.steps.runs_table import EDGE_COLUMNS, QUALITY_COLUMNS
-from rsconn.study.claim_tests import run_claim_test
-from rsconn.study.cohort import build_cohort
-from rsconn.study.designs import build_model, read_terms
-from rsconn.study.evaluation import sort_columns
-from rsconn.study.ledger import FLOW_STAGES, NO_RUN, LedgerRow
-from rsconn.study.scores import Scores
+from rsconn.study.claims.designs import build_model, read_terms
+from rsconn.study.claims.evaluation import sort_columns
+from rsconn.study.claims.verdicts import run_claim_test
+from rsconn.study.people.cohort_table import build_cohort
+from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN, LedgerRow
+from rsconn.study.people.run_edges import EDGE_COLUMNS, QUALITY_COLUMNS
+from rsconn.study.people.scores import Scores
 
 # What people with images are counted by; edges are not known before the images are read.
 _STAGES = FLOW_STAGES[:3]
@@ -55,7 +55,7 @@ def expect_cohort(
     Parameters
     ----------
     people : DataFrame
-        `rsconn.study.people.read_people`.
+        `rsconn.study.people.participants.read_people`.
     scores : Scores
         Of the same people.
     runs : sequence of Run

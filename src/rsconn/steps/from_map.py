@@ -18,9 +18,8 @@ from rsconn.files.image_headers import ImageHeader, read_header
 from rsconn.files.images import read_image
 from rsconn.files.writing import write_map, write_text
 from rsconn.settings.fields import find_base, show_path
-from rsconn.steps.map_descriptions import FOLDER
-from rsconn.steps.seed_images import locate
-from rsconn.study.found_regions import FoundRegion, find_regions
+from rsconn.study.maps.found_regions import FoundRegion, find_regions
+from rsconn.study.maps.seed_images import FOLDER, locate
 
 # How a map was corrected: the map of its p, and the words for it.
 CORRECTIONS = {

@@ -15,9 +15,9 @@ from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
 from rsconn.steps.cohort import write_table
 from rsconn.steps.columns import describe_columns
-from rsconn.study.cohort import read_cohort
-from rsconn.study.evaluation import evaluate_claims
-from rsconn.study.sensitivity import evaluate_sensitivity
+from rsconn.study.claims.evaluation import evaluate_claims
+from rsconn.study.people.cohort_table import read_cohort
+from rsconn.study.second_looks.sensitivity import evaluate_sensitivity
 
 
 def infer(cohort: Path, *, config: Path) -> None:

@@ -19,9 +19,9 @@ from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
 from rsconn.steps.from_map import FoundSet, default_folder
 from rsconn.steps.maps import arrange_maps, list_designs, read_group
-from rsconn.steps.seed_images import SeedImages
-from rsconn.study.columns import Column
-from rsconn.study.map_designs import MapDesign
+from rsconn.study.maps.map_designs import MapDesign
+from rsconn.study.maps.seed_images import SeedImages
+from rsconn.study.people.used_columns import Column
 
 _SIGNS = ("positive", "negative")
 _TEXTS = {

@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rsconn.files.landmarks import read_landmarks
 from rsconn.files.regions import build_weights
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_map
@@ -30,19 +29,29 @@ from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.voxelwise import MapTest, permute_maps
 from rsconn.settings.config import Config, read_config
 from rsconn.signal.weights import RoiWeights
-from rsconn.steps.map_descriptions import (
+from rsconn.steps.records import read_records
+from rsconn.study.maps.map_designs import MapDesign, list_map_designs, merge_sessions
+from rsconn.study.maps.map_tables import (
+    CLUSTER_TEXTS,
+    ROI_TEXTS,
+    Places,
+    read_landmarks,
+    tabulate_clusters,
+    tabulate_rois,
+)
+from rsconn.study.maps.seed_images import (
     FOLDER,
+    SeedImages,
     describe_images,
     describe_model,
+    find_sources,
     list_levels,
     list_maps,
+    locate,
+    read_seed_images,
 )
-from rsconn.steps.records import read_records
-from rsconn.steps.seed_images import SeedImages, find_sources, locate, read_seed_images
-from rsconn.study.cohort import read_cohort
-from rsconn.study.columns import Column, make_columns
-from rsconn.study.map_designs import MapDesign, list_map_designs, merge_sessions
-from rsconn.study.map_tables import CLUSTER_TEXTS, ROI_TEXTS, Places, tabulate_clusters, tabulate_rois
+from rsconn.study.people.cohort_table import read_cohort
+from rsconn.study.people.used_columns import Column, make_columns
 
 
 def make_group_maps(seed: str, records: Sequence[Path], *, config: Path, cohort: Path) -> None:

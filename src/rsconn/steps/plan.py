@@ -17,7 +17,7 @@ from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import find_house
 from rsconn.settings.problems import raise_problems
 from rsconn.steps.dense import has_dense, list_dense_problems
-from rsconn.study.used_columns import list_used_columns
+from rsconn.study.people.used_columns import list_used_columns
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"

@@ -18,10 +18,10 @@ from rsconn.files.writing import write_json
 from rsconn.settings.claims import Claim
 from rsconn.settings.config import Config, read_config
 from rsconn.simulate.planned_cohorts import StudyDesign, draw_numbers, read_study_design, simulate_planned
-from rsconn.study.claim_samples import find_sides
-from rsconn.study.columns import make_columns
-from rsconn.study.evaluation import evaluate_claims
-from rsconn.study.verdicts import NOT_TESTABLE, SUPPORTED, decide, get_rule, get_sign
+from rsconn.study.claims.evaluation import evaluate_claims
+from rsconn.study.claims.samples import find_sides
+from rsconn.study.claims.verdicts import NOT_TESTABLE, SUPPORTED, decide, get_rule, get_sign
+from rsconn.study.people.used_columns import make_columns
 
 DEFAULT_N = (20, 40, 60, 80, 120)
 DEFAULT_SIMULATIONS = 400

@@ -35,7 +35,7 @@ from rsconn.steps.denoise import (
 )
 from rsconn.steps.extract import check_files, check_space, count_run_nonsteady
 from rsconn.steps.plan import Plan
-from rsconn.study.ledger import judge_run
+from rsconn.study.people.ledger import judge_run
 
 # Masks that are compared with the ROIs: enough to see drop-out and cut fields of view, few enough for seconds.
 _LOOKED_AT = 20

@@ -8,7 +8,7 @@ from pathlib import Path
 from rsconn.errors import SettingsError
 from rsconn.files.writing import write_json
 from rsconn.settings.config import Config, read_config
-from rsconn.study.deviations import list_deviations, register
+from rsconn.study.claims.deviations import list_deviations, register
 
 
 def write_registration(config: Path, output: Path) -> list[str]:

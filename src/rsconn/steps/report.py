@@ -21,10 +21,10 @@ from rsconn.steps.infer import find_simulated
 from rsconn.steps.plan import find_config_runs
 from rsconn.steps.register import find_deviations
 from rsconn.steps.truth import read_truth
-from rsconn.study.cohort import read_cohort
-from rsconn.study.columns import make_columns
-from rsconn.study.designs import build_model, read_terms
+from rsconn.study.claims.designs import build_model, read_terms
 from rsconn.study.figure_data import build_figure_tables, read_result_table
+from rsconn.study.people.cohort_table import read_cohort
+from rsconn.study.people.used_columns import make_columns
 
 _BIDS_VERSION = "1.10.0"
 # Files that are no BIDS derivatives; the validator would ask what they are.

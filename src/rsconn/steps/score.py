@@ -8,8 +8,8 @@ from typing import Literal
 from rsconn.files.tables import write_tsv
 from rsconn.questionnaires import INSTRUMENTS
 from rsconn.settings.sections import InputSettings, ScoreSettings
-from rsconn.study.people import read_people
-from rsconn.study.scores import score_people
+from rsconn.study.people.participants import read_people
+from rsconn.study.people.scores import score_people
 
 
 def score_table(

@@ -7,7 +7,7 @@ from rsconn.report.planted import read_planted_places
 from rsconn.settings.config import Config
 from rsconn.settings.fields import show_path
 from rsconn.steps.infer import find_simulated
-from rsconn.study.planted_maps import PlantedPlace
+from rsconn.study.maps.found_regions import PlantedPlace
 
 
 def read_truth(config: Config, *, simulated: bool) -> tuple[PlantedPlace, ...]:

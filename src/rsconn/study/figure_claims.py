@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from rsconn.study.claim_words import (
+from rsconn.study.claims.claim_table import (
     BOUNDED,
-    describe_claim,
     describe_condition,
     describe_sides,
     get_direction,
     get_effect_kind,
+    label_claim,
 )
 
 VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
@@ -51,7 +51,7 @@ def tabulate_forest(
     definitions : mapping
         Claim id to its definition (outcome, predictor, contrast, expect, sample).
     designs : mapping
-        Claim id to its `study.designs.Design`, which knows the covariates used; may lack claims.
+        Claim id to its `study.claims.designs.Design`, which knows the covariates used; may lack claims.
     units : mapping
         Unit of each outcome and predictor.
 
@@ -70,7 +70,7 @@ def tabulate_forest(
         rows.append({
             "id": claim["id"],
             "family": claim["family"],
-            "label": describe_claim(definition),
+            "label": label_claim(definition),
             "outcome": definition["outcome"],
             "predictor": definition.get("predictor"),
             "side_a": describe_sides(definition)[0] or None,

@@ -58,7 +58,7 @@ def build_figure_tables(
         Plain values of the config (``Config.model_dump(mode="json")``): groups, scores, edges, rois, claims,
         censoring, quality, covariates.
     designs : mapping or None
-        Claim id to its `study.designs.Design`; None leaves people out of the claims' own pictures.
+        Claim id to its `study.claims.designs.Design`; None leaves people out of the claims' own pictures.
     """
     claims = [dict(claim) for claim in settings["claims"]]
     groups, cohort = _read_groups(settings, tables["cohort"])

@@ -54,7 +54,7 @@ def tabulate_claim_flow(designs: Mapping[str, Any]) -> pd.DataFrame:
     Parameters
     ----------
     designs : mapping
-        Claim id to its `study.designs.Design`, whose `flow` holds rule, n and n_excluded.
+        Claim id to its `study.claims.designs.Design`, whose `flow` holds rule, n and n_excluded.
     """
     rows = [
         {"claim": claim, "rule": step.rule, "n": step.n, "n_excluded": step.n_excluded}

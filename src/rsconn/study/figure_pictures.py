@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rsconn.study.claim_words import describe_sides
+from rsconn.study.claims.claim_table import describe_sides
 from rsconn.study.distributions import compute_line, tabulate_cell
 
 PICTURE_COLUMNS = (
@@ -37,7 +37,7 @@ def tabulate_pictures(
     definitions : mapping
         Claim id to its definition.
     designs : mapping
-        Claim id to a `study.designs.Design`: `people` (ids), `covariates` and `model`; a model of None (not
+        Claim id to a `study.claims.designs.Design`: `people` (ids), `covariates` and `model`; a model of None (not
         testable) leaves the picture without people.
     labels : mapping
         Outcome or predictor name to its axis label.

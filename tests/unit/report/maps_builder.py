@@ -10,7 +10,7 @@ import pandas as pd
 
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.writing import write_map
-from rsconn.study.planted_maps import PlantedPlace
+from rsconn.study.maps.found_regions import PlantedPlace
 
 AFFINE = np.array([[6.0, 0, 0, -78], [0, 6, 0, -114], [0, 0, 6, -72], [0, 0, 0, 1]])
 SHAPE = (27, 33, 27)

@@ -208,7 +208,7 @@ def make_cohort(rng: np.random.Generator) -> pd.DataFrame:
 
 
 def select_people(claim: dict, cohort: pd.DataFrame) -> SimpleNamespace:
-    """What `study.designs` hands over, with the few kinds of condition that the claims use."""
+    """What `study.claims.designs` hands over, with the few kinds of condition that the claims use."""
     people = cohort
     for level in GROUPS:
         if claim["sample"] == SIDES[level]:

@@ -20,7 +20,7 @@ from rsconn.settings.config import read_config
 from rsconn.steps import maps
 from rsconn.steps.maps import make_group_maps
 from rsconn.steps.records import RunRecord, read_records, write_records
-from rsconn.steps.seed_images import find_sources, read_seed_images
+from rsconn.study.maps.seed_images import find_sources, read_seed_images
 
 SHAPE = (12, 11, 10)
 AFFINE = np.array([[-4.0, 0, 0, 24], [0, 4.0, 0, -20], [0, 0, 4.0, -16], [0, 0, 0, 1]])

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rsconn.study.evaluation import evaluate_claims
+from rsconn.study.claims.evaluation import evaluate_claims
 
 N_COHORTS = 150
 

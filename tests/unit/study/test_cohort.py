@@ -8,8 +8,8 @@ from rsconn.errors import ProblemsError, TableError
 from rsconn.files.tables import write_tsv
 from rsconn.settings.claims import Claim
 from rsconn.settings.sections import ScoreSettings
-from rsconn.study.cohort import build_cohort, read_cohort
-from rsconn.study.scores import score_people
+from rsconn.study.people.cohort_table import build_cohort, read_cohort
+from rsconn.study.people.scores import score_people
 
 
 def make_config(*claims, sessions="combine", edge=("age", "sex", "mean_fd"), groups=True):

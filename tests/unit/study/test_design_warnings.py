@@ -5,7 +5,7 @@ import pytest
 from scipy import special
 
 from rsconn.inference.model import Model
-from rsconn.study.design_warnings import HIGH_LEVERAGE, STRONG_SKEW, UNEQUAL_SMALL_CELLS, find_stress
+from rsconn.study.claims.covariates import HIGH_LEVERAGE, STRONG_SKEW, UNEQUAL_SMALL_CELLS, find_stress
 
 
 def spread(n, *, sd=1.0, skewed=False):

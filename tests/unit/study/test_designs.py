@@ -7,8 +7,8 @@ import pytest
 
 from rsconn.errors import TableError
 from rsconn.settings.claims import Claim
-from rsconn.study.columns import encode, make_columns, match_value
-from rsconn.study.designs import Terms, build_model, read_terms
+from rsconn.study.claims.designs import Terms, build_model, read_terms
+from rsconn.study.people.used_columns import encode, make_columns, match_value
 
 TERMS = Terms(frozenset({"A-B"}), ("age", "sex", "mean_fd"), ())
 

@@ -6,7 +6,7 @@ import pytest
 
 from rsconn.errors import SettingsError
 from rsconn.settings.config import read_config
-from rsconn.study.deviations import list_deviations, register
+from rsconn.study.claims.deviations import list_deviations, register
 
 
 @pytest.fixture(scope="module")

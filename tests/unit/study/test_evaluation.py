@@ -8,7 +8,7 @@ from statsmodels.api import OLS
 
 from rsconn.inference.power import compute_power
 from rsconn.settings.claims import Claim
-from rsconn.study.evaluation import evaluate_claims
+from rsconn.study.claims.evaluation import evaluate_claims
 
 DESIGN_COLUMNS = [
     "id", "family", "text", "n", "n_per_group", "estimator", "estimate", "std_error", "dof",

@@ -5,8 +5,8 @@ import pandas as pd
 
 from rsconn.inference.permutation import permute
 from rsconn.settings.claims import Claim
-from rsconn.study.columns import make_columns
-from rsconn.study.designs import Terms, build_model
+from rsconn.study.claims.designs import Terms, build_model
+from rsconn.study.people.used_columns import make_columns
 
 SITES = np.repeat(["x", "y", "z"], 8)
 

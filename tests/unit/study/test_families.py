@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from rsconn.settings.claims import Claim
-from rsconn.study.columns import make_columns
-from rsconn.study.designs import Terms, build_model
-from rsconn.study.evaluation import evaluate_claims
-from rsconn.study.exchange import find_units
-from rsconn.study.sensitivity import evaluate_sensitivity
+from rsconn.study.claims.designs import Terms, build_model
+from rsconn.study.claims.evaluation import evaluate_claims
+from rsconn.study.claims.samples import find_units
+from rsconn.study.people.used_columns import make_columns
+from rsconn.study.second_looks.sensitivity import evaluate_sensitivity
 
 
 def make_cohort(n_families=20, seed=4):

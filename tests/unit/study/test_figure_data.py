@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from rsconn.study.claim_words import describe_claim, describe_condition, describe_sides
+from rsconn.study.claims.claim_table import describe_condition, describe_sides, label_claim
 from rsconn.study.distributions import compute_density, compute_line, compute_mean_interval
 from rsconn.study.figure_claims import count_verdicts
 from rsconn.study.figure_data import FIGURE_NAMES, SUMMARY_NAMES, build_figure_tables, read_result_table
@@ -263,7 +263,7 @@ def test_rois_without_a_place_stay_without():
     ],
 )
 def test_claims_in_few_words(claim, words):
-    assert describe_claim(claim) == words
+    assert label_claim(claim) == words
 
 
 def test_conditions_that_are_no_plain_conjunction_stay_as_written():

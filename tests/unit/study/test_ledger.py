@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rsconn.study.ledger import (
+from rsconn.study.people.ledger import (
     LEDGER_COLUMNS,
     NO_RUN,
     LedgerRow,

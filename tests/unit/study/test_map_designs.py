@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.study.map_designs import list_map_designs, merge_sessions
+from rsconn.study.maps.map_designs import list_map_designs, merge_sessions
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rsconn.inference.voxelwise import MapTest, Maxima
-from rsconn.study.map_tables import (
+from rsconn.study.maps.map_tables import (
     CLUSTER_TEXTS,
     ROI_TEXTS,
     Places,

@@ -7,7 +7,7 @@ import pytest
 
 from rsconn.errors import TableError
 from rsconn.files.tables import read_published_table
-from rsconn.study.people import check_numeric, convert_column, find_hidden_number, read_people
+from rsconn.study.people.participants import check_numeric, convert_column, find_hidden_number, read_people
 
 PHENOTYPE = Path(__file__).parents[4] / "shared/data/phenotype"
 

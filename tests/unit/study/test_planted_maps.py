@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rsconn.study.planted_maps import PLANTED_COLUMNS, PlantedPlace, compare_planted, tabulate_planted
+from rsconn.study.maps.found_regions import PLANTED_COLUMNS, PlantedPlace, compare_planted, tabulate_planted
 
 POINTS = np.column_stack([3.0 * np.arange(10), np.zeros(10), np.zeros(10)])
 PLACE = PlantedPlace("LAI", "group", "a > b", "dmPFC", (3.0, 0.0, 0.0), 3.5)  # voxels 0, 1, 2

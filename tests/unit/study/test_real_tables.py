@@ -10,10 +10,10 @@ from scipy import stats
 
 from rsconn.settings.claims import Claim
 from rsconn.settings.sections import ScoreSettings
-from rsconn.study.cohort import build_cohort
-from rsconn.study.evaluation import evaluate_claims
-from rsconn.study.people import read_people
-from rsconn.study.scores import score_people
+from rsconn.study.claims.evaluation import evaluate_claims
+from rsconn.study.people.cohort_table import build_cohort
+from rsconn.study.people.participants import read_people
+from rsconn.study.people.scores import score_people
 
 SHARED = Path(__file__).parents[4] / "shared/data"
 

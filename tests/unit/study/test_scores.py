@@ -7,8 +7,8 @@ import pytest
 
 from rsconn.errors import ProblemsError, TableError
 from rsconn.settings.sections import ScoreSettings
-from rsconn.study.people import read_people
-from rsconn.study.scores import SCORE_COLUMNS, score_people
+from rsconn.study.people.participants import read_people
+from rsconn.study.people.scores import SCORE_COLUMNS, score_people
 
 SHARED = Path(__file__).parents[4] / "shared/data"
 

@@ -7,13 +7,13 @@ from scipy import stats
 from statsmodels.formula.api import ols
 
 from rsconn.settings.claims import Claim
-from rsconn.study.claim_table import FamilyResult, judge
-from rsconn.study.columns import make_columns
-from rsconn.study.designs import Terms, build_model
-from rsconn.study.evaluation import evaluate_claims
-from rsconn.study.motion_checks import check_exclusion, check_motion
-from rsconn.study.sensitivity import SENSITIVITY_COLUMNS, evaluate_sensitivity
-from rsconn.study.slopes import compare_slopes
+from rsconn.study.claims.claim_table import FamilyResult, judge
+from rsconn.study.claims.designs import Terms, build_model
+from rsconn.study.claims.evaluation import evaluate_claims
+from rsconn.study.people.used_columns import make_columns
+from rsconn.study.second_looks.motion_checks import check_exclusion, check_motion
+from rsconn.study.second_looks.sensitivity import SENSITIVITY_COLUMNS, evaluate_sensitivity
+from rsconn.study.second_looks.slopes import compare_slopes
 
 TERMS = Terms(frozenset({"A-B"}), ("age", "sex", "mean_fd"), (), group_levels=("T", "C"))
 SLOPE = {"outcome": "FS", "predictor": "A-B", "expect": "associated", "covariates": ["group", "age"]}

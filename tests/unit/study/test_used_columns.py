@@ -10,7 +10,7 @@ import pytest
 
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.rois import Circular
-from rsconn.study.used_columns import list_unused_names
+from rsconn.study.people.used_columns import list_unused_names
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import pytest
 from scipy import stats
 
 from rsconn.inference.estimators import Estimate
-from rsconn.study.verdicts import compute_claim_p, decide, get_rule, get_sign
+from rsconn.study.claims.verdicts import compute_claim_p, decide, get_rule, get_sign
 
 LOW, HIGH = 0.01, 0.8
 

@@ -10,9 +10,9 @@ from scipy import stats
 
 from rsconn.inference.estimators import Estimate, compute_p, estimate_model
 from rsconn.inference.model import Model, check_model, choose_estimator
-from rsconn.study.claim_samples import find_sample, find_sides
-from rsconn.study.columns import Columns, Mask, is_text
-from rsconn.study.designs import Design, Terms, has_edge
+from rsconn.study.claims.designs import Design, Terms, has_edge
+from rsconn.study.claims.samples import find_sample, find_sides
+from rsconn.study.people.used_columns import Columns, Mask, is_text
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim

@@ -11,8 +11,8 @@ import numpy as np
 
 from rsconn.inference.estimators import Estimate, compute_interval, estimate_model
 from rsconn.inference.model import Model, check_model
-from rsconn.study.columns import Columns, match_value
-from rsconn.study.designs import Design, Terms, build_model
+from rsconn.study.claims.designs import Design, Terms, build_model
+from rsconn.study.people.used_columns import Columns, match_value
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
@@ -74,7 +74,7 @@ def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms)
     claim, design : Claim, Design
         The claim and its own design.
     columns, terms : Columns, Terms
-        As for `rsconn.study.designs.build_model`.
+        As for `rsconn.study.claims.designs.build_model`.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rsconn.arrays import FloatArray
 from rsconn.inference.voxelwise import MapTest
-from rsconn.study.map_designs import MapDesign
+from rsconn.study.maps.map_designs import MapDesign
 
 CLUSTER_TEXTS = {
     "seed": "Seed region.",
@@ -234,3 +234,17 @@ def _measure(points: FloatArray, center: FloatArray) -> float:
     if not len(points) or not np.isfinite(center).all():
         return float("nan")
     return float(np.linalg.norm(points - center, axis=1).min())
+
+
+def read_landmarks() -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Return the 160 names and centres (n, 3), MNI mm, of Dosenbach et al. (2010), which nilearn carries.
+
+    References
+    ----------
+    Dosenbach et al. (2010), Science 329:1358-1361.
+    """
+    from nilearn.datasets import fetch_coords_dosenbach_2010
+
+    found = fetch_coords_dosenbach_2010()
+    centers = np.column_stack([np.asarray(found.rois[axis], dtype=float) for axis in "xyz"])
+    return tuple(str(label) for label in found.labels), centers

@@ -14,11 +14,10 @@ from rsconn.arrays import FloatArray
 from rsconn.inference.arrangements import count_whole_orders
 from rsconn.inference.model import is_full_rank
 from rsconn.settings.claims import Claim, Contrast
-from rsconn.study.claim_samples import Draft
-from rsconn.study.columns import Column, Columns, Mask, Rows, find_present, get_numbers, is_text
-from rsconn.study.covariates import choose_covariates, encode_covariates
-from rsconn.study.designs import Terms
-from rsconn.study.exchange import find_blocks, find_units
+from rsconn.study.claims.covariates import choose_covariates, encode_covariates
+from rsconn.study.claims.designs import Terms
+from rsconn.study.claims.samples import Draft, find_blocks, find_units
+from rsconn.study.people.used_columns import Column, Columns, Mask, Rows, find_present, get_numbers, is_text
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
@@ -53,7 +52,7 @@ class MapDesign:
     reason : str
         Why there is no test; empty if there is one.
     blocks : int array (n,) or None
-        Within which people are exchanged, as for a claim of the same kind (`rsconn.study.exchange`).
+        Within which people are exchanged, as for a claim of the same kind (`rsconn.study.claims.samples`).
     units : int array (n,) or None
         Families that are exchanged as wholes; None if there are none.
     """

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from rsconn.inference.alternatives import leave_one_out
 from rsconn.inference.estimators import Estimate, adjust_holm
-from rsconn.study.claim_table import FamilyResult, judge
-from rsconn.study.claim_tests import ClaimTest
-from rsconn.study.verdicts import NOT_TESTABLE, compute_claim_p, decide
+from rsconn.study.claims.claim_table import FamilyResult, judge
+from rsconn.study.claims.verdicts import NOT_TESTABLE, ClaimTest, compute_claim_p, decide
 
 
 @dataclass(frozen=True)

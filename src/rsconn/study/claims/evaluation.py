@@ -11,15 +11,14 @@ import pandas as pd
 
 from rsconn.inference.estimators import adjust_holm
 from rsconn.inference.permutation import PermutationTest, permute, sign_flip_maxt
-from rsconn.study.claim_table import FamilyResult, judge, tabulate_claims
-from rsconn.study.claim_tests import ClaimTest, run_claim_test
-from rsconn.study.columns import Columns, make_columns
-from rsconn.study.design_warnings import find_stress
-from rsconn.study.designs import Design, Terms, build_model, read_terms
-from rsconn.study.fragility import Fragility, find_fragility
-from rsconn.study.motion_checks import check_motion
-from rsconn.study.slopes import compare_slopes
-from rsconn.study.verdicts import CONTRADICTED, SUPPORTED, get_rule
+from rsconn.study.claims.claim_table import FamilyResult, judge, tabulate_claims
+from rsconn.study.claims.covariates import find_stress
+from rsconn.study.claims.designs import Design, Terms, build_model, read_terms
+from rsconn.study.claims.verdicts import CONTRADICTED, SUPPORTED, ClaimTest, get_rule, run_claim_test
+from rsconn.study.people.used_columns import Columns, make_columns
+from rsconn.study.second_looks.fragility import Fragility, find_fragility
+from rsconn.study.second_looks.motion_checks import check_motion
+from rsconn.study.second_looks.slopes import compare_slopes
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
@@ -38,7 +37,7 @@ class Evaluation:
     Attributes
     ----------
     claims : DataFrame
-        One row per claim, in the order of the claims (`rsconn.study.claim_table.CLAIM_COLUMNS`).
+        One row per claim, in the order of the claims (`rsconn.study.claims.claim_table.CLAIM_COLUMNS`).
     flow : DataFrame
         Per claim, how many people were left after each condition; the numbers add up.
     designs : dict of str to Design
@@ -97,7 +96,7 @@ def evaluate_claims(cohort: pd.DataFrame, config: Config, *, describe: bool = Tr
 
 
 def sort_columns(cohort: pd.DataFrame) -> dict[str, pd.Series]:
-    """Return the cohort's columns (`rsconn.study.columns.make_columns`), sorted by person and session."""
+    """Return the cohort's columns (`rsconn.study.people.used_columns.make_columns`), sorted by person and session."""
     keys = [name for name in ("participant_id", "session") if name in cohort]
     return make_columns(cohort.sort_values(keys, kind="stable"))
 

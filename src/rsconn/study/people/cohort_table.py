@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 
 from rsconn.files.tables import read_tsv
-from rsconn.study.ledger import LedgerRow, compare_people, count_flow, tabulate_ledger
-from rsconn.study.people import convert_column, read_people
-from rsconn.study.scores import Scores, score_people
-from rsconn.study.used_columns import check_used_columns, list_used_columns
+from rsconn.study.people.ledger import LedgerRow, compare_people, count_flow, tabulate_ledger
+from rsconn.study.people.participants import convert_column, read_people
+from rsconn.study.people.scores import Scores, score_people
+from rsconn.study.people.used_columns import check_used_columns, list_used_columns
+
+__all__ = ["Cohort", "build_cohort", "read_cohort", "read_people", "score_people"]
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
 
-__all__ = ["Cohort", "build_cohort", "read_cohort", "read_people", "score_people"]
 
 _TEXT_COLUMNS = frozenset({"participant_id", "session", "group"})
 _Key = tuple[str, str | None]
@@ -36,9 +37,9 @@ class Cohort:
         column per score, mean_fd (mm), one per edge (Fisher z), included (has a usable edge), then what claims
         and covariates name besides.
     ledger : DataFrame
-        The run rows given, and those about people (`rsconn.study.ledger.LEDGER_COLUMNS`).
+        The run rows given, and those about people (`rsconn.study.people.ledger.LEDGER_COLUMNS`).
     flow : DataFrame
-        `rsconn.study.ledger.count_flow`.
+        `rsconn.study.people.ledger.count_flow`.
     mean_fd_source : {'participants', 'confounds', None}
         Where mean_fd comes from; a participants column wins.
     """
@@ -64,9 +65,9 @@ def build_cohort(
     Parameters
     ----------
     people : DataFrame
-        `rsconn.study.people.read_people`.
+        `rsconn.study.people.participants.read_people`.
     scores : Scores
-        `rsconn.study.scores.score_people` of the same people.
+        `rsconn.study.people.scores.score_people` of the same people.
     edges : DataFrame
         participant_id, session, edge, z: runs combined, usable runs only.
     quality : DataFrame

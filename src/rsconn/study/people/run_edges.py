@@ -13,7 +13,7 @@ import pandas as pd
 from rsconn.settings.config import Config
 from rsconn.signal.connectivity import combine_runs, combine_variances
 from rsconn.steps.records import RunRecord
-from rsconn.study.ledger import LedgerRow, judge_coverage, judge_run, report_failed_run
+from rsconn.study.people.ledger import LedgerRow, judge_coverage, judge_run, report_failed_run
 
 EDGE_COLUMNS = (
     "participant_id", "session", "edge", "r", "z", "z_variance", "z_variance_ac", "dof", "n_runs", "z_between_run_sd",

@@ -28,16 +28,15 @@ from rsconn.inference.estimators import (
     estimate_ols,
 )
 from rsconn.inference.model import Model
-from rsconn.study.claim_table import explain_dropped
-from rsconn.study.claim_tests import ClaimTest, Finding
-from rsconn.study.columns import Columns, find_present
-from rsconn.study.design_warnings import find_stress
-from rsconn.study.designs import Terms, build_model, has_edge, read_terms
-from rsconn.study.evaluation import Evaluation, evaluate_claims, sort_columns
-from rsconn.study.fragility import Fragility
-from rsconn.study.motion_checks import MOTION_COLUMN, check_exclusion, check_motion
-from rsconn.study.slopes import Slope, compare_slopes, describe_signs
-from rsconn.study.verdicts import get_rule, get_sign
+from rsconn.study.claims.claim_table import explain_dropped
+from rsconn.study.claims.covariates import find_stress
+from rsconn.study.claims.designs import Terms, build_model, has_edge, read_terms
+from rsconn.study.claims.evaluation import Evaluation, evaluate_claims, sort_columns
+from rsconn.study.claims.verdicts import ClaimTest, Finding, get_rule, get_sign
+from rsconn.study.people.used_columns import Columns, find_present
+from rsconn.study.second_looks.fragility import Fragility
+from rsconn.study.second_looks.motion_checks import MOTION_COLUMN, check_exclusion, check_motion
+from rsconn.study.second_looks.slopes import Slope, compare_slopes, describe_signs
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
@@ -62,7 +61,7 @@ def evaluate_sensitivity(
     Parameters
     ----------
     cohort, config : DataFrame, Config
-        As for `rsconn.study.evaluation.evaluate_claims`.
+        As for `rsconn.study.claims.evaluation.evaluate_claims`.
     evaluation : Evaluation, optional
         Its result, if it is at hand.
     reliability : mapping of str to float, optional

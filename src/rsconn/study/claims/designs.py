@@ -10,10 +10,9 @@ import numpy as np
 
 from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
 from rsconn.settings.sample_grammar import parse_expression
-from rsconn.study.claim_samples import Draft, FlowStep, draft_claim
-from rsconn.study.columns import Column, Columns, Mask, Rows, find_present, is_text
-from rsconn.study.covariates import choose_covariates, encode_covariates
-from rsconn.study.exchange import find_blocks, find_units
+from rsconn.study.claims.covariates import choose_covariates, encode_covariates
+from rsconn.study.claims.samples import Draft, FlowStep, draft_claim, find_blocks, find_units
+from rsconn.study.people.used_columns import Column, Columns, Mask, Rows, find_present, is_text
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
@@ -134,7 +133,7 @@ def build_model(
     claim : Claim
         What is claimed.
     columns : mapping of str to array (n_rows,)
-        The cohort (`rsconn.study.columns.make_columns`).
+        The cohort (`rsconn.study.people.used_columns.make_columns`).
     terms : Terms
         What the config says of edges, covariates and circularity.
     covariates : sequence of str, optional
