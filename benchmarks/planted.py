@@ -27,7 +27,8 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from rsconn.report.planted import compare_maps, read_planted_places
+from rsconn.report.maps.found import compare_maps, read_planted_places
+from rsconn.report.maps.mosaics import read_descriptions
 from rsconn.settings.config import read_config
 from rsconn.simulate.simulated_dataset import simulate_study
 from rsconn.steps.cohort import gather_cohort
@@ -38,7 +39,6 @@ from rsconn.steps.maps import FOLDER, make_group_maps
 from rsconn.steps.plan import LAUNCH_FOLDER, make_plan
 from rsconn.steps.seedmap import make_seedmaps
 from rsconn.study.claims.evaluation import evaluate_claims
-from rsconn.study.figure_maps import read_descriptions
 from rsconn.study.people.cohort_table import read_cohort
 
 ROOT = Path(__file__).resolve().parents[1]

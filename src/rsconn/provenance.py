@@ -65,7 +65,7 @@ def compute_code_digest(*modules: str) -> str:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         seen[name] = _dump_without_docstrings(tree)
         # a template decides what a page says as much as a function does
-        for template in sorted(path.parent.glob("templates/*")):
+        for template in sorted(path.parent.parent.glob("templates/*")):
             seen[f"{name}: {template.name}"] = hash_file(template)
         waiting.extend(_find_imports(tree))
     return hash_json(sorted(seen.items()))[:16]

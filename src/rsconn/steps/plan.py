@@ -74,7 +74,7 @@ class Plan:
     @property
     def figures(self) -> tuple[str, ...]:
         """Names of the figures."""
-        from rsconn.study.figure_data import FIGURE_NAMES
+        from rsconn.report.figures.catalogue import FIGURE_NAMES
 
         return tuple(FIGURE_NAMES)
 

@@ -241,8 +241,8 @@ def plan_power(
     SettingsError, ProblemsError
         If the config or the request cannot be used.
     """
-    from rsconn.report.figures_power import plot_power
-    from rsconn.report.saving import write_figure
+    from rsconn.report.figures.catalogue import write_figure
+    from rsconn.report.figures.power_curves import plot_power
 
     settings = read_config(config)
     folder = settings.output_dir / "power" if output is None else output

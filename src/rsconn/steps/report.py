@@ -10,10 +10,10 @@ import rsconn
 from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
-from rsconn.report.maps import MODELS_TABLE, PLANTED_TABLE, write_map_figures
-from rsconn.report.methods_text import write_citations, write_methods
-from rsconn.report.page import write_page
-from rsconn.report.saving import write_figures
+from rsconn.report.figures.catalogue import build_figure_tables, read_result_table, write_figures
+from rsconn.report.maps.map_pictures import MODELS_TABLE, PLANTED_TABLE, write_map_figures
+from rsconn.report.page.html_page import write_page
+from rsconn.report.page.methods_text import write_citations, write_methods
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
 from rsconn.steps.dense import has_dense
@@ -22,7 +22,6 @@ from rsconn.steps.plan import find_config_runs
 from rsconn.steps.register import find_deviations
 from rsconn.steps.truth import read_truth
 from rsconn.study.claims.designs import build_model, read_terms
-from rsconn.study.figure_data import build_figure_tables, read_result_table
 from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.people.used_columns import make_columns
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rsconn.errors import DatasetError
-from rsconn.report.planted import read_planted_places
+from rsconn.report.maps.found import read_planted_places
 from rsconn.settings.config import Config
 from rsconn.settings.fields import show_path
 from rsconn.steps.infer import find_simulated

@@ -62,8 +62,8 @@ def test_a_template_beside_a_module_counts(tmp_path, monkeypatch):
     template.write_text("old")
     monkeypatch.setattr(provenance, "_PACKAGE_ROOT", package)
     provenance.compute_code_digest.cache_clear()
-    first = provenance.compute_code_digest("rsconn.report.page")
+    first = provenance.compute_code_digest("rsconn.report.page.html_page")
     template.write_text("new")
     provenance.compute_code_digest.cache_clear()
-    assert provenance.compute_code_digest("rsconn.report.page") != first
+    assert provenance.compute_code_digest("rsconn.report.page.html_page") != first
     provenance.compute_code_digest.cache_clear()

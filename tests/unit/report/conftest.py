@@ -9,11 +9,10 @@ from types import ModuleType
 import pytest
 
 from rsconn.files.writing import write_text
-from rsconn.report.maps import write_map_figures
-from rsconn.report.methods_text import write_citations, write_methods
-from rsconn.report.page import write_page
-from rsconn.report.saving import write_figures
-from rsconn.study.figure_data import build_figure_tables, read_result_table
+from rsconn.report.figures.catalogue import build_figure_tables, read_result_table, write_figures
+from rsconn.report.maps.map_pictures import write_map_figures
+from rsconn.report.page.html_page import write_page
+from rsconn.report.page.methods_text import write_citations, write_methods
 
 
 def load_builder(name: str = "results_builder") -> ModuleType:

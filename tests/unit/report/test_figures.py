@@ -9,10 +9,16 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from rsconn.report.figures import FIGURES, plot_claim
-from rsconn.report.saving import render_svg, write_figures
-from rsconn.report.style import SIMULATED, limit_panels, spread_points, use_style
-from rsconn.study.figure_data import FIGURE_NAMES, build_figure_tables, read_result_table
+from rsconn.report.figures.catalogue import (
+    FIGURE_NAMES,
+    FIGURES,
+    build_figure_tables,
+    plot_claim,
+    read_result_table,
+    render_svg,
+    write_figures,
+)
+from rsconn.report.figures.style import SIMULATED, limit_panels, spread_points, use_style
 
 
 def list_points(figure):

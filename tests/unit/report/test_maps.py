@@ -17,15 +17,22 @@ from PIL import Image
 from rsconn.errors import DatasetError
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.writing import write_json, write_map
-from rsconn.report.figures_found import mark_survivors, project_map
-from rsconn.report.figures_maps import choose_limit
-from rsconn.report.map_files import read_survivors
-from rsconn.report.map_slices import BOX, HOT, Volume, blend, list_points
-from rsconn.report.maps import write_map_figures
-from rsconn.report.planted import compare_maps, read_planted_places
-from rsconn.report.svg import shrink_pictures
+from rsconn.report.figures.style import shrink_pictures
+from rsconn.report.maps.found import compare_maps, mark_survivors, project_map, read_planted_places
+from rsconn.report.maps.map_pictures import write_map_figures
+from rsconn.report.maps.map_viewer import read_survivors
+from rsconn.report.maps.mosaics import (
+    BOX,
+    HOT,
+    Volume,
+    blend,
+    choose_slices,
+    list_points,
+    read_descriptions,
+    tabulate_models,
+)
+from rsconn.report.maps.seed_mosaics import choose_limit
 from rsconn.simulate.simulated_study import describe_truth, draw_study
-from rsconn.study.figure_maps import choose_slices, read_descriptions, tabulate_models
 
 
 @pytest.fixture(scope="session")

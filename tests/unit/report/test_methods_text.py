@@ -6,8 +6,13 @@ import copy
 
 import pytest
 
-from rsconn.report.citations import cite_in_words, read_citations, read_references
-from rsconn.report.methods_text import write_citations, write_methods
+from rsconn.report.page.methods_text import (
+    cite_in_words,
+    read_citations,
+    read_references,
+    write_citations,
+    write_methods,
+)
 
 
 @pytest.fixture

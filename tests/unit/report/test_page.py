@@ -14,12 +14,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from rsconn.report import cards
-from rsconn.report.map_section import build_map_section, hash_script, read_script
-from rsconn.report.maps import write_map_figures
-from rsconn.report.page import build_context, flatten, render_page
-from rsconn.report.results import read_results
-from rsconn.report.wording import get_format
+from rsconn.report.maps.map_pictures import write_map_figures
+from rsconn.report.maps.map_section import build_map_section, hash_script, read_script
+from rsconn.report.page import cards
+from rsconn.report.page.html_page import build_context, flatten, render_page
+from rsconn.report.page.results import read_results
+from rsconn.report.page.wording import get_format
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 # what is no result: the levels that intervals and power are stated at

@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from rsconn.report.wording import Source, format_count, format_number, format_p, format_significant
+from rsconn.report.page.wording import Source, format_count, format_number, format_p, format_significant
 
 
 @pytest.mark.parametrize(

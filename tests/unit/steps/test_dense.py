@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from rsconn.errors import ProblemsError, SettingsError
 from rsconn.files.bids import Run
 from rsconn.files.tables import read_numbers, read_tsv
-from rsconn.report.methods_text import write_methods
+from rsconn.report.page.methods_text import write_methods
 from rsconn.signal.projection import project_out
 from rsconn.steps.check import check_config
 from rsconn.steps.denoise import denoise, make_run_model, read_run_confounds

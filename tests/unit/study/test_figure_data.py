@@ -11,15 +11,24 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from rsconn.report.figures.catalogue import (
+    FIGURE_NAMES,
+    SUMMARY_NAMES,
+    build_figure_tables,
+    read_result_table,
+)
+from rsconn.report.figures.claim_pictures import tabulate_pictures
+from rsconn.report.figures.claims_forest import count_verdicts
+from rsconn.report.figures.exclusion_flow import tabulate_flow
+from rsconn.report.figures.group_comparisons import (
+    compute_density,
+    compute_line,
+    compute_mean_interval,
+    split_groups,
+)
+from rsconn.report.figures.motion_coverage import summarise_cohort, tabulate_rois
+from rsconn.report.figures.score_by_connectivity import EVERYBODY, find_pairs, tabulate_slopes
 from rsconn.study.claims.claim_table import describe_condition, describe_sides, label_claim
-from rsconn.study.distributions import compute_density, compute_line, compute_mean_interval
-from rsconn.study.figure_claims import count_verdicts
-from rsconn.study.figure_data import FIGURE_NAMES, SUMMARY_NAMES, build_figure_tables, read_result_table
-from rsconn.study.figure_flow import tabulate_flow
-from rsconn.study.figure_groups import split_groups
-from rsconn.study.figure_pictures import tabulate_pictures
-from rsconn.study.figure_quality import summarise_cohort, tabulate_rois
-from rsconn.study.figure_slopes import EVERYBODY, find_pairs, tabulate_slopes
 
 
 @pytest.fixture(scope="module")

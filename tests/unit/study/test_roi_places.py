@@ -6,7 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from rsconn.study.roi_places import locate_rois
+from rsconn.report.figures.roi_positions import locate_rois
 
 AFFINE = np.array([[-2.0, 0, 0, 20], [0, 2, 0, -10], [0, 0, 3, 5], [0, 0, 0, 1]])
 
