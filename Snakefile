@@ -1,7 +1,7 @@
 # rsconn: does this dataset support what the study said?
 #
 # The table of contents. Each stage is one file in workflow/rules, in the order below; what there is to do (which
-# runs, which ROIs, which claims) is worked out once, in rsconn.steps.plan, from the config.
+# runs, which ROIs, which claims) is worked out once, in rsconn.rules.plan, from the config.
 #
 #   snakemake --cores all                            the demo study (config/config.yaml)
 #   snakemake --cores all --configfile my.yaml       your own
@@ -10,7 +10,7 @@ import snakemake.exceptions
 from snakemake.utils import min_version
 
 from rsconn.errors import UserError
-from rsconn.steps.plan import make_plan
+from rsconn.rules.plan import make_plan
 
 min_version("9.15")
 

@@ -29,15 +29,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from rsconn.report.maps.found import compare_maps, read_planted_places
 from rsconn.report.maps.mosaics import read_descriptions
+from rsconn.rules.cohort import gather_cohort
+from rsconn.rules.connect import connect
+from rsconn.rules.denoise import denoise
+from rsconn.rules.extract import extract
+from rsconn.rules.maps import FOLDER, make_group_maps
+from rsconn.rules.plan import LAUNCH_FOLDER, make_plan
+from rsconn.rules.seedmap import make_seedmaps
 from rsconn.settings.config import read_config
 from rsconn.simulate.simulated_dataset import simulate_study
-from rsconn.steps.cohort import gather_cohort
-from rsconn.steps.connect import connect
-from rsconn.steps.denoise import denoise
-from rsconn.steps.extract import extract
-from rsconn.steps.maps import FOLDER, make_group_maps
-from rsconn.steps.plan import LAUNCH_FOLDER, make_plan
-from rsconn.steps.seedmap import make_seedmaps
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.people.cohort_table import read_cohort
 

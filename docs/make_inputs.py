@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from rsconn.commands.check import check_config
 from rsconn.errors import UserError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.files.cifti import DenseHeader, read_dense_header
@@ -31,7 +32,6 @@ from rsconn.settings.strategies import change_strategy, read_strategy
 from rsconn.signal.projection import Design, count_dof
 from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
-from rsconn.steps.check import check_config
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.scores import score_people
 

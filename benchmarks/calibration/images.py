@@ -18,6 +18,11 @@ from calibration.tallies import Tally, tabulate
 from rsconn.files.tables import MISSING, write_tsv
 from rsconn.files.writing import write_json
 from rsconn.naming import format_name
+from rsconn.rules.cohort import gather_cohort
+from rsconn.rules.connect import connect
+from rsconn.rules.denoise import denoise
+from rsconn.rules.extract import extract
+from rsconn.rules.plan import Plan, find_config_runs
 from rsconn.settings.config import parse_config
 from rsconn.settings.fields import find_house
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
@@ -25,11 +30,6 @@ from rsconn.simulate.confound_table import compute_confounds
 from rsconn.simulate.simulated_dataset import SLOPE, SPACE, write_bold, write_mask
 from rsconn.simulate.simulated_runs import T_R, simulate_run
 from rsconn.simulate.simulated_study import Study, draw_study, make_participants
-from rsconn.steps.cohort import gather_cohort
-from rsconn.steps.connect import connect
-from rsconn.steps.denoise import denoise
-from rsconn.steps.extract import extract
-from rsconn.steps.plan import Plan, find_config_runs
 from rsconn.study.claims.evaluation import Evaluation, evaluate_claims
 from rsconn.study.people.cohort_table import read_cohort
 

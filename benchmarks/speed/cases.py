@@ -118,10 +118,10 @@ def job(run, mask, table, t_r, rois="labels", atlas="", n_rois=100, n_seeds=0) -
     import contextlib
     import tempfile
 
-    from rsconn.steps.connect import connect
-    from rsconn.steps.denoise import denoise
-    from rsconn.steps.extract import extract
-    from rsconn.steps.seedmap import make_seedmaps
+    from rsconn.rules.connect import connect
+    from rsconn.rules.denoise import denoise
+    from rsconn.rules.extract import extract
+    from rsconn.rules.seedmap import make_seedmaps
 
     facts = {"participant_id": "sub-1", "session": None, "name": "sub-1_task-rest", "t_r": t_r}
     files = {

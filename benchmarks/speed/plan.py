@@ -103,7 +103,7 @@ def _list_left(samples: dict[str, Sample]) -> list[Case]:
     return [
         *_list_floor("2mm", two),
         Case("start Python with numpy", "start", {"module": "numpy"}),
-        Case("start rsconn's per-run path", "start", {"module": "rsconn.steps.seedmap"}),
+        Case("start rsconn's per-run path", "start", {"module": "rsconn.rules.seedmap"}),
         Case("2mm stream", "stream", {"run": str(two.run)}),
         _series("2mm 4 spheres", two, n_rois=4),
         _series("2mm 100 labels", two, rois="labels", n_rois=100),

@@ -21,7 +21,7 @@ _ASK_KERNEL = (
     "print(*{pool.get('architecture') or pool['internal_api'] for pool in threadpoolctl.threadpool_info()})"
 )
 # What the measured code consists of: a change of it makes what is kept another program's.
-_MEASURED = ("rsconn.steps.seedmap", "rsconn.steps.connect")
+_MEASURED = ("rsconn.rules.seedmap", "rsconn.rules.connect")
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def _add_demo(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from rsconn.steps.demo import run_demo
+    from rsconn.commands.demo import run_demo
 
     return run_demo(options.folder, cores=options.cores, snakemake_options=options.snakemake)
 
@@ -108,7 +108,7 @@ def _add_simulate(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from rsconn.steps.demo import simulate
+    from rsconn.commands.demo import simulate
 
     simulate(options.folder, seed=options.seed, null=options.null, effect=options.effect, cores=options.cores)
     return 0
@@ -121,7 +121,7 @@ def _add_check(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _check(options: argparse.Namespace) -> int:
-    from rsconn.steps.check import check_config
+    from rsconn.commands.check import check_config
 
     result = check_config(options.config)
     for line in result.lines:
@@ -144,7 +144,7 @@ def _add_run(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _run(options: argparse.Namespace) -> int:
-    from rsconn.steps.run import run_workflow
+    from rsconn.commands.run import run_workflow
 
     return run_workflow(
         options.config, cores=options.cores, profile=options.profile, snakemake_options=options.snakemake
@@ -176,7 +176,7 @@ def _add_power(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _power(options: argparse.Namespace) -> int:
-    from rsconn.steps.power import DEFAULT_N, plan_power
+    from rsconn.commands.power import DEFAULT_N, plan_power
 
     for line in plan_power(
         options.config,
@@ -201,7 +201,7 @@ def _add_register(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _register(options: argparse.Namespace) -> int:
-    from rsconn.steps.register import write_registration
+    from rsconn.commands.register import write_registration
 
     for line in write_registration(options.config, options.output):
         print(line)
@@ -244,7 +244,7 @@ def _add_rois(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _make_rois(options: argparse.Namespace) -> int:
-    from rsconn.steps.from_map import find_set, make_roi_set
+    from rsconn.commands.rois_from_map import find_set, make_roi_set
 
     found = find_set(
         options.results,
@@ -255,7 +255,7 @@ def _make_rois(options: argparse.Namespace) -> int:
     )
     left_out: list[str] = []
     if options.leave_one_out:
-        from rsconn.steps.left_out import write_left_out
+        from rsconn.commands.leave_one_out import write_left_out
 
         left_out = write_left_out(found, options.config, options.output)
     for line in [*make_roi_set(found, options.output), *left_out]:
@@ -279,7 +279,7 @@ def _add_score(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 
 
 def _score(options: argparse.Namespace) -> int:
-    from rsconn.steps.score import score_table
+    from rsconn.commands.score import score_table
 
     for line in score_table(
         options.table,

@@ -49,7 +49,7 @@ def compute_code_digest(*modules: str) -> str:
     Parameters
     ----------
     *modules : str
-        Dotted names, such as ``rsconn.steps.cohort``.
+        Dotted names, such as ``rsconn.rules.cohort``.
 
     Returns
     -------

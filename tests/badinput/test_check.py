@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from rsconn.steps.check import CheckResult, check_config
+from rsconn.commands.check import CheckResult, check_config
 
 TINY = Path(__file__).resolve().parents[1] / "reference" / "tiny"
 FUNC = "data/derivatives/fmriprep/sub-*/func"

@@ -69,7 +69,7 @@ def test_simulate_refuses_a_folder_that_is_not_empty(tmp_path, capsys):
 
 
 def test_simulate_refuses_a_full_disk(tmp_path, monkeypatch, capsys):
-    from rsconn.steps import demo
+    from rsconn.commands import demo
 
     monkeypatch.setattr(demo.shutil, "disk_usage", lambda _path: type("Usage", (), {"free": 1.5e9})())
     assert cli.main(["simulate", str(tmp_path / "new")]) == 2

@@ -13,15 +13,15 @@ import pytest
 from nilearn.maskers import NiftiLabelsMasker, NiftiSpheresMasker
 from numpy.testing import assert_allclose
 
+from rsconn.commands.check import check_config
 from rsconn.files.tables import read_numbers, read_tsv
-from rsconn.steps.check import check_config
-from rsconn.steps.cohort import gather_cohort
-from rsconn.steps.connect import connect
-from rsconn.steps.denoise import denoise
-from rsconn.steps.extract import extract
-from rsconn.steps.infer import infer
-from rsconn.steps.plan import Plan, make_plan
-from rsconn.steps.report import write_report
+from rsconn.rules.cohort import gather_cohort
+from rsconn.rules.connect import connect
+from rsconn.rules.denoise import denoise
+from rsconn.rules.extract import extract
+from rsconn.rules.infer import infer
+from rsconn.rules.plan import Plan, make_plan
+from rsconn.rules.report import write_report
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "config" / "examples"
 # Config -> what the check's first line and its "ready" say

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rsconn.steps.plan import LAUNCH_FOLDER
+from rsconn.rules.plan import LAUNCH_FOLDER
 
 pytestmark = pytest.mark.workflow
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from rsconn.steps.job_log import write_job_log
+from rsconn.files.run_records import write_job_log
 
 with write_job_log(snakemake.log[0]):
-    from rsconn.steps.cohort import gather_cohort
+    from rsconn.rules.cohort import gather_cohort
 
     gather_cohort([Path(path) for path in snakemake.input.records], config=Path(snakemake.params.config))

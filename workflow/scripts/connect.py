@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rsconn.steps.job_log import write_job_log
+from rsconn.files.run_records import write_job_log
 
 with write_job_log(snakemake.log[0]):
-    from rsconn.steps.connect import connect
+    from rsconn.rules.connect import connect
 
     connect(
         Path(snakemake.output.record), before=Path(snakemake.input.record), settings=snakemake.params.settings

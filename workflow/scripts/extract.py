@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from rsconn.steps.job_log import write_job_log
+from rsconn.files.run_records import write_job_log
 
 with write_job_log(snakemake.log[0]):
-    from rsconn.steps.extract import extract
+    from rsconn.rules.extract import extract
 
     extract(Path(snakemake.output.record), runs=snakemake.params.runs, settings=snakemake.params.settings)

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rsconn.steps.job_log import write_job_log
+from rsconn.files.run_records import write_job_log
 
 with write_job_log(snakemake.log[0]):
-    from rsconn.steps.maps import make_group_maps
+    from rsconn.rules.maps import make_group_maps
 
     make_group_maps(
         snakemake.wildcards.seed,

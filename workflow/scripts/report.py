@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from rsconn.steps.job_log import write_job_log
+from rsconn.files.run_records import write_job_log
 
 with write_job_log(snakemake.log[0]):
-    from rsconn.steps.report import write_report
+    from rsconn.rules.report import write_report
 
     write_report(Path("group"), config=Path(snakemake.params.config))

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rsconn.steps.job_log import write_job_log
+from rsconn.files.run_records import write_job_log
 
 with write_job_log(snakemake.log[0]):
-    from rsconn.steps.seedmap import make_seedmaps
+    from rsconn.rules.seedmap import make_seedmaps
 
     make_seedmaps(
         Path(snakemake.output.record),

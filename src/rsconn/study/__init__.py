@@ -1,1 +1,1 @@
-"""The study: cohort, exclusion ledger, designs, verdicts and the tables behind the figures."""
+"""The study: people, claims, second looks and maps, as tables and frozen results; knows no rule and draws nothing."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rsconn.steps.plan import make_plan
+from rsconn.rules.plan import make_plan
 
 TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
 HEAVY = ("nilearn", "nibabel", "pandas", "matplotlib", "statsmodels", "scipy", "sklearn", "pydantic")
@@ -19,20 +19,20 @@ MODULES = (
     "rsconn.files.regions",
     "rsconn.files.writing",
     "rsconn.signal.seedmaps",
-    "rsconn.steps.extract",
-    "rsconn.steps.seedmap",
-    "rsconn.steps.denoise",
-    "rsconn.steps.connect",
+    "rsconn.rules.extract",
+    "rsconn.rules.seedmap",
+    "rsconn.rules.denoise",
+    "rsconn.rules.connect",
 )
 # What the rules of the per-run path do for one run, in a process of its own.
 WHOLE_PATH = """
 import json, sys
 from pathlib import Path
 plan = json.loads(Path("plan.json").read_text())
-from rsconn.steps.connect import connect
-from rsconn.steps.denoise import denoise
-from rsconn.steps.extract import extract
-from rsconn.steps.seedmap import make_seedmaps
+from rsconn.rules.connect import connect
+from rsconn.rules.denoise import denoise
+from rsconn.rules.extract import extract
+from rsconn.rules.seedmap import make_seedmaps
 extract(Path("extract.json"), runs=plan["runs"], settings=plan["extract"])
 make_seedmaps(Path("seedmap.json"), runs=plan["runs"], settings=plan["seedmap"])
 denoise(Path("denoise.json"), before=[Path("seedmap.json")], runs=[], settings=plan["denoise"])

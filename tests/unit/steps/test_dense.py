@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from rsconn.commands.check import check_config
 from rsconn.errors import ProblemsError, SettingsError
 from rsconn.files.bids import Run
+from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_numbers, read_tsv
 from rsconn.report.page.methods_text import write_methods
+from rsconn.rules.denoise import denoise, make_run_model, read_run_confounds
+from rsconn.rules.extract import extract
+from rsconn.rules.plan import make_plan
+from rsconn.rules.seedmap import make_seedmaps
 from rsconn.signal.projection import project_out
-from rsconn.steps.check import check_config
-from rsconn.steps.denoise import denoise, make_run_model, read_run_confounds
-from rsconn.steps.extract import extract
-from rsconn.steps.plan import make_plan
-from rsconn.steps.records import read_records
-from rsconn.steps.seedmap import make_seedmaps
 
 TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
 SPACE = "MNI152NLin2009cAsym"

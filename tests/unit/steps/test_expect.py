@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rsconn.steps.check import check_config
+from rsconn.commands.check import check_config
 
 CONFIG = """
 input: {{parcellated: series, denoised: {denoised}, participants: people.tsv, t_r: 2}}

@@ -12,14 +12,14 @@ import yaml
 from scipy import ndimage
 
 from rsconn import cli
+from rsconn.commands.leave_one_out import _list_lines
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.images import read_image
+from rsconn.files.run_records import RunRecord, write_records
 from rsconn.files.tables import read_tsv, write_tsv
 from rsconn.files.writing import write_map
+from rsconn.rules.maps import make_group_maps
 from rsconn.settings.rois import read_roi_set
-from rsconn.steps.left_out import _list_lines
-from rsconn.steps.maps import make_group_maps
-from rsconn.steps.records import RunRecord, write_records
 
 SHAPE, N = (12, 11, 10), 24
 AFFINE = np.array([[-4.0, 0, 0, 24], [0, 4.0, 0, -20], [0, 0, 4.0, -16], [0, 0, 0, 1]])
@@ -308,9 +308,9 @@ def test_models_of_other_kinds_are_refused(study: Path, tmp_path: Path, monkeypa
 def test_folds_have_no_tfce(study: Path, monkeypatch) -> None:
     from dataclasses import replace
 
+    from rsconn.commands.leave_one_out import write_left_out
+    from rsconn.commands.rois_from_map import find_set
     from rsconn.errors import SettingsError
-    from rsconn.steps.from_map import find_set
-    from rsconn.steps.left_out import write_left_out
 
     found = replace(find_set(Path("results"), seed="LAI"), correction="tfce")
     with pytest.raises(SettingsError, match="TFCE of every fold and permutation would take days"):

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.steps.job_log import find_user_errors, write_job_log
+from rsconn.files.run_records import find_user_errors, write_job_log
 
 
 def test_everything_printed_goes_to_the_log(tmp_path, capsys):

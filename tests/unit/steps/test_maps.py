@@ -13,13 +13,13 @@ from scipy import ndimage
 from rsconn.errors import RunError
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.images import read_image
+from rsconn.files.run_records import RunRecord, read_records, write_records
 from rsconn.files.tables import read_tsv, write_tsv
 from rsconn.files.writing import write_map
 from rsconn.inference.voxelwise import permute_maps
+from rsconn.rules import maps
+from rsconn.rules.maps import make_group_maps
 from rsconn.settings.config import read_config
-from rsconn.steps import maps
-from rsconn.steps.maps import make_group_maps
-from rsconn.steps.records import RunRecord, read_records, write_records
 from rsconn.study.maps.seed_images import find_sources, read_seed_images
 
 SHAPE = (12, 11, 10)

@@ -4,7 +4,7 @@ import pytest
 
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
-from rsconn.steps.records import process_records, read_records, start_records, write_records
+from rsconn.files.run_records import process_records, read_records, start_records, write_records
 
 
 def _run(name: str) -> dict:

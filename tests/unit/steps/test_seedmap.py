@@ -13,13 +13,13 @@ from numpy.testing import assert_allclose
 
 from rsconn.files import images as image_streams
 from rsconn.files.bids import Run
+from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_numbers
+from rsconn.rules.denoise import denoise, make_run_model, read_run_confounds
+from rsconn.rules.extract import extract
+from rsconn.rules.plan import make_plan
+from rsconn.rules.seedmap import make_seedmaps
 from rsconn.signal.projection import project_out
-from rsconn.steps.denoise import denoise, make_run_model, read_run_confounds
-from rsconn.steps.extract import extract
-from rsconn.steps.plan import make_plan
-from rsconn.steps.records import read_records
-from rsconn.steps.seedmap import make_seedmaps
 
 TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
 SEEDMAP, EXTRACT, DENOISE = Path("work/seedmap.json"), Path("work/extract.json"), Path("work/denoise.json")

@@ -6,10 +6,10 @@ import json
 import re
 from pathlib import Path
 
+from rsconn.rules.plan import Plan
+from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files
 from rsconn.settings.config import Config, read_config
-from rsconn.steps.plan import Plan
-from rsconn.steps.truth import list_truth_problems
 
 
 def test_only_the_report_reads_the_truth(root: Path) -> None:

@@ -19,7 +19,7 @@ def plot_power(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        From `rsconn.steps.power.compute_power_curves`.
+        From `rsconn.commands.power.compute_power_curves`.
     """
     with use_style():
         families = list(dict.fromkeys(table["family"]))

@@ -148,7 +148,10 @@ def locate_rois(rois: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         for row, number in enumerate(members):
             entries = slice(weights.starts[row], weights.starts[row + 1])
             centre, radius = measure_region(
-                weights.voxels[entries], weights.values[entries], weights.shape, header.affine  # noqa: PD011 - sparse weights, no table
+                weights.voxels[entries],
+                weights.values[entries],  # noqa: PD011
+                weights.shape,
+                header.affine,
             )
             places[number] |= {"center_mm": centre, "radius_mm": radius}
     return places

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Pictures of the seed maps: mosaics, what was found, the viewer in the page."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What was claimed: samples, designs, tests, verdicts, the rows of group/claims.tsv."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import rsconn
 from rsconn.errors import SettingsError
 from rsconn.provenance import hash_json
 from rsconn.settings.claims import hash_claims
+from rsconn.settings.config import Config
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
@@ -165,3 +167,27 @@ def _show(value: Any) -> str:
     if value is _MISSING:
         return "nothing"
     return "null" if value is None else repr(value)
+
+
+def find_deviations(config: Config) -> list[str]:
+    """Return what differs from the config's registration; empty if nothing does, or nothing is registered.
+
+    Parameters
+    ----------
+    config : Config
+        The config.
+
+    Raises
+    ------
+    SettingsError
+        If the registration cannot be read, or was edited.
+    """
+    if config.registered is None:
+        return []
+    try:
+        content = json.loads(config.registered.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{config.registered}: not a readable registration ({error}); registered"
+        ) from None
+    return list_deviations(content, config)

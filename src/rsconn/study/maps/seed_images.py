@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from rsconn.errors import RunError
 from rsconn.files.images import ImageHeader, check_same_grid, read_header, stream_volumes
+from rsconn.files.run_records import RunRecord
 from rsconn.inference.patches import allocate
 from rsconn.inference.voxelwise import MapTest, compute_critical
 from rsconn.settings.config import Config
-from rsconn.steps.records import RunRecord
 from rsconn.study.maps.map_designs import MapDesign
 from rsconn.study.maps.map_tables import list_voxel_p
 from rsconn.study.people.ledger import judge_run

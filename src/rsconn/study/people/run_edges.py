@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rsconn.files.run_records import RunRecord
 from rsconn.settings.config import Config
 from rsconn.signal.connectivity import combine_runs, combine_variances
-from rsconn.steps.records import RunRecord
 from rsconn.study.people.ledger import LedgerRow, judge_coverage, judge_run, report_failed_run
 
 EDGE_COLUMNS = (

@@ -7,7 +7,9 @@ again, and a run that fails becomes an entry with its reason instead of stopping
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 from rsconn.errors import UserError
 from rsconn.files.bids import Run
 from rsconn.files.writing import write_json
+from rsconn.naming import RUN_ENTITIES, format_name
 
 
 @dataclass(frozen=True)
@@ -83,3 +86,63 @@ def write_records(path: Path, records: Iterable[RunRecord]) -> None:
 def read_records(paths: Iterable[Path]) -> list[RunRecord]:
     """Read the records of one or more batches, in the order of the paths."""
     return [RunRecord(**entry) for path in paths for entry in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def name_output(run: Run, suffix: str, extension: str, **entities: str) -> Path:
+    """Return the path, relative to the output folder, of one of a run's derivatives.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    suffix, extension : str
+        BIDS suffix and extension, such as ``timeseries`` and ``.tsv``.
+    **entities : str
+        What this derivative adds, such as ``seg`` and ``stat``.
+    """
+    of_run = {key: run.entities[key] for key in RUN_ENTITIES if key in run.entities}
+    folder = Path(run.participant_id)
+    if run.session is not None:
+        folder = folder / f"ses-{run.session}"
+    return folder / "func" / format_name({**of_run, **entities}, suffix, extension)
+
+
+_ERROR_MARK = "error: "
+
+
+@contextmanager
+def write_job_log(path: str) -> Iterator[None]:
+    """Send everything printed to the log; turn a `UserError` into one marked line and exit code 2.
+
+    Snakemake neither creates a script's log nor keeps what it printed. A bug leaves its traceback in the log.
+    """
+    log = Path(path)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w", encoding="utf-8", buffering=1) as stream,
+        redirect_stdout(stream),
+        redirect_stderr(stream),
+    ):
+        try:
+            yield
+        except UserError as error:
+            print("\n".join(_ERROR_MARK + line for line in str(error).splitlines()))  # noqa: T201 - the log
+            sys.exit(2)
+        except Exception:
+            import traceback
+
+            traceback.print_exc()
+            raise
+
+
+def find_user_errors(logs: Path, *, since: float) -> list[str]:
+    """Return the marked lines of the logs written after a time (seconds since the epoch), oldest log first."""
+    files = sorted((file for file in logs.rglob("*.log")), key=lambda file: file.stat().st_mtime)
+    lines = [
+        line.removeprefix(_ERROR_MARK)
+        for file in files
+        if file.stat().st_mtime >= since
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.startswith(_ERROR_MARK)
+    ]
+    return list(dict.fromkeys(lines))

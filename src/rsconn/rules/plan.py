@@ -12,11 +12,11 @@ from typing import Any
 
 from rsconn.errors import SettingsError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
+from rsconn.files.images import is_dense_series
 from rsconn.provenance import compute_code_digest
 from rsconn.settings.config import Config, read_config
-from rsconn.settings.fields import find_house
+from rsconn.settings.fields import find_house, show_path
 from rsconn.settings.problems import raise_problems
-from rsconn.steps.dense import has_dense, list_dense_problems
 from rsconn.study.people.used_columns import list_used_columns
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
@@ -243,7 +243,7 @@ class Plan:
 
     def digest_code(self, step: str) -> str:
         """Digest the code behind a step, so that an edit reruns what uses it."""
-        return compute_code_digest(f"rsconn.steps.{step}")
+        return compute_code_digest(f"rsconn.rules.{step}")
 
 
 def make_plan(config_files: Sequence[Path]) -> Plan:
@@ -296,3 +296,42 @@ def list_roi_files(config: Config) -> list[Path]:
         if roi.map:
             files[roi.map.image] = None
     return list(files)
+
+
+def has_dense(runs: Sequence[Run]) -> bool:
+    """Say whether some of the runs are dense series (CIFTI)."""
+    return any(is_dense_series(run.bold) for run in runs)
+
+
+def describe_dense(config: Config, runs: Sequence[Run]) -> list[str]:
+    """Return a line on the seeds' maps of dense series, which are not compared; none for volumes or without seeds."""
+    if not config.seeds or not has_dense(runs):
+        return []
+    line = (
+        "seeds: dense series (CIFTI) get a map per run and seed (*_boldmap.dscalar.nii); group maps of grayordinates "
+        "are not made"
+    )
+    return [line]
+
+
+def list_dense_problems(config: Config, runs: Sequence[Run]) -> list[str]:
+    """Return a line for everything asked for that is not done with dense series (CIFTI); none for volumes."""
+    n_dense = sum(is_dense_series(run.bold) for run in runs)
+    if not n_dense:
+        return []
+    asked = {
+        "denoising.smoothing_fwhm_mm": config.denoising.smoothing_fwhm_mm,
+        "maps.smoothing_fwhm_mm": config.maps.smoothing_fwhm_mm if config.seeds else 0.0,
+        "variants.smoothing_fwhm_mm": max(row.smoothing_fwhm_mm for row in config.rois.list_rows()),
+    }
+    problems = [
+        f"{show_path(config.path)}: {option}: {fwhm:g} mm found; dense series (CIFTI) are not smoothed here, 0 needed"
+        for option, fwhm in asked.items()
+        if fwhm
+    ]
+    if n_dense < len(runs):
+        problems.append(
+            f"{show_path(config.path)}: {n_dense} of {len(runs)} runs are dense series (CIFTI), the others volumes; "
+            "one kind is needed, name its space in input.filters"
+        )
+    return problems

@@ -8,9 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rsconn.commands.run import run_workflow
 from rsconn.errors import DatasetError
 from rsconn.settings.fields import find_house
-from rsconn.steps.run import run_workflow
 
 # The simulated data take 0.8 GB; the rest is room for results.
 _NEEDED_BYTES = 2_000_000_000

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from rsconn.commands.rois_from_map import FoundSet, default_folder
 from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_map
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.folds import LeftOut, Selection, permute_left_out
+from rsconn.rules.maps import arrange_maps, list_designs, read_group
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
-from rsconn.steps.from_map import FoundSet, default_folder
-from rsconn.steps.maps import arrange_maps, list_designs, read_group
 from rsconn.study.maps.map_designs import MapDesign
 from rsconn.study.maps.seed_images import SeedImages
 from rsconn.study.people.used_columns import Column
@@ -43,7 +43,7 @@ def write_left_out(found: FoundSet, config: Path | None, output: Path | None = N
     config : Path
         The run's config.
     output : Path, optional
-        As for `rsconn.steps.from_map.make_roi_set`.
+        As for `rsconn.commands.rois_from_map.make_roi_set`.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rsconn.files.bids import Run
+from rsconn.files.run_records import name_output, process_records, read_records, write_records
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.connectivity import (
@@ -19,8 +20,6 @@ from rsconn.signal.connectivity import (
     compute_power,
     compute_relmat,
 )
-from rsconn.steps.records import process_records, read_records, write_records
-from rsconn.steps.run_files import name_output
 
 _ESTIMATORS = {
     "pearson": "Pearson correlation of the cleaned series, without shrinkage",

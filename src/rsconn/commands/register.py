@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from rsconn.errors import SettingsError
 from rsconn.files.writing import write_json
-from rsconn.settings.config import Config, read_config
-from rsconn.study.claims.deviations import list_deviations, register
+from rsconn.settings.config import read_config
+from rsconn.study.claims.deviations import register
 
 
 def write_registration(config: Path, output: Path) -> list[str]:
@@ -35,27 +34,3 @@ def write_registration(config: Path, output: Path) -> list[str]:
         f"thresholds, SHA-256 {content['thresholds_sha256']}",
         f"add to {config}:  registered: {output}",
     ]
-
-
-def find_deviations(config: Config) -> list[str]:
-    """Return what differs from the config's registration; empty if nothing does, or nothing is registered.
-
-    Parameters
-    ----------
-    config : Config
-        The config.
-
-    Raises
-    ------
-    SettingsError
-        If the registration cannot be read, or was edited.
-    """
-    if config.registered is None:
-        return []
-    try:
-        content = json.loads(config.registered.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{config.registered}: not a readable registration ({error}); registered"
-        ) from None
-    return list_deviations(content, config)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from rsconn.errors import RunError, UserError
@@ -24,18 +25,24 @@ from rsconn.files.images import (
     read_run_mask,
 )
 from rsconn.files.sidecars import settle_t_r
-from rsconn.settings.config import Config
-from rsconn.signal.projection import count_dof
-from rsconn.signal.weights import RoiWeights
-from rsconn.steps.denoise import (
+from rsconn.rules.denoise import (
     make_run_model,
     measure_given_motion,
     read_run_confounds,
     settle_parcellated_t_r,
 )
-from rsconn.steps.extract import check_files, check_space, count_run_nonsteady
-from rsconn.steps.plan import Plan
-from rsconn.study.people.ledger import judge_run
+from rsconn.rules.extract import check_files, check_space, count_run_nonsteady
+from rsconn.rules.plan import Plan
+from rsconn.settings.config import Config
+from rsconn.signal.projection import count_dof
+from rsconn.signal.weights import RoiWeights
+from rsconn.study.claims.designs import build_model, read_terms
+from rsconn.study.claims.evaluation import sort_columns
+from rsconn.study.claims.verdicts import run_claim_test
+from rsconn.study.people.cohort_table import build_cohort
+from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN, LedgerRow, judge_run
+from rsconn.study.people.run_edges import EDGE_COLUMNS, QUALITY_COLUMNS
+from rsconn.study.people.scores import Scores
 
 # Masks that are compared with the ROIs: enough to see drop-out and cut fields of view, few enough for seconds.
 _LOOKED_AT = 20
@@ -136,7 +143,7 @@ def _count_inside(run: Run, plan: Plan, grids: dict[bytes, RoiWeights]) -> NDArr
     weights = grids[grid]
     inside = mask[weights.voxels]
     row, n_rois = weights.row_of_entry, weights.n_rois
-    share = np.bincount(row, weights.values * inside, n_rois) / np.maximum(weights.totals, 1e-300)
+    share = np.bincount(row, weights.values * inside, n_rois) / np.maximum(weights.totals, 1e-300)  # noqa: PD011
     return np.stack([share, np.bincount(row, inside, n_rois)])
 
 
@@ -272,3 +279,125 @@ def _get_settings(config: Config) -> dict[str, Any]:
         "denoising": {**config.denoising.model_dump(mode="json"), "terms": terms},
         "censoring": config.censoring.model_dump(mode="json"),
     }
+
+
+# What people with images are counted by; edges are not known before the images are read.
+_STAGES = FLOW_STAGES[:3]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the tables and the predicted runs amount to.
+
+    Attributes
+    ----------
+    groups : dict of str to str
+        Group to how many are in the tables, have images, keep a usable run.
+    untestable : dict of str to str
+        Claim id to why it cannot be tested with these people.
+    strangers : tuple of str
+        A line for everyone who has a run and no row in the tables, or whose id differs by leading zeros.
+    """
+
+    groups: Mapping[str, str]
+    untestable: Mapping[str, str]
+    strangers: tuple[str, ...]
+
+
+def expect_cohort(
+    people: pd.DataFrame,
+    scores: Scores,
+    runs: Sequence[Run],
+    predictions: Mapping[str, Prediction],
+    config: Config,
+) -> Expectation:
+    """Put together the cohort as if every usable run gave all its edges.
+
+    Parameters
+    ----------
+    people : DataFrame
+        `rsconn.study.people.participants.read_people`.
+    scores : Scores
+        Of the same people.
+    runs : sequence of Run
+        All runs; none in a study of scores only.
+    predictions : mapping of str to Prediction
+        Run name to what will become of it.
+    config : Config
+        Groups, edges and claims.
+
+    Raises
+    ------
+    TableError, ProblemsError
+        If a claim or covariate cannot use the tables.
+    """
+    lost = [_report_lost(run, reason) for run in runs if (reason := predictions[run.name].reason)]
+    cohort = build_cohort(
+        people,
+        scores,
+        _imagine_edges(runs, predictions, config),
+        _tabulate_quality(runs, predictions),
+        config,
+        run_ledger=lost,
+        with_runs={run.participant_id for run in runs},
+    )
+    strangers = cohort.ledger[cohort.ledger["rule"] == "not in the tables"]["reason"]
+    stages = _STAGES if config.input.has_runs else _STAGES[:1]
+    flow = cohort.flow[cohort.flow["stage"].isin(stages)]
+    counts = flow.drop_duplicates(["group", "stage"]).groupby("group", sort=True)
+    alone = cohort.ledger[cohort.ledger["rule"] == NO_RUN]["reason"]
+    twins = [reason for reason in alone if "the dataset has" in reason]
+    return Expectation(
+        groups={
+            str(group): ", ".join(f"{n} {stage}" for stage, n in zip(rows["stage"], rows["n"], strict=True))
+            for group, rows in counts
+        },
+        untestable=_find_untestable(cohort.table, config),
+        strangers=(*strangers, *twins),
+    )
+
+
+def _report_lost(run: Run, reason: str) -> LedgerRow:
+    identity = (run.participant_id, run.session, run.name)
+    return LedgerRow(*identity, "predicted", None, None, None, "connect", "excluded", reason)
+
+
+def _imagine_edges(
+    runs: Sequence[Run], predictions: Mapping[str, Prediction], config: Config
+) -> pd.DataFrame:
+    """Return one row per edge of everyone with a usable run; the numbers are drawn, only their presence counts."""
+    usable = [run for run in runs if predictions[run.name].reason is None]
+    separate = config.sessions == "separate"
+    keys = sorted({(run.participant_id, run.session if separate else None) for run in usable}, key=str)
+    rng = np.random.default_rng(0)
+    rows = [(*key, edge.name, z) for key in keys for edge, z in _draw(config, rng)]
+    return pd.DataFrame(rows, columns=["participant_id", "session", "edge", "z"]).reindex(
+        columns=list(EDGE_COLUMNS)
+    )
+
+
+def _draw(config: Config, rng: np.random.Generator) -> list[tuple[Any, float]]:
+    return list(zip(config.edges, rng.standard_normal(len(config.edges)).tolist(), strict=True))
+
+
+def _tabulate_quality(runs: Sequence[Run], predictions: Mapping[str, Prediction]) -> pd.DataFrame:
+    rows = [
+        {
+            "participant_id": run.participant_id,
+            "session": run.session,
+            "run": run.name,
+            "n_volumes": predictions[run.name].n_volumes or 1,
+            "mean_fd": predictions[run.name].mean_fd,
+            "usable": predictions[run.name].reason is None,
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(rows, columns=list(QUALITY_COLUMNS))
+
+
+def _find_untestable(cohort: pd.DataFrame, config: Config) -> dict[str, str]:
+    columns, terms = sort_columns(cohort), read_terms(config)
+    tests = [
+        run_claim_test(claim, build_model(claim, columns, terms), config.inference) for claim in config.claims
+    ]
+    return {test.claim.id: test.reason for test in tests if test.finding is None}

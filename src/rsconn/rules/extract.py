@@ -15,14 +15,13 @@ from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.confounds import read_confounds
 from rsconn.files.images import ImageHeader, is_dense_series, read_run_header, read_run_mask, stream_run
+from rsconn.files.run_records import name_output, process_records, start_records, write_records
 from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import Extraction, extract_timeseries
 from rsconn.signal.quality import count_nonsteady
 from rsconn.signal.weights import RoiWeights, stack_weights, take_row
-from rsconn.steps.records import process_records, start_records, write_records
-from rsconn.steps.run_files import name_output
 
 
 def extract(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from rsconn.commands.check import check_config
 from rsconn.errors import DatasetError, ProblemsError, SettingsError
+from rsconn.files.run_records import find_user_errors
+from rsconn.rules.plan import LAUNCH_FOLDER
 from rsconn.settings.fields import find_house
-from rsconn.steps.check import check_config
-from rsconn.steps.job_log import find_user_errors
-from rsconn.steps.plan import LAUNCH_FOLDER
 
 
 def run_workflow(

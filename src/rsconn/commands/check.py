@@ -10,16 +10,14 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
+from rsconn.commands.prediction import Expectation, Prediction, check_regions, expect_cohort, predict_run
 from rsconn.errors import ProblemsError, UserError
 from rsconn.files.bids import Run
+from rsconn.rules.plan import Plan, describe_dense, find_config_runs, list_dense_problems
+from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
-from rsconn.steps.dense import describe_dense, list_dense_problems
-from rsconn.steps.expect import Expectation, expect_cohort
-from rsconn.steps.plan import Plan, find_config_runs
-from rsconn.steps.predict import Prediction, check_regions, predict_run
-from rsconn.steps.register import find_deviations
-from rsconn.steps.truth import list_truth_problems
+from rsconn.study.claims.deviations import find_deviations
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.scores import Scores, score_people
 from rsconn.study.people.used_columns import check_used_columns, list_unused_names

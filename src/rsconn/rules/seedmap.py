@@ -15,13 +15,12 @@ import numpy as np
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
 from rsconn.files.images import ImageHeader, get_map_ending, write_run_map
+from rsconn.files.run_records import name_output, process_records, start_records, write_records
 from rsconn.files.writing import write_json
+from rsconn.rules.denoise import make_run_model, read_run_confounds
+from rsconn.rules.extract import RunImage, describe_space, keep_extraction, open_image
 from rsconn.signal.extraction import extract_timeseries
 from rsconn.signal.seedmaps import SeedRecipes, compute_fisher_z, extract_seed_maps
-from rsconn.steps.denoise import make_run_model, read_run_confounds
-from rsconn.steps.extract import RunImage, describe_space, keep_extraction, open_image
-from rsconn.steps.records import process_records, start_records, write_records
-from rsconn.steps.run_files import name_output
 
 
 def make_seedmaps(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> None:
@@ -34,7 +33,7 @@ def make_seedmaps(record: Path, *, runs: Sequence[dict[str, Any]], settings: Map
     runs : sequence of dict
         The batch (`rsconn.files.bids.Run.to_dict`).
     settings : mapping
-        Those of `rsconn.steps.extract.extract`, and ``seeds`` (names among the ROIs), ``maps_smoothing_fwhm_mm``
+        Those of `rsconn.rules.extract.extract`, and ``seeds`` (names among the ROIs), ``maps_smoothing_fwhm_mm``
         of the maps' voxels, ``denoising``, ``censoring``.
     """
 

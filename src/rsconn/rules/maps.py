@@ -23,13 +23,13 @@ import numpy as np
 import pandas as pd
 
 from rsconn.files.regions import build_weights
+from rsconn.files.run_records import read_records
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_map
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.voxelwise import MapTest, permute_maps
 from rsconn.settings.config import Config, read_config
 from rsconn.signal.weights import RoiWeights
-from rsconn.steps.records import read_records
 from rsconn.study.maps.map_designs import MapDesign, list_map_designs, merge_sessions
 from rsconn.study.maps.map_tables import (
     CLUSTER_TEXTS,

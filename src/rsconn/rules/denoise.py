@@ -13,13 +13,12 @@ import numpy as np
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
 from rsconn.files.confounds import Confounds, read_confounds, read_parcellated
+from rsconn.files.run_records import name_output, process_records, read_records, start_records, write_records
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.projection import Design, Projection, project_out
 from rsconn.signal.quality import compute_max_fd, compute_mean_fd, count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import Regressors, select_confounds
-from rsconn.steps.records import process_records, read_records, start_records, write_records
-from rsconn.steps.run_files import name_output
 
 
 def denoise(

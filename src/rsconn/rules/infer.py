@@ -11,10 +11,10 @@ import pandas as pd
 from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.tables import MISSING, read_tsv
 from rsconn.files.writing import write_json
+from rsconn.rules.cohort import write_table
+from rsconn.rules.columns import describe_columns
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
-from rsconn.steps.cohort import write_table
-from rsconn.steps.columns import describe_columns
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.second_looks.sensitivity import evaluate_sensitivity

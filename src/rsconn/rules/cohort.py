@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from rsconn.files.run_records import read_records
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
+from rsconn.rules.columns import describe_columns
 from rsconn.settings.config import read_config
-from rsconn.steps.columns import describe_columns
-from rsconn.steps.records import read_records
 from rsconn.study.people.cohort_table import build_cohort
 from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN
 from rsconn.study.people.participants import read_people

@@ -7,21 +7,23 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import rsconn
+from rsconn.errors import DatasetError
 from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
 from rsconn.report.figures.catalogue import build_figure_tables, read_result_table, write_figures
+from rsconn.report.maps.found import read_planted_places
 from rsconn.report.maps.map_pictures import MODELS_TABLE, PLANTED_TABLE, write_map_figures
 from rsconn.report.page.html_page import write_page
 from rsconn.report.page.methods_text import write_citations, write_methods
+from rsconn.rules.infer import find_simulated
+from rsconn.rules.plan import find_config_runs, has_dense
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
-from rsconn.steps.dense import has_dense
-from rsconn.steps.infer import find_simulated
-from rsconn.steps.plan import find_config_runs
-from rsconn.steps.register import find_deviations
-from rsconn.steps.truth import read_truth
+from rsconn.settings.fields import show_path
 from rsconn.study.claims.designs import build_model, read_terms
+from rsconn.study.claims.deviations import find_deviations
+from rsconn.study.maps.found_regions import PlantedPlace
 from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.people.used_columns import make_columns
 
@@ -152,3 +154,36 @@ def describe_dataset(settings: Config, *, simulated: bool) -> dict[str, Any]:
 
 def _list_datasets(settings: Config) -> list[Path]:
     return [*settings.input.derivatives, *settings.input.parcellated]
+
+
+def read_truth(config: Config, *, simulated: bool) -> tuple[PlantedPlace, ...]:
+    """Return where effects were planted; nothing without ``truth``, and nothing beside real data.
+
+    Parameters
+    ----------
+    config : Config
+        ``truth``.
+    simulated : bool
+        Whether the input says that it is simulated.
+    """
+    return read_planted_places(config.truth) if config.truth and simulated else ()
+
+
+def list_truth_problems(config: Config) -> list[str]:
+    """Return a line if ``truth`` names something that is no truth file, or stands beside real data.
+
+    A file that does not exist is told with the others: `rsconn.settings.checks.find_missing_files`.
+    """
+    if config.truth is None or not config.truth.exists():
+        return []
+    if not find_simulated(config):
+        line = (
+            f"{show_path(config.path)}: truth: {show_path(config.truth)} found, and no input dataset says that it is "
+            "simulated; for real data remove truth"
+        )
+        return [line]
+    try:
+        read_truth(config, simulated=True)
+    except DatasetError as error:
+        return [str(error)]
+    return []
