@@ -264,9 +264,14 @@ def _make_rois(options: argparse.Namespace) -> int:
 
 
 def _add_score(commands: type_of_commands) -> None:  # type: ignore[type-arg]
-    parser = commands.add_parser("score", help="score IRI or ERQ items and say how reliable they are")
+    parser = commands.add_parser("score", help="score a questionnaire's items and say how reliable they are")
     parser.add_argument("table", type=Path, metavar="TABLE", help="tab-separated, one row per person")
-    parser.add_argument("--instrument", choices=["IRI", "ERQ"], required=True)
+    parser.add_argument(
+        "--instrument",
+        required=True,
+        metavar="NAME|FILE",
+        help="IRI, ERQ, or a YAML file of your own (see config/questionnaires)",
+    )
     parser.add_argument(
         "--items", required=True, metavar="PATTERN", help="how item columns are named, such as 'iri_{:02d}'"
     )

@@ -1,14 +1,12 @@
-"""The IRI and the ERQ: their keys, sums from items or item means, and the reliability of a subscale.
+"""Questionnaires: sums from items or item means, and the reliability of a subscale.
 
-IRI: Davis (1980), 28 items scored 0-4, seven per subscale. ERQ: Gross and John (2003), 10 items scored 1-7,
-none reversed. Circulating IRI sheets that do not reverse item 15 are wrong.
+The keys themselves are data: config/questionnaires, read by `rsconn.settings.instruments`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,55 +33,15 @@ class Instrument:
     subscales: Mapping[str, Subscale]
 
 
-INSTRUMENTS: Mapping[str, Instrument] = MappingProxyType(
-    {
-        "IRI": Instrument(
-            "IRI",
-            n_items=28,
-            low=0,
-            high=4,
-            subscales=MappingProxyType(
-                {
-                    "FS": Subscale((1, 5, 7, 12, 16, 23, 26), (7, 12)),
-                    "PT": Subscale((3, 8, 11, 15, 21, 25, 28), (3, 15)),
-                    "EC": Subscale((2, 4, 9, 14, 18, 20, 22), (4, 14, 18)),
-                    "PD": Subscale((6, 10, 13, 17, 19, 24, 27), (13, 19)),
-                }
-            ),
-        ),
-        "ERQ": Instrument(
-            "ERQ",
-            n_items=10,
-            low=1,
-            high=7,
-            subscales=MappingProxyType(
-                {"CR": Subscale((1, 3, 5, 7, 8, 10)), "ES": Subscale((2, 4, 6, 9))},
-            ),
-        ),
-    }
-)
-
-
-def get_subscale(instrument: str, subscale: str) -> Subscale:
-    """Return the key of one subscale.
-
-    Raises
-    ------
-    KeyError
-        If the instrument or its subscale is unknown.
-    """
-    return INSTRUMENTS[instrument].subscales[subscale]
-
-
-def compute_sum_range(instrument: str, subscale: str) -> tuple[float, float]:
+def compute_sum_range(form: Instrument, subscale: str) -> tuple[float, float]:
     """Return the lowest and the highest possible sum of a subscale.
 
     Examples
     --------
-    >>> compute_sum_range("IRI", "FS"), compute_sum_range("ERQ", "ES")
-    ((0, 28), (4, 28))
+    >>> compute_sum_range(Instrument("short", 3, 1, 7, {"A": Subscale((1, 3))}), "A")
+    (2, 14)
     """
-    form, n_items = INSTRUMENTS[instrument], len(get_subscale(instrument, subscale).items)
+    n_items = len(form.subscales[subscale].items)
     return form.low * n_items, form.high * n_items
 
 
@@ -109,7 +67,7 @@ def rescale(values: FloatArray, found: tuple[float, float], wanted: tuple[float,
 
 
 def key_items(
-    items: FloatArray, instrument: str, subscale: str, *, already_reversed: bool = False
+    items: FloatArray, form: Instrument, subscale: str, *, already_reversed: bool = False
 ) -> FloatArray:
     """Return a subscale's items, all pointing the same way.
 
@@ -127,11 +85,11 @@ def key_items(
 
     Examples
     --------
-    >>> answers = np.zeros((1, 28))
-    >>> key_items(answers, "IRI", "PT").tolist()
-    [[4.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0]]
+    >>> form = Instrument("short", 3, 0, 4, {"A": Subscale((1, 3), (3,))})
+    >>> key_items(np.zeros((1, 3)), form, "A").tolist()
+    [[0.0, 4.0]]
     """
-    form, key = INSTRUMENTS[instrument], get_subscale(instrument, subscale)
+    key = form.subscales[subscale]
     keyed = np.array(items, dtype=float)[:, [number - 1 for number in key.items]]
     if not already_reversed:
         turned = np.isin(key.items, key.reversed_items)
@@ -163,7 +121,7 @@ def sum_items(keyed: FloatArray, *, max_missing_items: int = 0) -> FloatArray:
 
 def score_items(
     items: FloatArray,
-    instrument: str,
+    form: Instrument,
     subscale: str,
     *,
     already_reversed: bool = False,
@@ -187,10 +145,11 @@ def score_items(
 
     Examples
     --------
-    >>> score_items(np.full((1, 10), 4.0), "ERQ", "CR").tolist()
-    [24.0]
+    >>> form = Instrument("short", 3, 1, 7, {"A": Subscale((1, 3))})
+    >>> score_items(np.full((1, 3), 4.0), form, "A").tolist()
+    [8.0]
     """
-    keyed = key_items(items, instrument, subscale, already_reversed=already_reversed)
+    keyed = key_items(items, form, subscale, already_reversed=already_reversed)
     return sum_items(keyed, max_missing_items=max_missing_items)
 
 

@@ -152,7 +152,8 @@ CONFIG_CASES = [
     ("groups/levels", {}, "groups.levels: no keys found, at least 1 needed"),
     ("covariates/edge", ["age", "sex", "age"], "covariates: edge: 'age' occurs twice"),
     # --- scores
-    ("scores/FS/instrument", "IRR", "scores.FS.instrument: 'IRR' found; did you mean 'IRI'?"),
+    ("scores/FS/instrument", "IRR",
+     "scores.FS.instrument: 'IRR' found; did you mean 'IRI'?, or the path of a YAML file"),
     ("scores/FS/subscale", "FX", "scores.FS: subscale: 'FX' is not of the IRI; one of: FS, PT, EC, PD"),
     ("scores/FS/subscale", ABSENT, "scores.FS: subscale: missing; instrument and subscale go together"),
     ("scores/FS/coding", "itemsreversed", "scores.FS.coding: 'itemsreversed' found; did you mean 'items_reversed'?"),

@@ -1,19 +1,20 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rsconn import questionnaires
+from rsconn.errors import UserError
 from rsconn.questionnaires import (
-    INSTRUMENTS,
     compute_alpha,
     compute_omega,
     compute_sum_range,
-    get_subscale,
     key_items,
     rescale,
     score_items,
 )
+from rsconn.settings.instruments import list_instruments, read_instrument
 
 IRI_ITEMS = Path(__file__).parents[3] / "shared/data/questionnaires/iri_items.tsv"
 
@@ -40,35 +41,35 @@ def real_items():
 
 @pytest.mark.parametrize(("name", "printed"), PRINTED_KEYS.items())
 def test_keys_are_the_printed_ones(name, printed):
-    key = get_subscale(*name)
+    key = read_instrument(name[0]).subscales[name[1]]
     words = printed.split()
     assert key.items == tuple(int(word.rstrip("R")) for word in words)
     assert key.reversed_items == tuple(int(word.rstrip("R")) for word in words if word.endswith("R"))
 
 
-@pytest.mark.parametrize("instrument", sorted(INSTRUMENTS))
+@pytest.mark.parametrize("instrument", list_instruments())
 def test_every_item_belongs_to_one_subscale(instrument):
-    form = INSTRUMENTS[instrument]
+    form = read_instrument(instrument)
     numbers = sorted(number for key in form.subscales.values() for number in key.items)
     assert numbers == list(range(1, form.n_items + 1))
 
 
 def test_sum_ranges():
-    assert compute_sum_range("IRI", "PD") == (0, 28)
-    assert compute_sum_range("ERQ", "CR") == (6, 42)
-    assert compute_sum_range("ERQ", "ES") == (4, 28)
+    assert compute_sum_range(read_instrument("IRI"), "PD") == (0, 28)
+    assert compute_sum_range(read_instrument("ERQ"), "CR") == (6, 42)
+    assert compute_sum_range(read_instrument("ERQ"), "ES") == (4, 28)
 
 
 def test_perfect_empathy_scores_the_maximum():
     items = np.full((1, 28), 4.0)
     items[0, [number - 1 for number in (3, 15)]] = 0
-    assert score_items(items, "IRI", "PT")[0] == 28
-    assert score_items(items, "IRI", "PT", already_reversed=True)[0] == 20
+    assert score_items(items, read_instrument("IRI"), "PT")[0] == 28
+    assert score_items(items, read_instrument("IRI"), "PT", already_reversed=True)[0] == 20
 
 
 def test_reversal_does_not_touch_the_input():
     items = np.zeros((2, 28))
-    key_items(items, "IRI", "EC")
+    key_items(items, read_instrument("IRI"), "EC")
     assert not items.any()
 
 
@@ -76,18 +77,22 @@ def test_missing_items_are_filled_only_up_to_the_limit():
     items = np.full((2, 10), 6.0)
     items[0, 1] = np.nan
     items[1, [1, 3]] = np.nan
-    np.testing.assert_array_equal(score_items(items, "ERQ", "ES"), [np.nan, np.nan])
-    np.testing.assert_array_equal(score_items(items, "ERQ", "ES", max_missing_items=1), [24, np.nan])
+    np.testing.assert_array_equal(score_items(items, read_instrument("ERQ"), "ES"), [np.nan, np.nan])
+    np.testing.assert_array_equal(
+        score_items(items, read_instrument("ERQ"), "ES", max_missing_items=1), [24, np.nan]
+    )
 
 
 def test_all_items_missing_never_gives_a_score():
-    assert np.isnan(score_items(np.full((1, 10), np.nan), "ERQ", "ES", max_missing_items=4)[0])
+    assert np.isnan(
+        score_items(np.full((1, 10), np.nan), read_instrument("ERQ"), "ES", max_missing_items=4)[0]
+    )
 
 
 def test_rescale_reverses_after_the_shift():
     # a 1-5 answer of 5 to a reversed item is 0 on Davis's 0-4
     answers = np.full((1, 28), 5.0)
-    sums = score_items(rescale(answers, (1, 5), (0, 4)), "IRI", "FS")
+    sums = score_items(rescale(answers, (1, 5), (0, 4)), read_instrument("IRI"), "FS")
     assert sums[0] == 5 * 4
 
 
@@ -106,7 +111,7 @@ def test_rescale_reverses_after_the_shift():
 )
 def test_norms_of_the_public_table(real_items, sex, subscale, mean, sd):
     sexes, items = real_items
-    sums = score_items(items[sexes == sex], "IRI", subscale, already_reversed=True)
+    sums = score_items(items[sexes == sex], read_instrument("IRI"), subscale, already_reversed=True)
     assert round(float(np.nanmean(sums)), 2) == mean
     assert round(float(np.nanstd(sums, ddof=1)), 2) == sd
 
@@ -117,8 +122,8 @@ def test_norms_of_the_public_table(real_items, sex, subscale, mean, sd):
 )
 def test_alphas_of_the_public_table(real_items, subscale, right, wrong):
     _, items = real_items
-    keyed = key_items(items, "IRI", subscale, already_reversed=True)
-    again = key_items(items, "IRI", subscale, already_reversed=False)
+    keyed = key_items(items, read_instrument("IRI"), subscale, already_reversed=True)
+    again = key_items(items, read_instrument("IRI"), subscale, already_reversed=False)
     assert round(compute_alpha(keyed), 2) == right
     assert round(compute_alpha(again), 2) == wrong
 
@@ -162,9 +167,36 @@ def test_omega_has_no_value_where_the_model_has_none(real_items):
     assert np.isnan(compute_omega(np.ones((10, 4))))
     assert np.isnan(compute_omega(np.arange(12.0).reshape(6, 2)))
     _, items = real_items
-    omega = compute_omega(key_items(items, "IRI", "FS", already_reversed=True))
+    omega = compute_omega(key_items(items, read_instrument("IRI"), "FS", already_reversed=True))
     assert 0.70 < omega < 0.80
 
 
 def test_module_needs_no_pandas():
     assert "pandas" not in vars(questionnaires)
+
+
+OWN = "name: TAS\nsource: made up\nn_items: 4\nanswers: [1, 5]\nsubscales: {A: {items: [1, 3], reversed: [3]}}\n"
+
+
+def test_a_questionnaire_of_ones_own_is_a_file(tmp_path):
+    path = tmp_path / "tas.yaml"
+    path.write_text(OWN)
+    form = read_instrument(str(path))
+    assert score_items(np.array([[5.0, 1.0, 2.0, 1.0]]), form, "A")[0] == 5 + (1 + 5 - 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[1, 3], rev", "[3, 9], rev", "item 9 of 4"),
+        ("reversed: [3]", "reversed: [2]", "item 2 is not among items"),
+        ("[1, 5]", "[5, 1]", "answers: [5, 1] found"),
+        ("[1, 3], rev", "[1, 1], rev", "listed twice"),
+        ("source: made up\n", "", "source"),
+    ],
+)
+def test_a_key_that_cannot_be_is_refused(tmp_path, old, new, said):
+    path = tmp_path / "tas.yaml"
+    path.write_text(OWN.replace(old, new))
+    with pytest.raises(UserError, match=re.escape(said)):
+        read_instrument(str(path))

@@ -1,12 +1,14 @@
-"""Score: IRI or ERQ items to scale scores, with their reliability."""
+"""Score: a questionnaire's items to scale scores, with their reliability."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
+from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
-from rsconn.questionnaires import INSTRUMENTS
+from rsconn.questionnaires import Instrument
+from rsconn.settings.instruments import read_instrument
 from rsconn.settings.sections import InputSettings, ScoreSettings
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.scores import score_people
@@ -27,8 +29,8 @@ def score_table(
     ----------
     table : Path
         Tab-separated, one row per person, with ``participant_id`` and the item columns.
-    instrument : {'IRI', 'ERQ'}
-        The questionnaire.
+    instrument : str
+        The questionnaire: a name such as IRI, or a YAML file as in config/questionnaires.
     items : str
         Pattern of the item columns, such as ``iri_{:02d}``.
     already_reversed : bool
@@ -50,11 +52,12 @@ def score_table(
     """
     coding: Literal["items", "items_reversed"] = "items_reversed" if already_reversed else "items"
     people = read_people(InputSettings(derivatives=(table.parent,), participants=table))
+    form = _find_form(instrument)
     settings = {
         name: ScoreSettings(
             instrument=instrument, subscale=name, items=items, coding=coding, range=answer_range
         )
-        for name in INSTRUMENTS[instrument].subscales
+        for name in form.subscales
     }
     scores = score_people(people, settings)
     if output is not None:
@@ -67,3 +70,10 @@ def score_table(
         for row in scores.summary.to_dict(orient="records")
     ]
     return lines
+
+
+def _find_form(instrument: str) -> Instrument:
+    try:
+        return read_instrument(instrument)
+    except ValueError as error:
+        raise SettingsError(f"--instrument: {error}") from None

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from rsconn.questionnaires import INSTRUMENTS
+from rsconn.questionnaires import Instrument, Subscale
 from rsconn.settings.fields import (
     Count,
     LocalPath,
@@ -21,6 +21,7 @@ from rsconn.settings.fields import (
     Text,
     find_twice,
 )
+from rsconn.settings.instruments import check_instrument, read_instrument
 from rsconn.settings.problems import suggest
 from rsconn.settings.strategies import Acompcor, GlobalChoice, MotionTerms, Strategy, TissueTerms
 
@@ -225,7 +226,8 @@ class ScoreSettings(Settings):
     Parameters
     ----------
     instrument, subscale : str or None
-        The questionnaire and its scale; None for a column that is taken as it stands.
+        The questionnaire (its name, or a YAML file of your own) and its scale; None for a column that is taken as it
+        stands.
     column : str or None
         The column that holds the score.
     items : str or None
@@ -238,7 +240,7 @@ class ScoreSettings(Settings):
         So many items a person may have left out; the mean of the others stands in for them.
     """
 
-    instrument: Literal["IRI", "ERQ"] | None = None
+    instrument: Annotated[Text, AfterValidator(check_instrument)] | None = None
     subscale: Text | None = None
     column: Text | None = None
     items: Annotated[Text, AfterValidator(_check_pattern)] | None = None
@@ -253,11 +255,20 @@ class ScoreSettings(Settings):
             raise ValueError(f"{missing}: missing; instrument and subscale go together")
         if self.instrument is None:
             return self
-        subscales = INSTRUMENTS[self.instrument].subscales
-        if self.subscale not in subscales:
-            nearest = suggest(self.subscale, subscales, what="one of")
-            raise ValueError(f"subscale: {self.subscale!r} is not of the {self.instrument}; {nearest}")
+        if self.subscale not in self.form.subscales:
+            nearest = suggest(self.subscale, self.form.subscales, what="one of")
+            raise ValueError(f"subscale: {self.subscale!r} is not of the {self.form.name}; {nearest}")
         return self
+
+    @property
+    def form(self) -> Instrument:
+        """The questionnaire; only where `instrument` is given."""
+        return read_instrument(str(self.instrument))
+
+    @property
+    def key(self) -> Subscale:
+        """The subscale's items; only where `instrument` is given."""
+        return self.form.subscales[str(self.subscale)]
 
     @model_validator(mode="after")
     def _check_coding(self) -> Self:

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from rsconn.arrays import FloatArray
 from rsconn.errors import ProblemsError, TableError
 from rsconn.questionnaires import (
-    INSTRUMENTS,
     compute_alpha,
     compute_omega,
     compute_sum_range,
-    get_subscale,
     key_items,
     rescale,
     sum_items,
@@ -114,16 +112,16 @@ def _score(name: str, settings: ScoreSettings, people: pd.DataFrame) -> _Scored:
 
 def _score_column(name: str, settings: ScoreSettings, people: pd.DataFrame, values: FloatArray) -> _Scored:
     """Score a column of sums, or of item means that become sums on the instrument's own range."""
-    form = INSTRUMENTS[str(settings.instrument)]
-    limits = compute_sum_range(form.name, str(settings.subscale))
+    form = settings.form
+    limits = compute_sum_range(form, str(settings.subscale))
     column, option = str(settings.column), f"scores.{name}.coding: {settings.coding}"
     item_range = settings.range or (form.low, form.high)
     if settings.coding == "mean":
         hint = hint_at_sums(values, limits) or hint_at_range(name, values, item_range)
         check_range(values, people, column, item_range, option, hint)
-        n_items = len(get_subscale(form.name, str(settings.subscale)).items)
+        n_items = len(settings.key.items)
         return _Scored(rescale(values, item_range, (form.low, form.high)) * n_items, limits)
-    n_items = len(get_subscale(form.name, str(settings.subscale)).items)
+    n_items = len(settings.key.items)
     stored = (item_range[0] * n_items, item_range[1] * n_items)
     hint = hint_at_means(name, values, item_range)
     if hint:
@@ -135,10 +133,7 @@ def _score_column(name: str, settings: ScoreSettings, people: pd.DataFrame, valu
 
 
 def _score_items(name: str, settings: ScoreSettings, people: pd.DataFrame) -> _Scored:
-    form, key = (
-        INSTRUMENTS[str(settings.instrument)],
-        get_subscale(str(settings.instrument), str(settings.subscale)),
-    )
+    form, key = settings.form, settings.key
     item_range = settings.range or (form.low, form.high)
     columns = {number: str(settings.items).format(number) for number in key.items}
     answers = np.full((len(people), form.n_items), np.nan)
@@ -149,11 +144,11 @@ def _score_items(name: str, settings: ScoreSettings, people: pd.DataFrame) -> _S
         check_range(answers[:, number - 1], people, column, item_range, f"scores.{name}.items", hint)
     answers = rescale(answers, item_range, (form.low, form.high))
     keyed = key_items(
-        answers, form.name, str(settings.subscale), already_reversed=settings.coding == "items_reversed"
+        answers, form, str(settings.subscale), already_reversed=settings.coding == "items_reversed"
     )
     return _Scored(
         sum_items(keyed, max_missing_items=settings.max_missing_items),
-        compute_sum_range(form.name, str(settings.subscale)),
+        compute_sum_range(form, str(settings.subscale)),
         keyed,
         np.isnan(keyed).sum(axis=1),
     )
@@ -173,7 +168,7 @@ def _summarise(name: str, settings: ScoreSettings, result: _Scored) -> dict[str,
     low, high = result.limits
     return {
         "score": name,
-        "instrument": settings.instrument,
+        "instrument": settings.form.name if settings.instrument else None,
         "subscale": settings.subscale,
         "n": known.size,
         "n_missing": result.sums.size - known.size,
@@ -305,7 +300,7 @@ def find_wrong_reversal(scores: Mapping[str, ScoreSettings], keyed: Mapping[str,
     gains: dict[tuple[str, str, str], dict[str, tuple[float, float]]] = {}
     for name, items in keyed.items():
         settings = scores[name]
-        reversible = get_subscale(str(settings.instrument), str(settings.subscale)).reversed_items
+        reversible = settings.key.reversed_items
         if reversible and np.isfinite(items).all(axis=1).sum() >= _LEAST_PEOPLE:
             family = (str(settings.instrument), str(settings.items), str(settings.coding))
             gains.setdefault(family, {})[name] = _compute_both_alphas(settings, items)
@@ -318,10 +313,7 @@ def find_wrong_reversal(scores: Mapping[str, ScoreSettings], keyed: Mapping[str,
 
 def _compute_both_alphas(settings: ScoreSettings, keyed: FloatArray) -> tuple[float, float]:
     """Return alpha as declared, and with the reversed items turned round."""
-    form, key = (
-        INSTRUMENTS[str(settings.instrument)],
-        get_subscale(str(settings.instrument), str(settings.subscale)),
-    )
+    form, key = settings.form, settings.key
     turned = np.isin(key.items, key.reversed_items)
     return compute_alpha(keyed), compute_alpha(np.where(turned, form.low + form.high - keyed, keyed))
 
