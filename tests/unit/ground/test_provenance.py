@@ -56,8 +56,10 @@ def test_versions_name_what_can_change_a_number():
 def test_a_template_beside_a_module_counts(tmp_path, monkeypatch):
     package = tmp_path / "rsconn"
     (package / "report" / "templates").mkdir(parents=True)
-    (package / "report" / "__init__.py").write_text("")
-    (package / "report" / "page.py").write_text("A = 1\n")
+    (package / "report" / "page").mkdir()
+    for room in ("report", "report/page"):
+        (package / room / "__init__.py").write_text("")
+    (package / "report" / "page" / "html_page.py").write_text("A = 1\n")
     template = package / "report" / "templates" / "page.html.j2"
     template.write_text("old")
     monkeypatch.setattr(provenance, "_PACKAGE_ROOT", package)

@@ -18,7 +18,7 @@ def test_only_the_report_reads_the_truth(root: Path) -> None:
         for path in (root / "src" / "rsconn").rglob("*.py")
         if re.search(r"(config|settings|file)\.truth\b|read_planted_places\(", path.read_text())
     }
-    assert users == {"settings/checks.py", "report/planted.py", "steps/truth.py"}
+    assert users == {"settings/checks.py", "report/maps/found.py", "rules/report.py"}
 
 
 def test_no_rule_but_the_report_is_told_of_it(root: Path) -> None:
