@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from rsconn.errors import SettingsError, UserError
 from rsconn.provenance import hash_json
 from rsconn.settings.fields import (
+    Number,
     OneOrMore,
     Positive,
     Probability,
@@ -89,6 +91,64 @@ class Contrast(Settings):
         return self
 
 
+class Original(Settings):
+    """What the original study reported of a claim: one number with what is needed to know how sure it was.
+
+    Parameters
+    ----------
+    g : float or None
+        Standardised difference a - b of two groups, with n of both.
+    r : float or None
+        Correlation or partial correlation, with n.
+    t : float or None
+        t statistic, with n as for g or r.
+    estimate, se : float or None
+        In the outcome's units, a - b or slope per unit.
+    n : tuple of int
+        People: one number, or one per side.
+    source : str
+        Where the numbers stand.
+    """
+
+    g: Number | None = None
+    r: Annotated[Number, Field(gt=-1, lt=1)] | None = None
+    t: Number | None = None
+    estimate: Number | None = None
+    se: Positive | None = None
+    n: OneOrMore[Annotated[int, Field(ge=4)]] = ()
+    source: Text
+
+    @property
+    def sign(self) -> float:
+        """Direction of what was reported."""
+        return math.copysign(1.0, next(value for value in self._effects if value is not None))
+
+    @property
+    def _effects(self) -> tuple[float | None, ...]:
+        return self.g, self.r, self.t, self.estimate
+
+    @model_validator(mode="after")
+    def _check_effect(self) -> Self:
+        if sum(value is not None for value in self._effects) != 1:
+            raise ValueError("one of g, r, t, estimate needed")
+        if (self.estimate is None) != (self.se is None):
+            raise ValueError("estimate and se go together")
+        if self.estimate is None and not self.n:
+            raise ValueError("n: missing; how sure the original was follows from it")
+        return self
+
+    def check_kind(self, *, sides: int) -> None:
+        """Refuse an effect that a claim with so many sides (0: a slope) cannot have."""
+        if self.g is not None and not sides:
+            raise ValueError("original: g goes with a contrast; r, t or estimate needed for a predictor")
+        if self.g is not None and sides == 1:
+            raise ValueError("original: g of pairs depends on how alike they are; t or estimate needed")
+        if self.r is not None and sides:
+            raise ValueError("original: r goes with a predictor; g, t or estimate needed for a contrast")
+        if self.estimate is None and len(self.n) != max(sides, 1):
+            raise ValueError(f"original: n: {len(self.n)} numbers found, {max(sides, 1)} needed")
+
+
 class Claim(Settings):
     """One sentence of the study, with the direction that it states."""
 
@@ -106,6 +166,7 @@ class Claim(Settings):
     sesoi: Positive | None = None
     exploratory: bool = False
     paired: bool = False
+    original: Original | None = None
     notes: OneOrMore[str] = ()
 
     @property
@@ -137,6 +198,18 @@ class Claim(Settings):
         if self.paired and (self.contrast is None or self.contrast.column is None):
             raise ValueError(
                 "paired: a contrast of a column needed, such as {column: session, a: '2', b: '1'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_original(self) -> Self:
+        if self.original is None:
+            return self
+        self.original.check_kind(sides=0 if self.contrast is None else 1 if self.paired else 2)
+        claimed = {"greater": 1.0, "positive": 1.0, "less": -1.0, "negative": -1.0}.get(self.expect)
+        if claimed is not None and claimed != self.original.sign:
+            raise ValueError(
+                f"original: points against expect: {self.expect}; its sign is that of a - b or of the slope"
             )
         return self
 
@@ -179,8 +252,11 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
 
 
 def hash_claims(claims: Sequence[Claim]) -> str:
-    """Return the SHA-256 of the claims as canonical JSON: whatever the layout of their file."""
-    return hash_json([claim.model_dump(mode="json") for claim in claims])
+    """Return the SHA-256 of the claims as canonical JSON: whatever the layout of their file.
+
+    What a claim leaves at its default does not count, so that a key that a later version adds changes no hash.
+    """
+    return hash_json([claim.model_dump(mode="json", exclude_defaults=True) for claim in claims])
 
 
 def _read_one(item: Any, number: int, path: Path, claims: list[Claim], problems: list[str]) -> None:

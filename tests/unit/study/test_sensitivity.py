@@ -1,8 +1,10 @@
+import math
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from scipy import stats
 from statsmodels.formula.api import ols
 
@@ -356,3 +358,79 @@ def test_paired_claims_pass_through():
 def test_judging_a_claim_that_cannot_be_tested():
     evaluation, _ = evaluate(make_cohort().iloc[:2], make_claim("F1", **CONTRAST))
     assert judge(evaluation.tests[0], FamilyResult(0)).verdict == "not testable"
+
+
+# --- what the original study reported
+ORIGINAL_CONTRAST = {
+    "outcome": "A-B",
+    "contrast": {"column": "group", "a": "T", "b": "C"},
+    "expect": "greater",
+}
+ORIGINAL_SLOPE = {"outcome": "FS", "predictor": "A-B", "expect": "positive"}
+
+
+def add_original(original, base=ORIGINAL_CONTRAST, **more):
+    return make_claim(**base, **more, original={"source": "table 2"} | original)
+
+
+@pytest.mark.parametrize(
+    ("original", "base", "said"),
+    [
+        ({"g": 0.9, "r": 0.2, "n": [18, 18]}, ORIGINAL_CONTRAST, "one of g, r, t, estimate needed"),
+        ({"g": 0.9}, ORIGINAL_CONTRAST, "n: missing"),
+        ({"g": 0.9, "n": 36}, ORIGINAL_CONTRAST, "1 numbers found, 2 needed"),
+        ({"r": 0.4, "n": 36}, ORIGINAL_CONTRAST, "r goes with a predictor"),
+        ({"g": 0.4, "n": 36}, ORIGINAL_SLOPE, "g goes with a contrast"),
+        ({"estimate": 0.4}, ORIGINAL_CONTRAST, "estimate and se go together"),
+        ({"g": -0.9, "n": [18, 18]}, ORIGINAL_CONTRAST, "points against expect: greater"),
+    ],
+)
+def test_an_original_that_cannot_be_is_refused(original, base, said):
+    with pytest.raises(ValidationError, match=said):
+        add_original(original, base)
+
+
+@pytest.mark.parametrize(
+    ("original", "base"),
+    [
+        ({"g": 0.9, "n": [18, 18]}, ORIGINAL_CONTRAST),
+        ({"t": 2.8, "n": [18, 18]}, ORIGINAL_CONTRAST),
+        ({"estimate": 0.2, "se": 0.08}, ORIGINAL_CONTRAST),
+        ({"r": 0.5, "n": 18}, ORIGINAL_SLOPE),
+        ({"t": 2.3, "n": 18}, ORIGINAL_SLOPE),
+    ],
+)
+def test_four_measures_stand_beside_the_verdict_and_change_nothing(original, base):
+    cohort = make_cohort()
+    evaluation, rows = evaluate(cohort, add_original(original, base))
+    without, _ = evaluate(cohort, make_claim(**base))
+    assert evaluation.claims.equals(without.claims)
+    found = rows.loc["X"].filter(like="original:", axis=0)
+    assert list(found.index) == [
+        "original: prediction interval",
+        "original: small telescopes",
+        "original: replication Bayes factor",
+        "original: sceptical p",
+    ]
+    interval = found.loc["original: prediction interval"]
+    assert interval["ci_low"] < interval["estimate"] < interval["ci_high"]
+    assert 0 < found.loc["original: sceptical p", "p"] < 1
+    assert found["note"].str.len().gt(20).all()
+
+
+def test_an_original_t_is_its_g():
+    cohort = make_cohort()
+    from_t = evaluate(cohort, add_original({"t": 3.0, "n": [18, 18]}))[1]
+    g = 3.0 * math.sqrt(2 / 18) * (1 - 3 / (4 * 34 - 1))
+    from_g = evaluate(cohort, add_original({"g": g, "n": [18, 18]}))[1]
+    key = ("X", "original: prediction interval")
+    assert from_t.loc[key, "estimate"] == pytest.approx(from_g.loc[key, "estimate"], rel=1e-3)
+    assert from_t.loc[key, "ci_low"] == pytest.approx(from_g.loc[key, "ci_low"], rel=1e-2)
+
+
+def test_the_same_effect_again_lies_inside_and_is_likelier_under_the_original():
+    cohort = make_cohort(n=60)
+    cohort.loc[cohort["group"] == "T", "A-B"] += 0.2
+    _, rows = evaluate(cohort, add_original({"g": 0.9, "n": [30, 30]}))
+    assert "inside" in rows.loc[("X", "original: prediction interval"), "note"]
+    assert rows.loc[("X", "original: replication Bayes factor"), "estimate"] > 3

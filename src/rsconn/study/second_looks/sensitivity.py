@@ -36,6 +36,7 @@ from rsconn.study.claims.verdicts import ClaimTest, Finding, get_rule, get_sign
 from rsconn.study.people.used_columns import Columns, find_present
 from rsconn.study.second_looks.fragility import Fragility
 from rsconn.study.second_looks.motion_checks import MOTION_COLUMN, check_exclusion, check_motion
+from rsconn.study.second_looks.original import compare_with_original
 from rsconn.study.second_looks.slopes import Slope, compare_slopes, describe_signs
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def evaluate_sensitivity(
             rows += _adjust_otherwise(test, test.finding, columns, terms)
             rows += _list_slopes(test, columns, terms)
             rows += _estimate_otherwise(test, test.finding, reliability or {})
+            rows += _compare_with_original(test, test.finding)
             rows += _describe_influence(test, test.finding, evaluation.fragility.get(test.claim.id))
         rows += _describe_motion(test, columns, terms)
     return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
@@ -212,6 +214,20 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
         slope = correct_attenuation(model, finding.estimate.estimate, alpha)
         note = f"reliability of {claim.predictor}: {alpha:.2f}"
         yield _make_row(claim.id, "corrected for attenuation", n=model.n, estimate=slope, note=note)
+
+
+def _compare_with_original(test: ClaimTest, finding: Finding) -> Iterator[Row]:
+    for found in compare_with_original(test.claim, finding):
+        yield _make_row(
+            test.claim.id,
+            found.analysis,
+            n=finding.model.n,
+            estimate=found.estimate,
+            ci_low=found.low,
+            ci_high=found.high,
+            p=found.p,
+            note=found.note,
+        )
 
 
 def _describe_influence(test: ClaimTest, finding: Finding, fragility: Fragility | None) -> Iterator[Row]:
