@@ -252,11 +252,8 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
 
 
 def hash_claims(claims: Sequence[Claim]) -> str:
-    """Return the SHA-256 of the claims as canonical JSON: whatever the layout of their file.
-
-    What a claim leaves at its default does not count, so that a key that a later version adds changes no hash.
-    """
-    return hash_json([claim.model_dump(mode="json", exclude_defaults=True) for claim in claims])
+    """Return the SHA-256 of the claims as canonical JSON: whatever the layout of their file."""
+    return hash_json([claim.model_dump(mode="json") for claim in claims])
 
 
 def _read_one(item: Any, number: int, path: Path, claims: list[Claim], problems: list[str]) -> None:
