@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+
+from rsconn.code_graph import collect_code
 
 _PACKAGE_ROOT = Path(__file__).parent
 # The packages whose release can change a number.
@@ -39,67 +39,27 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@cache
-def compute_code_digest(*modules: str) -> str:
-    """Digest the modules named and every rsconn module they import, comments and docstrings aside.
+def compute_code_digest(*names: str, beyond: Collection[str] = (), package: Path = _PACKAGE_ROOT) -> str:
+    """Digest the functions or modules named and everything of rsconn that they use, comments and docstrings aside.
 
     Snakemake does not see an edit in an imported package; a rule that carries this digest as a parameter
     reruns when code that it uses changes, and only then.
 
     Parameters
     ----------
-    *modules : str
-        Dotted names, such as ``rsconn.rules.cohort``.
+    *names : str
+        Dotted names, such as ``rsconn.rules.cohort.gather_cohort``, or of a whole module.
+    beyond : collection of str
+        Dotted names that are not followed, such as a function whose result the rule carries as a parameter anyway.
+    package : Path
+        Folder of the package.
 
     Returns
     -------
     str
         The first 16 hexadecimal digits of a SHA-256.
     """
-    waiting, seen = list(modules), {}
-    while waiting:
-        name = waiting.pop()
-        path = _find_source(name)
-        if name in seen or path is None:
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        seen[name] = _dump_without_docstrings(tree)
-        # a template decides what a page says as much as a function does
-        for template in sorted(path.parent.parent.glob("templates/*")):
-            seen[f"{name}: {template.name}"] = hash_file(template)
-        waiting.extend(_find_imports(tree))
-    return hash_json(sorted(seen.items()))[:16]
-
-
-def _find_source(module: str) -> Path | None:
-    parts = module.split(".")[1:]
-    folder = _PACKAGE_ROOT.joinpath(*parts)
-    if folder.is_dir():
-        return folder / "__init__.py"
-    file = folder.with_suffix(".py")
-    return file if file.is_file() else None
-
-
-def _find_imports(tree: ast.AST) -> Iterable[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("rsconn"):
-            yield node.module
-            # `from rsconn.signal import weights` names a module, not a function of one
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.startswith("rsconn"))
-
-
-def _dump_without_docstrings(tree: ast.Module) -> str:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if not isinstance(body, list) or not isinstance(
-            node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        ):
-            continue
-        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            del body[0]
-    return ast.dump(tree)
+    return hash_json(sorted(collect_code(names, package, beyond=beyond).items()))[:16]
 
 
 def list_versions() -> dict[str, str]:

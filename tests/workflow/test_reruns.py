@@ -79,7 +79,15 @@ def test_an_edited_module_reruns_what_uses_it(study, tmp_path, root):
         text.replace('"""Denoising as one projection', '"""Another docstring'), encoding="utf-8"
     )
     assert study.list_planned(code=code) == {}
+    problems = code / "rsconn" / "settings" / "problems.py"
+    message = problems.read_text(encoding="utf-8")
+    assert "this key is required" in message
+    problems.write_text(message.replace("this key is required", "required"), encoding="utf-8")
     projection.write_text(text + "\nANOTHER_CONSTANT = 1\n", encoding="utf-8")
+    assert study.list_planned(code=code) == {}
+    projection.write_text(
+        text.replace("volumes retained (censoring)", "retained (censoring)"), encoding="utf-8"
+    )
     planned = study.list_planned(code=code)
     assert planned["denoise"] == 3
     assert "extract" not in planned

@@ -22,6 +22,18 @@ from rsconn.study.people.used_columns import list_used_columns
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
 COHORT_TABLES = ("cohort", "edges", "exclusions", "flow", "quality", "coverage", "scores")
+# Each step's function, from which its code is followed.
+STEPS = {
+    "extract": "extract",
+    "seedmap": "make_seedmaps",
+    "denoise": "denoise",
+    "connect": "connect",
+    "cohort": "gather_cohort",
+    "infer": "infer",
+    "maps": "make_group_maps",
+    "report": "write_report",
+}
+CONFIG_READERS = ("rsconn.settings.config.read_config",)
 CLAIM_TABLES = ("claims", "claim_flow", "sensitivity")
 
 
@@ -242,8 +254,11 @@ class Plan:
         return self.config.model_dump(mode="json", exclude={"path", "output_dir", "batch_size"})
 
     def digest_code(self, step: str) -> str:
-        """Digest the code behind a step, so that an edit reruns what uses it."""
-        return compute_code_digest(f"rsconn.rules.{step}")
+        """Digest the code behind a step, so that an edit reruns what uses it.
+
+        Reading the config is not followed: what the step reads of it stands in the step's parameters.
+        """
+        return compute_code_digest(f"rsconn.rules.{step}.{STEPS[step]}", beyond=CONFIG_READERS)
 
 
 def make_plan(config_files: Sequence[Path]) -> Plan:
