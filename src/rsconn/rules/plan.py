@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ STEPS = {
     "maps": "make_group_maps",
     "report": "write_report",
 }
-CONFIG_READERS = ("rsconn.settings.config.read_config",)
+CONFIG_READERS = ("rsconn.settings.config.read_config", "rsconn.settings.instruments.read_instrument")
 CLAIM_TABLES = ("claims", "claim_flow", "sensitivity")
 
 
@@ -231,6 +231,7 @@ class Plan:
             "columns": sorted(set(list_used_columns(config)) - {"group", "sex", "age", "mean_fd"}),
             "groups": config.groups.model_dump(mode="json") if config.groups else None,
             "scores": {name: score.model_dump(mode="json") for name, score in config.scores.items()},
+            "instruments": self._instruments,
             "covariates": config.covariates.model_dump(mode="json"),
             "censoring": config.censoring.model_dump(mode="json"),
             "quality": config.quality.model_dump(mode="json"),
@@ -251,7 +252,14 @@ class Plan:
     @property
     def report_settings(self) -> dict[str, Any]:
         """Values that the report prints."""
-        return self.config.model_dump(mode="json", exclude={"path", "output_dir", "batch_size"})
+        values = self.config.model_dump(mode="json", exclude={"path", "output_dir", "batch_size"})
+        return {**values, "instruments": self._instruments}
+
+    @property
+    def _instruments(self) -> dict[str, Any]:
+        """What the files of the scores' questionnaires say."""
+        forms = {name: score.form for name, score in self.config.scores.items() if score.instrument}
+        return {name: asdict(form) for name, form in forms.items()}
 
     def digest_code(self, step: str) -> str:
         """Digest the code behind a step, so that an edit reruns what uses it.
