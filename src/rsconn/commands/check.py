@@ -18,6 +18,7 @@ from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
 from rsconn.study.claims.deviations import find_deviations
+from rsconn.study.people.own_names import check_own_names, list_shadowed
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.scores import Scores, score_people
 from rsconn.study.people.used_columns import check_used_columns, list_unused_names
@@ -74,7 +75,8 @@ def check_config(path: Path) -> CheckResult:
     people = _try(problems, lambda: _read_scored_people(config)) if _exist(_list_tables(config)) else None
     runs = _try(problems, lambda: find_config_runs(config)) if _exist(_list_datasets(config)) else None
     lines, warnings = [_describe_config(config, runs or ())], list_warnings(config)
-    warnings += list_unused_names(people.table, config) if people is not None else []
+    if people is not None:
+        warnings += [*list_unused_names(people.table, config), *list_shadowed(config)]
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
     predictions: dict[str, Prediction] = {}
     if runs:
@@ -96,6 +98,7 @@ def check_config(path: Path) -> CheckResult:
         if expected is not None:
             lines += _describe_expected(expected, config)
             warnings += expected.strangers
+            warnings += expected.oddities
     lines += [f"warning: {line}" for line in _shorten(warnings)]
     ready = f"ready: {_estimate(runs or (), people)}"
     return _finish(problems, lines if problems else [*lines, ready], config.output_dir)
@@ -164,7 +167,7 @@ def _name_some(people: Iterable[str]) -> str:
 
 
 def _list_tables(config: Config) -> list[Path]:
-    return [config.input.participants, *config.input.phenotype]
+    return list(config.input.tables)
 
 
 def _list_datasets(config: Config) -> list[Path]:
@@ -176,6 +179,7 @@ def _exist(paths: Iterable[Path]) -> bool:
 
 
 def _read_scored_people(config: Config) -> _People:
+    check_own_names(config)
     people = read_people(config.input, config.groups, sessions=config.sessions)
     scores = score_people(people, config.scores)
     check_used_columns(people, scores.table.columns, config)

@@ -39,8 +39,9 @@ from rsconn.signal.weights import RoiWeights
 from rsconn.study.claims.designs import build_model, read_terms
 from rsconn.study.claims.evaluation import sort_columns
 from rsconn.study.claims.verdicts import run_claim_test
-from rsconn.study.people.cohort_table import build_cohort
+from rsconn.study.people.cohort_table import average_motion, build_cohort, list_keys
 from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN, LedgerRow, judge_run
+from rsconn.study.people.own_names import compare_mean_fd
 from rsconn.study.people.run_edges import EDGE_COLUMNS, QUALITY_COLUMNS
 from rsconn.study.people.scores import Scores
 
@@ -297,11 +298,14 @@ class Expectation:
         Claim id to why it cannot be tested with these people.
     strangers : tuple of str
         A line for everyone who has a run and no row in the tables, or whose id differs by leading zeros.
+    oddities : tuple of str
+        What is odd about people and no obstacle.
     """
 
     groups: Mapping[str, str]
     untestable: Mapping[str, str]
     strangers: tuple[str, ...]
+    oddities: tuple[str, ...]
 
 
 def expect_cohort(
@@ -331,12 +335,13 @@ def expect_cohort(
     TableError, ProblemsError
         If a claim or covariate cannot use the tables.
     """
+    quality = _tabulate_quality(runs, predictions)
     lost = [_report_lost(run, reason) for run in runs if (reason := predictions[run.name].reason)]
     cohort = build_cohort(
         people,
         scores,
         _imagine_edges(runs, predictions, config),
-        _tabulate_quality(runs, predictions),
+        quality,
         config,
         run_ledger=lost,
         with_runs={run.participant_id for run in runs},
@@ -354,6 +359,7 @@ def expect_cohort(
         },
         untestable=_find_untestable(cohort.table, config),
         strangers=(*strangers, *twins),
+        oddities=tuple(compare_mean_fd(people, average_motion(quality, list_keys(people)))),
     )
 
 

@@ -14,6 +14,7 @@ from rsconn.rules.columns import describe_columns
 from rsconn.settings.config import read_config
 from rsconn.study.people.cohort_table import build_cohort
 from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN
+from rsconn.study.people.own_names import check_own_names
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.run_edges import tabulate_runs
 from rsconn.study.people.scores import score_people
@@ -37,6 +38,7 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
     settings = read_config(config)
     runs = read_records(records)
     tables = tabulate_runs(runs, settings)
+    check_own_names(settings)
     people = read_people(settings.input, settings.groups, sessions=settings.sessions)
     scores = score_people(people, settings.scores)
     cohort = build_cohort(

@@ -126,7 +126,7 @@ class Plan:
     @property
     def table_files(self) -> list[str]:
         """Participants and phenotype tables."""
-        return [str(path) for path in (self.config.input.participants, *self.config.input.phenotype)]
+        return [str(path) for path in self.config.input.tables]
 
     @property
     def extract_settings(self) -> dict[str, Any]:

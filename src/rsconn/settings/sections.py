@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -58,6 +59,11 @@ class InputSettings(Settings):
         if not self.parcellated and self.denoised is not None:
             raise ValueError("denoised: goes with parcellated only; images are always denoised here")
         return self
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """Every table of people that is read."""
+        return (self.participants, *self.phenotype)
 
     @property
     def has_runs(self) -> bool:

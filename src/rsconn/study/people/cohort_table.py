@@ -89,7 +89,7 @@ def build_cohort(
     table = _join(people, scores, keys)
     source = "participants" if "mean_fd" in people else None
     if source is None:
-        table["mean_fd"] = _average_motion(quality, keys)
+        table["mean_fd"] = average_motion(quality, keys)
         source = "confounds" if table["mean_fd"].notna().any() else None
     names = [edge.name for edge in config.edges]
     z = {(row.participant_id, _text(row.session), row.edge): row.z for row in edges.itertuples()}
@@ -119,9 +119,14 @@ def read_cohort(path: Path) -> pd.DataFrame:
     return table
 
 
+def list_keys(people: pd.DataFrame) -> list[tuple[str, str | None]]:
+    """Return (participant_id, session) of every row."""
+    return list(zip(people["participant_id"], map(_text, people["session"]), strict=True))
+
+
 def _list_keys(people: pd.DataFrame, edges: pd.DataFrame, *, separate: bool) -> list[_Key]:
     """Return every (person, session) of the tables, and when sessions are separate those of the edges too."""
-    known = list(zip(people["participant_id"], map(_text, people["session"]), strict=True))
+    known = list_keys(people)
     if not separate:
         return known
     everyone = set(people["participant_id"])
@@ -166,7 +171,7 @@ def _fill_constant(table: pd.DataFrame, joined: pd.DataFrame, positions: list[in
         table[name] = filled.infer_objects()
 
 
-def _average_motion(quality: pd.DataFrame, keys: list[_Key]) -> list[float]:
+def average_motion(quality: pd.DataFrame, keys: list[_Key]) -> list[float]:
     """Return each person's mean FD (mm): the runs' means weighted by their volumes, usable runs if there are any."""
     runs: dict[_Key, list[tuple[float, float, bool]]] = {}
     for row in quality.itertuples():

@@ -23,6 +23,9 @@ MISSING_NUMBERS = MISSING_WORDS | {"none", "missing", "unknown", "-", "--", ".",
 _SAFE_ID = re.compile(r"sub-[A-Za-z0-9][A-Za-z0-9+._-]*")
 _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
+# Identity, and a name of ours: rsconn.study.people.own_names says what becomes of it.
+_NOT_JOINED = frozenset({"participant_id", "session_id", "session"})
+
 TextColumn = list[str | None]
 
 
@@ -164,6 +167,10 @@ def _key_rows(table: PublishedTable, *, sessions: str) -> dict[Key, int]:
             f"{table.path}: no column participant_id; found {', '.join(list(table.columns)[:6])}; "
             "rename the column that holds the people's ids"
         )
+    if sessions == "separate" and "session" in table.columns and "session_id" not in table.columns:
+        raise TableError(
+            f"{table.path}: column 'session' found, session_id needed with sessions: separate; rename the column"
+        )
     labels = table.columns.get("session_id", [""] * table.n_rows)
     keys: dict[Key, int] = {}
     people: dict[str, int] = {}
@@ -207,7 +214,7 @@ def _join_tables(keyed: Sequence[Mapping[Key, int]], tables: Sequence[PublishedT
     for table, keys in zip(tables, keyed, strict=True):
         found = [keys.get(key, keys.get((key[0], None))) for key in rows]
         for name, cells in table.columns.items():
-            if name not in {"participant_id", "session_id"}:
+            if name not in _NOT_JOINED:
                 new = [None if row is None else cells[row] for row in found]
                 columns[name] = _merge(columns.get(name), new, rows, f"{table.path}: column {name!r}")
     return columns
