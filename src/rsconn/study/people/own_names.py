@@ -86,9 +86,11 @@ def compare_mean_fd(people: pd.DataFrame, from_confounds: Iterable[float]) -> li
 
 
 def _find_shadowed(config: Config) -> Iterator[tuple[Path, str, str]]:
+    tables = {path: read_published_table(path).columns for path in config.input.tables}
     ours = _list_meanings(config)
-    for path in config.input.tables:
-        columns = read_published_table(path).columns
+    if config.groups is not None and not any(config.groups.column in columns for columns in tables.values()):
+        ours.pop("group", None)  # that there is no such column is told elsewhere
+    for path, columns in tables.items():
         yield from ((path, name, meaning) for name, meaning in ours.items() if name in columns)
 
 
