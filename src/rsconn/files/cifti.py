@@ -22,7 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.errors import RunError
-from rsconn.files.image_headers import ImageHeader, parse_dtype, parse_scaling
+from rsconn.files.image_headers import (
+    LARGEST_VOLUME,
+    ImageHeader,
+    check_affine,
+    parse_dtype,
+    parse_scaling,
+)
 
 SERIES_ENDING = ".dtseries.nii"
 _DENSE_ENDINGS = (SERIES_ENDING, ".dscalar.nii", ".dlabel.nii")
@@ -64,29 +70,31 @@ def read_dense_header(path: Path) -> DenseHeader:
     Raises
     ------
     RunError
-        The file is missing, is no CIFTI-2 file, has other dimensions than (time or maps) x grayordinates, or its
-        brain models cannot be used.
+        The file is missing, is no CIFTI-2 file, has other dimensions than (time or maps) x grayordinates, is too
+        small for what its header announces, or its brain models cannot be used.
     """
     raw, order, offset, xml = _read_start(path)
     columns, rows = _parse_dimensions(path, raw, order)
     along, models = _parse_matrix(path, xml, rows)
     [datatype] = struct.unpack_from(order + "h", raw, 12)
     slope, intercept = parse_scaling(path, *struct.unpack_from(order + "2d", raw, 176))
-    names, labels = _parse_maps(along)
-    return DenseHeader(
+    names, labels = _parse_maps(path, along)
+    header = DenseHeader(
         path=path,
         shape=(rows, 1, 1),
         n_volumes=columns,
         dtype=parse_dtype(path, datatype, order),
         slope=slope,
         intercept=intercept,
-        affine=models.affine,
+        affine=check_affine(path, "volume's", models.affine),
         t_r=_parse_t_r(along),
         data_offset=offset,
         models=models,
         map_names=names,
         labels=labels,
     )
+    _check_size(header)
+    return header
 
 
 def _read_start(path: Path) -> tuple[bytes, str, int, bytes]:
@@ -96,6 +104,11 @@ def _read_start(path: Path) -> tuple[bytes, str, int, bytes]:
             raw = file.read(_HEADER_BYTES)
             order = _find_order(path, raw)
             [offset] = struct.unpack_from(order + "q", raw, 168)
+            if not _HEADER_BYTES < offset <= path.stat().st_size:
+                raise RunError(
+                    f"{path}: vox_offset is {offset}, the data lie between byte {_HEADER_BYTES} and the end of the "
+                    "file; mend the header"
+                )
             return raw, order, offset, _read_xml(path, file.read(max(offset - _HEADER_BYTES, 0)), order)
     except FileNotFoundError:
         raise RunError(f"{path}: no such image file") from None
@@ -133,7 +146,7 @@ def _parse_matrix(path: Path, xml: bytes, rows: int) -> tuple[ET.Element, BrainM
         raise RunError(f"{path}: a document type inside its XML, CIFTI has none")
     try:
         root = ET.fromstring(xml)  # noqa: S314 - no entities, see above
-    except ET.ParseError as problem:
+    except (ET.ParseError, LookupError, ValueError) as problem:  # an encoding that is none is a LookupError
         raise RunError(f"{path}: its XML cannot be read ({problem}); fetch the file again") from None
     of_dimension = {
         number: element
@@ -161,17 +174,22 @@ def _parse_t_r(along: ET.Element) -> float:
             facts.get("SeriesExponent", 0)
         )
         return scale * float(facts["SeriesStep"])
-    except (KeyError, ValueError):
+    except (ArithmeticError, KeyError, ValueError):
         return math.nan
 
 
-def _parse_maps(along: ET.Element) -> tuple[tuple[str, ...], tuple[dict[str, tuple[int, ...]], ...]]:
+def _parse_maps(
+    path: Path, along: ET.Element
+) -> tuple[tuple[str, ...], tuple[dict[str, tuple[int, ...]], ...]]:
     maps = along.findall("NamedMap")
     tables = [element.find("LabelTable") for element in maps]
-    return (
-        tuple(element.findtext("MapName") or "" for element in maps),
-        tuple(_parse_labels(table) for table in tables if table is not None),
-    )
+    try:
+        labels = tuple(_parse_labels(table) for table in tables if table is not None)
+    except (KeyError, ValueError) as problem:
+        raise RunError(
+            f"{path}: a label without a whole number for its Key ({problem}); write the file again"
+        ) from None
+    return tuple(element.findtext("MapName") or "" for element in maps), labels
 
 
 def _parse_labels(table: ET.Element) -> dict[str, tuple[int, ...]]:
@@ -247,6 +265,8 @@ def _make_truncation_error(header: DenseHeader) -> RunError:
 
 
 _PREFIX = "CIFTI_STRUCTURE_"
+# Sixty times the surfaces of the finest template (fsaverage, 164 thousand).
+_MOST_VERTICES = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -387,7 +407,7 @@ def parse_models(element: ET.Element, n_rows: int, path: Path) -> BrainModels:
         shape, affine = _parse_volume(element.find("Volume"))
         models = tuple(_parse_model(child) for child in element.findall("BrainModel"))
         _check_models(models, shape, n_rows)
-    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as problem:
         raise RunError(f"{path}: its brain models cannot be used ({problem}); write the file again") from None
     return BrainModels(models, shape, affine, ET.tostring(element))
 
@@ -399,6 +419,8 @@ def _parse_volume(element: ET.Element | None) -> tuple[tuple[int, int, int], NDA
     matrix = element.find("TransformationMatrixVoxelIndicesIJKtoXYZ")
     if matrix is None:
         raise ValueError("the volume has no matrix")
+    if min(x, y, z) < 1 or x * y * z > LARGEST_VOLUME:
+        raise ValueError(f"a volume of {x} x {y} x {z} voxels")
     affine = np.array((matrix.text or "").split(), dtype=np.float64).reshape(4, 4)
     # millimetres: a matrix in metres has exponent 0
     affine[:3] *= 10.0 ** (int(matrix.attrib.get("MeterExponent", "-3")) + 3)
@@ -431,6 +453,8 @@ def _parse_numbers(element: ET.Element | None) -> NDArray[np.intp]:
 def _check_models(models: Iterable[BrainModel], shape: tuple[int, int, int], n_rows: int) -> None:
     offset = 0
     for model in models:
+        if model.n_vertices > _MOST_VERTICES:
+            raise ValueError(f"{model.structure} has a surface of {model.n_vertices} vertices")
         limits = (model.n_vertices,) if model.is_surface else shape
         if model.offset != offset:
             raise ValueError(f"{model.structure} starts at grayordinate {model.offset}, not {offset}")
@@ -456,7 +480,7 @@ def read_vertices(path: Path) -> NDArray[np.float64]:
         return _read_points(_parse(path.read_bytes()))
     except FileNotFoundError:
         raise RunError(f"{path}: no such surface file") from None
-    except (ET.ParseError, KeyError, OSError, ValueError, binascii.Error, zlib.error) as problem:
+    except (ET.ParseError, LookupError, OSError, ValueError, binascii.Error, zlib.error) as problem:
         raise RunError(f"{path}: no surface that can be read ({problem}); a *.surf.gii is needed") from None
 
 
@@ -478,15 +502,27 @@ def _decode(array: ET.Element) -> NDArray[np.float64]:
     facts = array.attrib
     text, encoding = array.findtext("Data") or "", facts["Encoding"]
     columns_first = facts.get("ArrayIndexingOrder") == "ColumnMajorOrder"
+    n_points = int(facts["Dim0"])
+    if not 0 < n_points <= _MOST_VERTICES:
+        raise ValueError(f"{n_points} vertices")
     if encoding == "ASCII":
         values = np.array(text.split(), dtype=np.float64)
     else:
-        raw = base64.b64decode(text)
-        if encoding == "GZipBase64Binary":
-            raw = zlib.decompress(raw)
-        elif encoding != "Base64Binary":
-            raise ValueError(f"encoding {encoding}")
         byte_order = "<" if facts["Endian"] == "LittleEndian" else ">"
-        values = np.frombuffer(raw, byte_order + _DTYPES[facts["DataType"]]).astype(np.float64)
-    points = values.reshape((int(facts["Dim0"]), 3), order="F" if columns_first else "C")
+        dtype = np.dtype(byte_order + _DTYPES[facts["DataType"]])
+        raw = _decode_binary(text, encoding, n_points * 3 * dtype.itemsize)
+        values = np.frombuffer(raw, dtype).astype(np.float64)
+    points = values.reshape((n_points, 3), order="F" if columns_first else "C")
+    if not np.isfinite(points).all():
+        raise ValueError("a vertex lies at NaN or infinity")
     return np.ascontiguousarray(points)
+
+
+def _decode_binary(text: str, encoding: str, n_bytes: int) -> bytes:
+    """Return at most a byte more than announced, however much the text would unpack to."""
+    raw = base64.b64decode(text)
+    if encoding == "GZipBase64Binary":
+        return zlib.decompressobj().decompress(raw, n_bytes + 1)
+    if encoding != "Base64Binary":
+        raise ValueError(f"encoding {encoding}")
+    return raw

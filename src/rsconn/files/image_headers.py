@@ -103,15 +103,15 @@ def read_header(path: Path) -> ImageHeader:
     Raises
     ------
     RunError
-        The file is missing or not a single-file NIfTI, or its dimensions, data type, scaling or affine are
-        impossible.
+        The file is missing or not a single-file NIfTI, or its dimensions, data type, scaling, affine or start of the
+        data are impossible, or more than a file of this size can hold.
     """
     raw = _read_start(path)
     layout, order = _find_layout(path, raw)
     shape, n_volumes = _parse_dimensions(path, _unpack(raw, order, layout.dim))
     slope, intercept = parse_scaling(path, *_unpack(raw, order, layout.scaling))
     pixdim = _unpack(raw, order, layout.pixdim)
-    return ImageHeader(
+    header = ImageHeader(
         path=path,
         shape=shape,
         n_volumes=n_volumes,
@@ -120,7 +120,55 @@ def read_header(path: Path) -> ImageHeader:
         intercept=intercept,
         affine=_parse_affine(path, raw, order, layout),
         t_r=_parse_t_r(pixdim[4], int(_unpack(raw, order, layout.units)[0])),
-        data_offset=max(int(_unpack(raw, order, layout.vox_offset)[0]), layout.size),
+        data_offset=_parse_offset(path, _unpack(raw, order, layout.vox_offset)[0], layout),
+    )
+    _check_extent(header)
+    return header
+
+
+# What deflate can at most make of a byte.
+_LARGEST_RATIO = 1032
+# 1024 x 1024 x 1024: ten times the finest image of a whole brain.
+LARGEST_VOLUME = 1 << 30
+
+
+def _parse_offset(path: Path, offset: float, layout: _Layout) -> int:
+    least = layout.size + 4  # four bytes say whether extensions follow the header
+    if not math.isfinite(offset) or offset != int(offset) or offset < least:
+        raise RunError(
+            f"{path}: vox_offset is {offset:g}, the data of a single file start at byte {least} or later; mend the "
+            "header"
+        )
+    return int(offset)
+
+
+def _check_extent(header: ImageHeader) -> None:
+    """Refuse what the file cannot hold, before anything of that size is allocated."""
+    if header.n_voxels > LARGEST_VOLUME:
+        raise RunError(
+            f"{header.path}: the header announces {header.n_voxels:.3g} voxels per volume, no brain image has as many; "
+            "mend it"
+        )
+    size = header.path.stat().st_size * (_LARGEST_RATIO if is_compressed(header.path) else 1)
+    volume_bytes = header.n_voxels * header.dtype.itemsize
+    if header.data_offset > size:
+        raise RunError(
+            f"{header.path}: vox_offset is {header.data_offset}, beyond the end of the file; mend the header"
+        )
+    if header.data_offset + header.n_volumes * volume_bytes > size:
+        raise make_truncation_error(header, (size - header.data_offset) // volume_bytes)
+
+
+def is_compressed(path: Path) -> bool:
+    """Say by its first bytes whether a file is compressed by gzip."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def make_truncation_error(header: ImageHeader, index: int) -> RunError:
+    """Return the error of data that end inside a volume, counted from 0."""
+    return RunError(
+        f"{header.path}: the data end inside volume {index + 1} of {header.n_volumes}; fetch the file again"
     )
 
 
@@ -193,12 +241,14 @@ def _parse_affine(path: Path, raw: bytes, order: str, layout: _Layout) -> NDArra
     sform = np.array([*_unpack(raw, order, layout.sform), 0, 0, 0, 1.0]).reshape(4, 4)
     if q_code <= 0 and s_code <= 0:
         raise RunError(f"{path}: neither sform nor qform is set, so no voxel has a place in millimetres")
+    if s_code > 0:
+        check_affine(path, "sform", sform)
     if s_code <= 0 or s_code == q_code:
         qform = _make_qform(_unpack(raw, order, layout.pixdim), _unpack(raw, order, layout.quatern))
         if s_code <= 0:
-            return _check_affine(path, "qform", qform)
+            return check_affine(path, "qform", qform)
         _check_agreement(path, sform, qform, _unpack(raw, order, layout.dim)[1:4])
-    return _check_affine(path, "sform", sform)
+    return sform
 
 
 def _make_qform(pixdim: tuple[float, ...], quatern: tuple[float, ...]) -> NDArray[np.float64]:
@@ -211,14 +261,21 @@ def _make_qform(pixdim: tuple[float, ...], quatern: tuple[float, ...]) -> NDArra
     ])  # fmt: skip
     handedness = -1.0 if pixdim[0] < 0 else 1.0
     affine = np.eye(4)
-    affine[:3, :3] = rotation * (pixdim[1], pixdim[2], handedness * pixdim[3])
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is told by whoever needs it
+        affine[:3, :3] = rotation * (pixdim[1], pixdim[2], handedness * pixdim[3])
     affine[:3, 3] = quatern[3:]
     return affine
 
 
-def _check_affine(path: Path, name: str, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+_FARTHEST_MM = 1e5
+
+
+def check_affine(path: Path, name: str, affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return an affine as it stands; a RunError if it is not finite, singular or in no millimetres."""
     if not np.isfinite(affine).all():
         raise RunError(f"{path}: the {name} affine holds NaN or infinity, finite millimetres are needed")
+    if abs(affine).max() > _FARTHEST_MM:
+        raise RunError(f"{path}: the {name} affine holds {abs(affine).max():.3g}, millimetres are needed")
     if abs(np.linalg.det(affine[:3, :3])) < 1e-6:
         raise RunError(f"{path}: the {name} affine is singular, its voxels have no volume")
     return affine
@@ -228,7 +285,7 @@ def _check_agreement(
     path: Path, sform: NDArray[np.float64], qform: NDArray[np.float64], shape: tuple[float, ...]
 ) -> None:
     """Refuse two affines that claim the same space and put a corner more than half a voxel apart."""
-    if not np.isfinite(qform).all() or np.linalg.det(qform[:3, :3]) == 0:
+    if not np.isfinite(qform).all() or abs(qform).max() > _FARTHEST_MM or np.linalg.det(qform[:3, :3]) == 0:
         return
     corners = np.array([[x, y, z, 1] for x in (0, shape[0]) for y in (0, shape[1]) for z in (0, shape[2])]).T
     apart = np.linalg.norm(((sform - qform) @ corners)[:3], axis=0).max()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from rsconn.errors import RunError
 from rsconn.files.cifti import SERIES_ENDING, DenseHeader, read_dense_header, stream_dense
-from rsconn.files.image_headers import ImageHeader, read_header
+from rsconn.files.image_headers import ImageHeader, is_compressed, make_truncation_error, read_header
 from rsconn.files.writing import write_dense_map, write_map
 
 __all__ = ["ImageHeader", "check_same_grid", "read_header", "read_image", "read_mask", "stream_volumes"]
@@ -171,21 +171,16 @@ def stream_volumes(header: ImageHeader) -> Iterator[NDArray[Any]]:
     RunError
         The data end early, are corrupt, or go on for a volume or more after the last announced one.
     """
-    if _is_compressed(header.path):
+    if is_compressed(header.path):
         return _stream_compressed(header)
     return _stream_plain(header)
-
-
-def _is_compressed(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
 
 
 def _stream_plain(header: ImageHeader) -> Iterator[NDArray[Any]]:
     volume_bytes = header.n_voxels * header.dtype.itemsize
     held = header.path.stat().st_size - header.data_offset
     if held < header.n_volumes * volume_bytes:
-        raise _make_truncation_error(header, max(held, 0) // volume_bytes)
+        raise make_truncation_error(header, max(held, 0) // volume_bytes)
     _check_surplus(header, held - header.n_volumes * volume_bytes)
     for index in range(header.n_volumes):  # a mapping per volume: the pages read so far are let go
         yield np.memmap(
@@ -221,7 +216,7 @@ def _fill_buffers(
     index = 0
     try:
         with decompressor.open(header.path, "rb") as file:
-            file.read(header.data_offset)
+            _skip(file, header.data_offset)
             for index in range(header.n_volumes):
                 if (buffer := free.get()) is None:
                     return
@@ -235,13 +230,18 @@ def _fill_buffers(
         full.put(problem)
 
 
+def _skip(file: Any, n_bytes: int) -> None:
+    while n_bytes > 0 and (chunk := file.read(min(n_bytes, 1 << 20))):
+        n_bytes -= len(chunk)
+
+
 def _fill(header: ImageHeader, file: Any, buffer: NDArray[Any], index: int) -> None:
     view = buffer.view(np.uint8)
     filled = 0
     while filled < view.size:
         count: int = file.readinto(view[filled:])
         if not count:
-            raise _make_truncation_error(header, index)
+            raise make_truncation_error(header, index)
         filled += count
 
 
@@ -261,15 +261,9 @@ def _check_surplus(header: ImageHeader, n_bytes: int) -> None:
         )
 
 
-def _make_truncation_error(header: ImageHeader, index: int) -> RunError:
-    return RunError(
-        f"{header.path}: the data end inside volume {index + 1} of {header.n_volumes}; fetch the file again"
-    )
-
-
 def _make_stream_error(header: ImageHeader, problem: Exception, index: int) -> RunError:
     if isinstance(problem, EOFError):
-        return _make_truncation_error(header, index)
+        return make_truncation_error(header, index)
     where = f"volume {index + 1} of {header.n_volumes}"
     return RunError(f"{header.path}: corrupt at or before {where} ({problem}); fetch the file again")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import re
+import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from rsconn.files.bids_tree import FoundFile
 _HEADER_FAULTS_S = (0.0, 1.0)
 _LARGEST_T_R_S = 30.0
 _T_R_TOLERANCE_S = 1e-3
+_LARGEST_INTEGER = 1 << 53
 
 
 class Sidecars:
@@ -77,11 +81,13 @@ def read_json_object(path: Path) -> dict[str, Any]:
         If the file cannot be read or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = _parse_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DatasetError(
             f"{path}: no such file, or a link whose content is absent (`datalad get` it)"
         ) from None
+    except RecursionError:
+        raise DatasetError(f"{path}: not readable as JSON: nested too deeply") from None
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not readable as JSON: {error}") from None
     if not isinstance(content, dict):
@@ -89,16 +95,27 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content
 
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _parse_json(text: str) -> Any:
+    content = json.loads(text)
+    if not _SURROGATE.search(text):
+        return content
+    # half of a pair is no character and could not be written anywhere: a question mark takes its place
+    return json.loads(json.dumps(content, ensure_ascii=False).encode("utf-8", "replace"))
+
+
 def get_t_r(metadata: Mapping[str, Any]) -> float | None:
     """Return the repetition time that a sidecar states, in seconds; None if it states none.
 
-    ``RepetitionTime``, or 1 / ``SamplingFrequency`` as some parcellated datasets have it. Whether the number
-    is a plausible one is for `is_plausible_t_r`.
+    ``RepetitionTime``, 1 / ``SamplingFrequency`` as some parcellated datasets have it, or the step of an even
+    ``VolumeTiming``. Whether the number is a plausible one is for `is_plausible_t_r`.
 
     Raises
     ------
     ValueError
-        If it is no number.
+        If it is no number, or the volumes are not evenly spaced.
 
     Examples
     --------
@@ -108,16 +125,38 @@ def get_t_r(metadata: Mapping[str, Any]) -> float | None:
     t_r, frequency = (_get_number(metadata, key) for key in ("RepetitionTime", "SamplingFrequency"))
     if t_r is None and frequency is not None:
         return 1 / frequency if frequency else 0.0
+    if t_r is None and metadata.get("VolumeTiming") is not None:
+        return _get_step(metadata["VolumeTiming"])
     return t_r
+
+
+def _get_step(timing: Any) -> float:
+    """Return the step of even volume timing, s."""
+    if not isinstance(timing, list) or len(timing) < 2 or not all(_is_number(time) for time in timing):
+        raise ValueError("VolumeTiming is no list of times in seconds; RepetitionTime was needed")
+    steps = [float(later) - float(time) for time, later in itertools.pairwise(timing)]
+    if max(steps) - min(steps) > 2 * _T_R_TOLERANCE_S:
+        raise ValueError(
+            f"VolumeTiming has volumes {min(steps):g} to {max(steps):g} s apart and there is no RepetitionTime; "
+            "filters and drifts need even steps: leave the run out (input.filters)"
+        )
+    return (float(timing[-1]) - float(timing[0])) / len(steps)
 
 
 def _get_number(metadata: Mapping[str, Any], key: str) -> float | None:
     value = metadata.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{key} is {value!r}; a number was needed")
+    if not _is_number(value):
+        raise ValueError(f"{key} is {reprlib.repr(value)}; a number was needed")
     return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    """Say whether a JSON value is a finite number; JSON has NaN by custom, and integers of any length."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < _LARGEST_INTEGER
 
 
 def is_plausible_t_r(t_r: float) -> bool:

@@ -135,11 +135,16 @@ def _list_components(names: Iterable[str], metadata: Mapping[str, Mapping[str, A
 
 def _describe_component(name: str, entry: Mapping[str, Any]) -> _Component | None:
     match = _COMPONENT.match(name)
-    mask = entry.get("Mask", _MASK_BY_PREFIX.get(match[1])) if match else None
+    mask = (entry.get("Mask") or _MASK_BY_PREFIX.get(match[1])) if match else None
     if match is None or mask is None or entry.get("Retained") is False:
         return None
-    variance = float(entry.get("CumulativeVarianceExplained", np.nan))
-    return _Component(name, str(mask), int(match[2]), variance)
+    return _Component(name, str(mask), int(match[2]), _read_share(entry.get("CumulativeVarianceExplained")))
+
+
+def _read_share(value: Any) -> float:
+    """Return a share; NaN for null and whatever else is none, which only a strategy by variance minds."""
+    is_share = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1 + 1e-6
+    return float(value) if is_share else np.nan
 
 
 def _choose_components(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
 
 import nibabel as nib
@@ -118,7 +119,12 @@ def test_dense_files_are_known_by_their_names():
 def damage(path, old, new):
     raw = path.read_bytes()
     assert old in raw
-    path.write_bytes(raw.replace(old, new.ljust(len(old)), 1))
+    grown = max(len(new) - len(old), 0)  # longer XML moves the data
+    changed = bytearray(raw.replace(old, new.ljust(len(old)), 1))
+    for place, width in ((168, 8), (544, 4)):  # where the data start, how long the extension is
+        number = int.from_bytes(raw[place : place + width], "little") + grown
+        changed[place : place + width] = number.to_bytes(width, "little")
+    path.write_bytes(changed)
 
 
 # What is changed in the file -> what is said
@@ -131,6 +137,18 @@ DAMAGES = {
         "a matrix of SERIES x NOTHING_MUCH, one of SERIES, SCALARS or LABELS x BRAIN_MODELS is needed",
     ),
     "broken XML": ((b"</Matrix>", b"</Matrax>"), "its XML cannot be read"),
+    "more vertices than there are": (
+        (b'SurfaceNumberOfVertices="300"', b'SurfaceNumberOfVertices="9' + b"0" * 15 + b'"'),
+        "has a surface of 9000000000000000 vertices",
+    ),
+    "more voxels than there are": (
+        (b'VolumeDimensions="10,12,8"', b'VolumeDimensions="99999,99999,99999"'),
+        "a volume of 99999 x 99999 x 99999 voxels",
+    ),
+    "unknown encoding": (
+        (b"<CIFTI", b'<?xml version="1.0" encoding="UTF-0"?><CIFTI'),
+        "its XML cannot be read",
+    ),
     "document type": ((b'<CIFTI Version="2.0">', b"<!DOCTYPE CIFTI>"), "a document type inside its XML"),
 }
 
@@ -144,6 +162,43 @@ def test_impossible_models_are_refused(dense, name):
         read_dense_header(path)
     assert message in str(told.value)
     assert "\n" not in str(told.value)
+
+
+# Byte and format of a field of the header, what it is set to -> what is said
+LIES = {
+    "offset before the data": (168, "q", 4, "vox_offset is 4"),
+    "negative offset": (168, "q", -1, "vox_offset is -1"),
+    "huge offset": (168, "q", 1 << 62, "vox_offset is 4611686018427387904"),
+    "huge series": (56, "q", 1 << 50, "the data end inside grayordinate 1 of"),
+    "negative series": (56, "q", -5, "describe no CIFTI matrix"),
+    "no series": (56, "q", 0, "describe no CIFTI matrix"),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_header_that_lies_is_one_line_before_any_allocation(dense, name):
+    place, code, value, message = LIES[name]
+    path = dense.save_series()
+    raw = bytearray(path.read_bytes())
+    struct.pack_into(f"<{code}", raw, place, value)
+    path.write_bytes(raw)
+    with pytest.raises(RunError) as told:
+        read_dense_header(path)
+    assert message in str(told.value)
+
+
+@pytest.mark.parametrize("exponent", ["99999", "x", "1e3"])
+def test_a_step_that_is_no_number_is_nan(dense, exponent):
+    path = dense.save_series()
+    damage(path, b'SeriesExponent="0"', f'SeriesExponent="{exponent}"'.encode())
+    assert np.isnan(read_dense_header(path).t_r)
+
+
+def test_a_matrix_that_is_not_finite_is_refused(dense):
+    path = dense.save_series()
+    damage(path, b"-4.0000000000", b"nan")
+    with pytest.raises(RunError, match="affine holds NaN or infinity"):
+        read_dense_header(path)
 
 
 def test_a_volume_is_no_dense_series(tmp_path):
@@ -190,6 +245,24 @@ def test_vertices_of_a_surface(dense, encoding, endian):
         theirs = nib.load(path).agg_data("NIFTI_INTENT_POINTSET")
         assert_allclose(read_vertices(dense.folder / path), theirs, rtol=1e-6)
         assert_allclose(theirs, dense.vertices[side], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('Dim0="300"', 'Dim0="3000000000000"', "3000000000000 vertices"),
+        ('Dim0="300"', 'Dim0="-1"', "-1 vertices"),
+        ('Dim0="300"', 'Dim0="3"', "buffer size must be a multiple"),
+        ("encoding='UTF-8'", "encoding='nothing'", "unknown encoding"),
+    ],
+)
+def test_a_surface_that_lies_is_one_line(dense, old, new, message):
+    path = dense.folder / dense.save_surfaces("GIFTI_ENCODING_B64GZ", "GIFTI_ENDIAN_LITTLE")["left"]
+    text = path.read_text().replace('encoding="UTF-8"', "encoding='UTF-8'")
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(RunError, match=message):
+        read_vertices(path)
 
 
 def test_what_is_no_surface_is_refused(dense, tmp_path):

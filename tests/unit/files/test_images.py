@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -156,6 +157,17 @@ HEADER_FAULTS = [
     ({"magic": b"xyz"}, "not a NIfTI image"),
     ({"dim": [4, 5, 4, 3, 9, 1, 1, 1]}, "the data end inside volume 7 of 9"),
     ({"dim": [4, 5, 4, 3, 5, 1, 1, 1]}, "announces 5 volumes, the file holds more"),
+    ({"dim": [4, 5000, 5000, 3000, 6, 1, 1, 1]}, "the header announces 7.5e+10 voxels per volume"),
+    ({"dim": [4, 900, 900, 900, 6, 1, 1, 1]}, "the data end inside volume 1 of 6"),
+    ({"vox_offset": 0}, "vox_offset is 0, the data of a single file start at byte 352 or later"),
+    ({"vox_offset": 348}, "vox_offset is 348"),
+    ({"vox_offset": -352}, "vox_offset is -352"),
+    ({"vox_offset": 352.5}, "vox_offset is 352.5"),
+    ({"vox_offset": np.nan}, "vox_offset is nan"),
+    ({"vox_offset": np.inf}, "vox_offset is inf"),
+    ({"vox_offset": 1e30}, "beyond the end of the file"),
+    ({"srow_y": [0, 1e30, 0, 0]}, "sform affine holds 1e+30, millimetres are needed"),
+    ({"sform_code": 0, "pixdim": [1, np.nan, 2, 2, 2, 0, 0, 0]}, "qform affine holds NaN"),
 ]
 
 
@@ -166,6 +178,28 @@ def test_a_header_that_lies_is_named(tmp_path, fields, message):
     edit_header(path, **fields)
     with pytest.raises(RunError, match=f"image.nii: .*{re.escape(message)}"):
         list(stream_volumes(read_header(path)))
+
+
+@pytest.mark.parametrize("fields", [fields for fields, message in HEADER_FAULTS if "volumes" not in message])
+def test_a_header_that_lies_costs_nothing(tmp_path, fields):
+    plain, path = tmp_path / "image.nii", tmp_path / "image.nii.gz"
+    write_image(plain)
+    edit_header(plain, **fields)
+    path.write_bytes(gzip.compress(plain.read_bytes()))
+    tracemalloc.start()
+    with pytest.raises(RunError):
+        list(stream_volumes(read_header(path)))
+    assert tracemalloc.get_traced_memory()[1] < 3e6
+    tracemalloc.stop()
+
+
+def test_a_time_step_that_is_no_number_does_no_harm(tmp_path):
+    path = tmp_path / "image.nii"
+    write_image(path)
+    edit_header(path, pixdim=[1, np.nan, np.inf, 1e38, np.nan, 0, 0, 0])
+    header = read_header(path)
+    assert np.isnan(header.t_r)
+    assert_array_equal(header.affine, AFFINE)
 
 
 def test_differing_sform_and_qform_of_different_spaces_are_no_fault(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rsconn.errors import DatasetError, RunError
-from rsconn.files.sidecars import get_t_r, read_dataset_description, settle_t_r
+from rsconn.files.sidecars import get_t_r, read_dataset_description, read_json_object, settle_t_r
 
 NAN = float("nan")
 
@@ -82,3 +82,39 @@ def test_dataset_description(tmp_path, shared_data):
     (tmp_path / "dataset_description.json").write_text("[]")
     with pytest.raises(DatasetError, match="object was needed, found list"):
         read_dataset_description(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "NaN", "Infinity", "-Infinity", "1e999", "[2]", "{}"])
+def test_a_repetition_time_that_is_no_number_is_one_line(tmp_path, value):
+    path = tmp_path / "bold.json"
+    path.write_text(f'{{"RepetitionTime": {value}}}')
+    with pytest.raises(ValueError, match=r"RepetitionTime is .*; a number was needed") as told:
+        get_t_r(read_json_object(path))
+    assert len(str(told.value)) < 120
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a": ' * 100_000, '{"RepetitionTime": ' + "1" * 9000 + "}", "\x00", ""]
+)
+def test_json_that_cannot_be_read_is_one_line(tmp_path, text):
+    path = tmp_path / "bold.json"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=r"bold\.json: not readable as JSON"):
+        read_json_object(path)
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark(tmp_path):
+    path = tmp_path / "bold.json"
+    path.write_text(r'{"Name": "a\ud800b", "Good": "\ud83d\ude00", "\udc00": ["\udfff"]}')
+    assert read_json_object(path) == {"Name": "a?b", "Good": "\U0001f600", "?": ["?"]}
+
+
+def test_even_volume_timing_gives_the_repetition_time():
+    assert get_t_r({"VolumeTiming": [0, 2.0, 4.0005, 6]}) == 2.0
+    assert get_t_r({"VolumeTiming": [0, 1, 5], "RepetitionTime": 2}) == 2.0
+
+
+@pytest.mark.parametrize("timing", [[0, 2, 5, 7], [0, 2, 2.5], "even", [1], [0, "a"], [0, None], {}])
+def test_uneven_volume_timing_is_named(timing):
+    with pytest.raises(ValueError, match="VolumeTiming"):
+        get_t_r({"VolumeTiming": timing})

@@ -188,3 +188,13 @@ def test_description_counts_what_is_there():
     names, _ = make_table(components=["w_comp_cor_00", "w_comp_cor_01", "c_comp_cor_00"])
     text = "6 motion, 18 motion derivatives and squares, 2 aCompCor of WM, 1 aCompCor of CSF, white_matter"
     assert describe_columns(names).startswith(text)
+
+
+@pytest.mark.parametrize("share", [None, "n/a", float("nan"), [0.5], True, 10**400, -1])
+def test_a_share_of_variance_that_is_none_matters_to_strategies_by_variance_alone(share):
+    names, values = make_table(components=["a_comp_cor_00", "a_comp_cor_01"])
+    metadata = describe(["WM", "CSF"])
+    metadata["a_comp_cor_00"]["CumulativeVarianceExplained"] = share
+    assert select_confounds(names, values, metadata, acompcor_wm=1).names == ("a_comp_cor_00",)
+    with pytest.raises(RunError, match="of WM explain an unstated share of its variance"):
+        select_confounds(names, values, metadata, acompcor_variance=0.05)
