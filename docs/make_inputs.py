@@ -25,13 +25,13 @@ from rsconn.errors import UserError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.files.cifti import DenseHeader, read_dense_header
 from rsconn.files.cifti_regions import build_run_weights
-from rsconn.files.confounds import Confounds, read_confounds
+from rsconn.files.confounds import read_confounds
 from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import parse_config
 from rsconn.settings.strategies import change_strategy, read_strategy
 from rsconn.signal.projection import Design, count_dof
 from rsconn.signal.quality import count_nonsteady, make_sample_mask
-from rsconn.signal.regressors import select_confounds
+from rsconn.signal.regressors import Confounds, select_confounds
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.scores import score_people
 

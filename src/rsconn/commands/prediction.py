@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from rsconn.analysis.run_chain import make_run_model, predict_quality
+from rsconn.analysis.usability import RunQuality, find_uncovered
 from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
@@ -26,7 +28,6 @@ from rsconn.files.images import (
 )
 from rsconn.files.sidecars import settle_t_r
 from rsconn.rules.denoise import (
-    make_run_model,
     measure_given_motion,
     read_run_confounds,
     settle_parcellated_t_r,
@@ -34,7 +35,6 @@ from rsconn.rules.denoise import (
 from rsconn.rules.extract import check_files, check_space, count_run_nonsteady
 from rsconn.rules.plan import Plan
 from rsconn.settings.config import Config
-from rsconn.signal.projection import count_dof
 from rsconn.signal.weights import RoiWeights
 from rsconn.study.claims.designs import build_model, read_terms
 from rsconn.study.claims.evaluation import sort_columns
@@ -169,7 +169,7 @@ def _judge_regions(counts: NDArray[np.float64], plan: Plan) -> RegionCheck:
     for roi, shares, voxels in zip(
         plan.extract_settings["rois"], counts[:, 0].T, counts[:, 1].T, strict=True
     ):
-        low = int((shares < least).sum())
+        low = int(find_uncovered(shares, least).sum())
         where = f"{plan.config.rois_path}: ROI {roi['name']!r}"
         if low or not voxels.any():
             found = f"at most {shares.max():.0%}" if voxels.any() else "none"
@@ -196,46 +196,32 @@ def _predict(run: Run, config: Config) -> Prediction:
         warnings = (warning,) if warning else ()
     confounds = read_run_confounds(run)
     _check_rows(run, len(confounds.values))
-    model = make_run_model(confounds, t_r, _get_settings(config))
-    n_retained = int(model.sample_mask.sum())
-    dof = count_dof(model.design, model.sample_mask)
-    facts = {
-        "participant_id": run.participant_id,
-        "session": run.session,
-        "run": run.name,
-        "n_volumes": len(confounds.values),
-        "n_retained": n_retained,
-        "minutes_retained": n_retained * t_r / 60,
-        "dof": dof,
-        "mean_fd": model.mean_fd,
-    }
-    reasons = [row.reason for row in judge_run(facts, config.censoring, config.quality) if row.reason]
-    return Prediction(
-        "; ".join(reasons) or None,
-        dof,
-        warnings,
-        n_volumes=len(confounds.values),
-        n_retained=n_retained,
-        minutes_retained=n_retained * t_r / 60,
-        mean_fd=model.mean_fd,
-    )
+    chosen = config.specification
+    quality = predict_quality(make_run_model(confounds, t_r, chosen.cleaning, chosen.censoring))
+    return _predict_rules(run, quality, config, warnings)
 
 
 def _predict_denoised(run: Run, config: Config) -> Prediction:
     _check_columns(run, config)
     mean_fd, _ = measure_given_motion(run)
-    facts = {
-        "participant_id": run.participant_id,
-        "session": run.session,
-        "run": run.name,
-        "n_volumes": None,
-        "n_retained": None,
-        "minutes_retained": None,
-        "dof": None,
-        "mean_fd": mean_fd,
-    }
+    return _predict_rules(run, RunQuality(mean_fd=mean_fd), config)
+
+
+def _predict_rules(
+    run: Run, quality: RunQuality, config: Config, warnings: tuple[str, ...] = ()
+) -> Prediction:
+    """Apply the thresholds to what a run will have."""
+    facts = {"participant_id": run.participant_id, "session": run.session, "run": run.name, **asdict(quality)}
     reasons = [row.reason for row in judge_run(facts, config.censoring, config.quality) if row.reason]
-    return Prediction("; ".join(reasons) or None, mean_fd=math.nan if mean_fd is None else mean_fd)
+    return Prediction(
+        "; ".join(reasons) or None,
+        quality.dof,
+        warnings,
+        n_volumes=quality.n_volumes,
+        n_retained=quality.n_retained,
+        minutes_retained=quality.minutes_retained,
+        mean_fd=math.nan if quality.mean_fd is None else quality.mean_fd,
+    )
 
 
 def _check_image(run: Run, config: Config) -> tuple[float, str | None]:
@@ -272,14 +258,6 @@ def _check_rows(run: Run, n_confounds: int) -> None:
 def _read_names(path: Path) -> tuple[str, ...]:
     with path.open(encoding="utf-8-sig") as stream:
         return tuple(stream.readline().rstrip("\r\n").split("\t"))
-
-
-def _get_settings(config: Config) -> dict[str, Any]:
-    terms = config.denoising.strategy.get_terms()
-    return {
-        "denoising": {**config.denoising.model_dump(mode="json"), "terms": terms},
-        "censoring": config.censoring.model_dump(mode="json"),
-    }
 
 
 # What people with images are counted by; edges are not known before the images are read.

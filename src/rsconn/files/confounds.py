@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from rsconn.errors import DatasetError, TableError
 from rsconn.files.sidecars import read_json_object
 from rsconn.files.tables import read_numbers
+from rsconn.signal.regressors import Confounds
 
 # fMRIPrep 1.0 and 1.1 -> the names since 1.2.
 _OLD_NAMES = {
@@ -39,29 +39,6 @@ _OLD_NUMBERED = {
     "AROMAAggrComp": "aroma_motion_",
 }
 _NUMBERED = re.compile(r"^([A-Za-z]+?)(\d+)$")
-
-
-@dataclass(frozen=True)
-class Confounds:
-    """All columns of a confounds file.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Column names, in today's spelling.
-    values : float64 array (n_volumes, n_columns)
-        ``n/a`` is NaN.
-    metadata : dict
-        Column name to what the JSON says of it; empty without a JSON.
-    """
-
-    names: tuple[str, ...]
-    values: np.ndarray
-    metadata: dict[str, Mapping[str, Any]]
-
-    def get(self, name: str) -> np.ndarray | None:
-        """Return one column (n_volumes,), or None if the file lacks it."""
-        return self.values[:, self.names.index(name)] if name in self.names else None
 
 
 def read_confounds(tsv: Path, json: Path | None) -> Confounds:

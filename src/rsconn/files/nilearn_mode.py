@@ -6,21 +6,16 @@ called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from rsconn.errors import RunError
-from rsconn.signal.projection import Projection, drop_explained
+from rsconn.signal.projection import Design, Projection, drop_explained
 
 
 def clean_like_nilearn(
     timeseries: np.ndarray,
-    confounds: np.ndarray,
+    design: Design,
     sample_mask: np.ndarray,
-    t_r: float,
-    denoising: Mapping[str, Any],
 ) -> Projection:
     """Return what nilearn's ``signal.clean`` leaves of the series, on the retained volumes.
 
@@ -32,14 +27,10 @@ def clean_like_nilearn(
     ----------
     timeseries : array (n_volumes, n_rois)
         Series; a column with NaN stays NaN.
-    confounds : array (n_volumes, n_confounds)
-        Regressors; may have no column.
+    design : Design
+        Confounds, repetition time and band; drifts leave as nilearn has it.
     sample_mask : bool array (n_volumes,)
         True = retained.
-    t_r : float
-        Repetition time, s.
-    denoising : mapping
-        ``high_pass_hz`` and ``low_pass_hz``, Hz or None.
 
     Returns
     -------
@@ -67,12 +58,11 @@ def clean_like_nilearn(
     if len(kept) < 2:
         raise RunError(f"{len(kept)} of {len(sample_mask)} volumes retained (censoring)")
     span = slice(kept[0], kept[-1] + 1)
-    inside, regressors = sample_mask[span], confounds[span]
-    band = (denoising["high_pass_hz"], denoising["low_pass_hz"])
+    inside, regressors = sample_mask[span], design.regressors[span]
     usable = np.isfinite(timeseries[sample_mask]).all(axis=0)
     cleaned = np.full((len(kept), timeseries.shape[1]), np.nan)
-    cleaned[:, usable] = _clean(timeseries[span][:, usable], regressors, inside, t_r, band)
-    dof = _compute_dof(_clean(np.eye(len(inside)), regressors, inside, t_r, band))
+    cleaned[:, usable] = _clean(timeseries[span][:, usable], regressors, inside, design.t_r, design.band)
+    dof = _compute_dof(_clean(np.eye(len(inside)), regressors, inside, design.t_r, design.band))
     return Projection(drop_explained(cleaned, timeseries[sample_mask]), len(kept) - dof, dof)
 
 

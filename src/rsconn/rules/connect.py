@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from rsconn.analysis.run_chain import Sampling, connect_rois, drop_nan
+from rsconn.analysis.specification import Estimation
+from rsconn.arrays import FloatArray
 from rsconn.files.bids import Run
 from rsconn.files.run_records import name_output, process_records, read_records, write_records
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
-from rsconn.signal.connectivity import (
-    Edges,
-    compute_edges,
-    compute_partial_relmat,
-    compute_power,
-    compute_relmat,
-)
+from rsconn.signal.connectivity import Edges
 
 _ESTIMATORS = {
     "pearson": "Pearson correlation of the cleaned series, without shrinkage",
@@ -48,28 +45,30 @@ def connect(record: Path, *, before: Path, settings: Mapping[str, Any]) -> None:
 
 def _connect_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     names, cleaned = read_numbers(Path(facts["denoised"]))
-    low = [row for row in facts.get("coverage", []) if row["coverage"] < settings["min_coverage"]]
-    cleaned[:, [names.index(row["roi"]) for row in low]] = np.nan
-    partial = settings["kind"] == "partial"
-    relmat = compute_partial_relmat(cleaned) if partial else compute_relmat(cleaned)
-    dof = facts["quality"]["dof"]
-    edges = compute_edges(
-        relmat,
+    connections = connect_rois(
+        cleaned,
         np.array([[names.index(first), names.index(second)] for first, second in settings["edges"]]),
-        dof=dof,
-        power=_compute_power(cleaned, facts, settings) if dof is not None else None,
-        n_conditioned=int(np.isfinite(np.diag(relmat)).sum()) - 2 if partial else 0,
+        Estimation(settings["kind"], settings["min_coverage"]),
+        sampling=_describe_sampling(facts, settings),
+        coverage=_order_coverage(facts, names),
     )
-    _write_relmat(run, names, relmat, dof, settings)
-    return {"edges": _list_edges(edges, settings["edges"]), "low_coverage": low}
+    _write_relmat(run, names, connections.relmat, facts["quality"]["dof"], settings)
+    return {"edges": _list_edges(connections.edges, settings["edges"])}
 
 
-def _compute_power(
-    cleaned: np.ndarray, facts: Mapping[str, Any], settings: Mapping[str, Any]
-) -> np.ndarray | None:
+def _describe_sampling(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Sampling | None:
+    """Return what the series are a sample of; None if they were denoised elsewhere."""
+    quality = facts["quality"]
+    if quality["dof"] is None:
+        return None
     sample_mask = np.array([kept == "1" for kept in facts["sample_mask"]])
     high_pass_hz, low_pass_hz = settings["band_hz"]
-    return compute_power(cleaned, sample_mask, facts["quality"]["t_r"], (high_pass_hz, low_pass_hz))
+    return Sampling(sample_mask, quality["t_r"], (high_pass_hz, low_pass_hz), quality["dof"])
+
+
+def _order_coverage(facts: Mapping[str, Any], names: Sequence[str]) -> FloatArray:
+    known = {row["roi"]: row["coverage"] for row in facts.get("coverage", ())}
+    return np.array([known.get(name, math.nan) for name in names], dtype=float)
 
 
 def _list_edges(edges: Edges, pairs: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
@@ -77,17 +76,13 @@ def _list_edges(edges: Edges, pairs: Sequence[Sequence[str]]) -> list[dict[str, 
     return [
         {
             "edge": f"{first}-{second}",
-            "r": _to_json(r),
-            "z": _to_json(z),
-            "z_variance": _to_json(variance),
-            "z_variance_ac": _to_json(variance_ac),
+            "r": drop_nan(r),
+            "z": drop_nan(z),
+            "z_variance": drop_nan(variance),
+            "z_variance_ac": drop_nan(variance_ac),
         }
         for (first, second), r, z, variance, variance_ac in zip(pairs, *columns, strict=True)
     ]
-
-
-def _to_json(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _write_relmat(

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rsconn.analysis.run_chain import (
+    RunModel,
+    choose_columns,
+    clean_series,
+    describe_quality,
+    drop_nan,
+    make_run_model,
+)
+from rsconn.analysis.specification import Censoring, Cleaning, ConfoundTerms, RoiVariant
+from rsconn.analysis.usability import RunQuality
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
-from rsconn.files.confounds import Confounds, read_confounds, read_parcellated
+from rsconn.files.confounds import read_confounds, read_parcellated
+from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.files.run_records import name_output, process_records, read_records, start_records, write_records
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
-from rsconn.signal.projection import Design, Projection, project_out
-from rsconn.signal.quality import compute_max_fd, compute_mean_fd, count_nonsteady, make_sample_mask
-from rsconn.signal.regressors import Regressors, select_confounds
+from rsconn.signal.projection import Projection
+from rsconn.signal.quality import compute_max_fd, compute_mean_fd
+from rsconn.signal.regressors import Confounds
 
 
 def denoise(
@@ -48,73 +58,17 @@ def denoise(
     write_records(record, process_records(records, "denoise", process))
 
 
-@dataclass(frozen=True)
-class RunModel:
-    """What denoising a run takes, known before its image is read.
-
-    Attributes
-    ----------
-    regressors : Regressors
-        Confounds of the strategy.
-    design : Design
-        Those confounds and the band.
-    sample_mask : bool array (n_volumes,)
-        True = retained.
-    n_nonsteady : int
-        Volumes left out at the start.
-    mean_fd, max_fd, mean_dvars : float
-        Over steady-state volumes before censoring, mm (DVARS: unit of the file); NaN if the file has none.
-    """
-
-    regressors: Regressors
-    design: Design
-    sample_mask: np.ndarray
-    n_nonsteady: int
-    mean_fd: float
-    max_fd: float
-    mean_dvars: float
-
-
-def make_run_model(confounds: Confounds, t_r: float, settings: Mapping[str, Any]) -> RunModel:
-    """Choose confounds and volumes.
-
-    Parameters
-    ----------
-    confounds : Confounds
-        The run's confounds; rows are volumes.
-    t_r : float
-        Repetition time, s.
-    settings : mapping
-        ``denoising`` and ``censoring`` sections as plain values.
-
-    Raises
-    ------
-    RunError
-        If a column is missing or has gaps.
-    """
+def read_choices(settings: Mapping[str, Any]) -> tuple[Cleaning, Censoring]:
+    """Return the part of the specification that stands in the ``denoising`` and ``censoring`` sections."""
     denoising, censoring = settings["denoising"], settings["censoring"]
-    names, values = confounds.names, confounds.values
-    n_nonsteady = count_nonsteady(names, values)
-    fd = confounds.get("framewise_displacement")
-    sample_mask = make_sample_mask(
-        fd,
-        confounds.get("std_dvars"),
-        fd_threshold_mm=censoring["fd_threshold_mm"],
-        dvars_threshold=censoring["dvars_threshold"],
-        n_nonsteady=n_nonsteady,
-        n_volumes=len(values),
-    )
-    regressors = select_confounds(names, values, confounds.metadata, **denoising["terms"])
-    band = (denoising["high_pass_hz"], denoising["low_pass_hz"])
-    dvars = confounds.get("dvars")
-    return RunModel(
-        regressors,
-        Design(len(values), t_r, band, regressors.values),
-        sample_mask,
-        n_nonsteady,
-        mean_fd=compute_mean_fd(fd, n_nonsteady) if fd is not None else math.nan,
-        max_fd=compute_max_fd(fd, n_nonsteady) if fd is not None else math.nan,
-        mean_dvars=compute_mean_fd(dvars, n_nonsteady) if dvars is not None else math.nan,
+    return (
+        Cleaning(
+            ConfoundTerms(**denoising["terms"]),
+            denoising["high_pass_hz"],
+            denoising["low_pass_hz"],
+            denoising["mode"],
+        ),
+        Censoring(censoring["fd_threshold_mm"], censoring["dvars_threshold"]),
     )
 
 
@@ -149,26 +103,13 @@ def _denoise_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]
     rois, series = _read_series(run, facts, settings)
     t_r = facts["t_r"] if facts else settle_parcellated_t_r(run, settings["t_r"])
     confounds = read_run_confounds(run)
-    if len(confounds.values) != len(series):
-        raise RunError(
-            f"{run.name}: confounds have {len(confounds.values)} rows, the series {len(series)}; they must be equal"
-        )
-    model = make_run_model(confounds, t_r, settings)
-    if settings["denoising"]["mode"] == "nilearn":
-        from rsconn.files.nilearn_mode import clean_like_nilearn
-
-        projection = clean_like_nilearn(
-            series, model.regressors.values, model.sample_mask, t_r, settings["denoising"]
-        )
-    else:
-        projection = project_out(series, model.design, model.sample_mask)
-    if projection.dof < 1:
-        raise RunError(
-            f"{run.name}: no degrees of freedom left ({int(model.sample_mask.sum())} volumes retained, "
-            f"{projection.rank} taken by confounds and band); remedies: denoising.low_pass_hz: null, a looser "
-            "censoring.fd_threshold_mm, a leaner denoising.strategy"
-        )
-    return _write_denoised(run, rois, projection, model, t_r, settings)
+    cleaning, censoring = read_choices(settings)
+    model = make_run_model(confounds, t_r, cleaning, censoring)
+    try:
+        projection = clean_series(series, model, cleaning, clean_like_nilearn)
+    except RunError as error:
+        raise RunError(f"{run.name}: {error}") from None
+    return _write_denoised(run, rois, projection, model, settings)
 
 
 def _read_series(
@@ -176,7 +117,7 @@ def _read_series(
 ) -> tuple[list[str], np.ndarray]:
     if facts:
         names, series = read_numbers(Path(facts["timeseries"]))
-        return settings["rois"], series[:, [names.index(roi) for roi in settings["rois"]]]
+        return settings["rois"], series[:, choose_columns(names, settings["rois"], RoiVariant())]
     if run.timeseries is None:
         raise RunError(f"{run.name}: {'; '.join(run.problems) or 'no series'}")
     columns = settings["columns"]
@@ -198,20 +139,22 @@ def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     write_json(path.with_suffix(".json"), described)
     t_r = settings["t_r"] or run.t_r
-    quality = {
-        "n_volumes": len(series),
-        "n_retained": len(series),
-        "t_r": t_r,
-        "minutes_retained": len(series) * t_r / 60 if t_r else None,
-        "mean_fd": mean_fd,
-        "max_fd": max_fd,
-        "mean_dvars": None,
-        "rank": None,
-        "dof": None,
-        "mean_fd_source": "confounds" if mean_fd is not None else None,
-    }
-    write_json(name_output(run, "desc-quality", ".json"), {**quality, "denoised": True})
-    return {"denoised": str(path), "sample_mask": "1" * len(series), "quality": quality}
+    quality = RunQuality(
+        n_volumes=len(series),
+        n_retained=len(series),
+        t_r=t_r,
+        minutes_retained=len(series) * t_r / 60 if t_r else None,
+        mean_fd=mean_fd,
+        max_fd=max_fd,
+    )
+    facts = _write_quality(run, quality, denoised=True)
+    return {"denoised": str(path), "sample_mask": "1" * len(series), "quality": facts}
+
+
+def _write_quality(run: Run, quality: RunQuality, *, denoised: bool) -> dict[str, Any]:
+    facts = {**asdict(quality), "mean_fd_source": "confounds" if quality.mean_fd is not None else None}
+    write_json(name_output(run, "desc-quality", ".json"), {**facts, "denoised": denoised})
+    return facts
 
 
 def measure_given_motion(run: Run) -> tuple[float | None, float | None]:
@@ -221,11 +164,7 @@ def measure_given_motion(run: Run) -> tuple[float | None, float | None]:
     fd = read_confounds(run.confounds, run.confounds_json).get("framewise_displacement")
     if fd is None:
         return None, None
-    return _to_json(compute_mean_fd(fd, 0)), _to_json(compute_max_fd(fd, 0))
-
-
-def _to_json(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return drop_nan(compute_mean_fd(fd, 0)), drop_nan(compute_max_fd(fd, 0))
 
 
 def _write_denoised(
@@ -233,10 +172,8 @@ def _write_denoised(
     rois: Sequence[str],
     projection: Projection,
     model: RunModel,
-    t_r: float,
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    n_retained = int(model.sample_mask.sum())
     path = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], desc="denoised")
     write_tsv(path, dict(zip(rois, projection.cleaned.T, strict=True)))
     denoising = settings["denoising"]
@@ -248,28 +185,17 @@ def _write_denoised(
         "Notes": list(model.regressors.notes),
         "HighpassCutoff": denoising["high_pass_hz"] or "n/a",
         "LowpassCutoff": denoising["low_pass_hz"] or "n/a",
-        "RepetitionTime": t_r,
+        "RepetitionTime": model.design.t_r,
         "SampleMask": model.sample_mask.astype(int).tolist(),
         "NonSteadyStateVolumes": model.n_nonsteady,
         "Rank": projection.rank,
         "DegreesOfFreedom": projection.dof,
     }
     write_json(path.with_suffix(".json"), described)
-    quality = {
-        "n_volumes": len(model.sample_mask),
-        "n_retained": n_retained,
-        "t_r": t_r,
-        "minutes_retained": n_retained * t_r / 60,
-        "mean_fd": _to_json(model.mean_fd),
-        "max_fd": _to_json(model.max_fd),
-        "mean_dvars": _to_json(model.mean_dvars),
-        "rank": projection.rank,
-        "dof": projection.dof,
-        "mean_fd_source": "confounds" if math.isfinite(model.mean_fd) else None,
-    }
-    write_json(name_output(run, "desc-quality", ".json"), {**quality, "denoised": False})
+    quality = describe_quality(model, rank=projection.rank, dof=projection.dof)
+    facts = _write_quality(run, quality, denoised=False)
     return {
         "denoised": str(path),
         "sample_mask": "".join("1" if kept else "0" for kept in model.sample_mask),
-        "quality": quality,
+        "quality": facts,
     }

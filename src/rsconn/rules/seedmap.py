@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from rsconn.analysis.run_chain import make_run_model
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
 from rsconn.files.images import ImageHeader, get_map_ending, write_run_map
 from rsconn.files.run_records import name_output, process_records, start_records, write_records
 from rsconn.files.writing import write_json
-from rsconn.rules.denoise import make_run_model, read_run_confounds
+from rsconn.rules.denoise import read_choices, read_run_confounds
 from rsconn.rules.extract import RunImage, describe_space, keep_extraction, open_image
 from rsconn.signal.extraction import extract_timeseries
 from rsconn.signal.seedmaps import SeedRecipes, compute_fisher_z, extract_seed_maps
@@ -61,16 +62,15 @@ def _map_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _make_recipes(run: Run, image: RunImage, settings: Mapping[str, Any]) -> SeedRecipes | None:
     """Return how the run will be denoised; None if it cannot be, which is for the denoise stage to report."""
     try:
-        model = make_run_model(read_run_confounds(run), image.t_r, settings)
+        model = make_run_model(read_run_confounds(run), image.t_r, *read_choices(settings))
     except RunError:
         return None
-    if not model.sample_mask.any():
+    if not model.n_retained:
         return None
-    denoising = settings["denoising"]
     names = [roi["name"] for roi in settings["rois"]]
     return SeedRecipes(
         t_r=image.t_r,
-        band=(denoising["high_pass_hz"], denoising["low_pass_hz"]),
+        band=model.design.band,
         sample_mask=model.sample_mask,
         confounds=[model.regressors.values],
         seeds=[names.index(seed) for seed in settings["seeds"]],

@@ -9,6 +9,14 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
+from rsconn.analysis.specification import (
+    Censoring,
+    Cleaning,
+    ConfoundTerms,
+    Estimation,
+    Specification,
+    Usability,
+)
 from rsconn.errors import SettingsError, UserError
 from rsconn.settings.checks import check_config
 from rsconn.settings.claims import Claim, read_claims
@@ -109,6 +117,24 @@ class Config(Settings):
     registered: Path | None = None
     truth: Path | None = None
     batch_size: int
+
+    @property
+    def specification(self) -> Specification:
+        """The primary analysis: what the config chooses for every run."""
+        denoising, censoring, quality = self.denoising, self.censoring, self.quality
+        return Specification(
+            Cleaning(
+                ConfoundTerms(**denoising.strategy.get_terms()),
+                denoising.high_pass_hz,
+                denoising.low_pass_hz,
+                denoising.mode,
+            ),
+            Censoring(censoring.fd_threshold_mm, censoring.dvars_threshold),
+            Usability(
+                censoring.min_retained_minutes, censoring.min_degrees_of_freedom, quality.max_mean_fd_mm
+            ),
+            Estimation(self.connectivity.kind, quality.min_coverage),
+        )
 
 
 def read_config(path: Path, *, launched: Path | None = None) -> Config:

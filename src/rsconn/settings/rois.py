@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, computed_field, model_validator
 
+from rsconn.analysis.specification import RoiVariant
 from rsconn.errors import SettingsError
 from rsconn.naming import format_edge
 from rsconn.settings.fields import (
@@ -232,9 +233,8 @@ def _list_variants(roi: Roi, smoothing_fwhm_mm: float) -> tuple[RoiRow, ...]:
 
 
 def _change_size(roi: Roi, radius: float | None, fwhm: float | None) -> Roi:
-    """Return the variant under its own name: R for the radius, S for the smoothing, mm."""
-    size = ("" if radius is None else f"R{radius:g}") + ("" if fwhm is None else f"S{fwhm:g}")
-    changed: dict[str, Any] = {"name": f"{roi.name}_{size}", "variants": None}
+    """Return the variant under its own name."""
+    changed: dict[str, Any] = {"name": RoiVariant(radius, fwhm).name(roi.name), "variants": None}
     if radius is not None and roi.sphere is not None:
         changed["sphere"] = roi.sphere.model_copy(update={"radius_mm": radius})
     return roi.model_copy(update=changed)

@@ -71,7 +71,7 @@ class Strategy(Settings):
             raise ValueError("acompcor and acompcor_variance are both given; one of them needed")
         return self
 
-    def get_terms(self) -> dict[str, int | float | None]:
+    def get_terms(self) -> dict[str, Any]:
         """Return the recipe as keyword arguments of `rsconn.signal.regressors.select_confounds`."""
         return {
             "motion": self.motion,

@@ -26,6 +26,29 @@ _SHOWN_NAMES = 6
 
 
 @dataclass(frozen=True)
+class Confounds:
+    """All columns of a confounds file.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Column names, in today's spelling.
+    values : float64 array (n_volumes, n_columns)
+        ``n/a`` is NaN.
+    metadata : dict
+        Column name to what the JSON says of it; empty without a JSON.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    metadata: Mapping[str, Mapping[str, Any]]
+
+    def get(self, name: str) -> np.ndarray | None:
+        """Return one column (n_volumes,), or None if the file lacks it."""
+        return self.values[:, self.names.index(name)] if name in self.names else None
+
+
+@dataclass(frozen=True)
 class Regressors:
     """Confounds chosen by a strategy.
 

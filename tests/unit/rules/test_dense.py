@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from rsconn.analysis.run_chain import make_run_model
 from rsconn.commands.check import check_config
 from rsconn.errors import ProblemsError, SettingsError
 from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_numbers, read_tsv
 from rsconn.report.page.methods_text import write_methods
-from rsconn.rules.denoise import denoise, make_run_model, read_run_confounds
+from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
 from rsconn.rules.extract import extract
 from rsconn.rules.plan import make_plan
 from rsconn.rules.seedmap import make_seedmaps
@@ -98,7 +99,7 @@ def test_the_seeds_maps_are_correlations_of_denoised_grayordinates(study):
     for record in read_records([DENOISE]):
         run, facts = Run.from_dict(record.run), record.facts
         names, cleaned = read_numbers(Path(facts["denoised"]))
-        model = make_run_model(read_run_confounds(run), facts["t_r"], plan.denoise_settings)
+        model = make_run_model(read_run_confounds(run), facts["t_r"], *read_choices(plan.denoise_settings))
         series = nib.load(run.bold)
         rows = project_out(series.get_fdata(), model.design, model.sample_mask)
         for seed in ("LAI", "rACC"):

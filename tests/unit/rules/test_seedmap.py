@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from rsconn.analysis.run_chain import make_run_model
 from rsconn.files import images as image_streams
 from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_numbers
-from rsconn.rules.denoise import denoise, make_run_model, read_run_confounds
+from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
 from rsconn.rules.extract import extract
 from rsconn.rules.plan import make_plan
 from rsconn.rules.seedmap import make_seedmaps
@@ -90,7 +91,7 @@ def test_the_maps_are_the_correlations_of_denoised_voxels(study):
     for record in read_records([DENOISE]):
         run, facts = Run.from_dict(record.run), record.facts
         names, cleaned = read_numbers(Path(facts["denoised"]))
-        model = make_run_model(read_run_confounds(run), facts["t_r"], plan.denoise_settings)
+        model = make_run_model(read_run_confounds(run), facts["t_r"], *read_choices(plan.denoise_settings))
         inside = nib.load(run.mask).get_fdata() > 0
         voxels = project_out(nib.load(run.bold).get_fdata()[inside].T, model.design, model.sample_mask)
         assert facts["seed_maps_dof"] == voxels.dof

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.analysis.usability import find_uncovered
 from rsconn.errors import RunError
 from rsconn.files.images import ImageHeader, check_same_grid, read_header, stream_volumes
 from rsconn.files.run_records import RunRecord
@@ -84,7 +85,7 @@ def _is_usable(record: RunRecord, seed: str, config: Config) -> bool:
     if any(row.decision == "excluded" for row in judge_run(facts, config.censoring, config.quality)):
         return False
     coverage = {row["roi"]: row["coverage"] for row in record.facts.get("coverage", ())}
-    return bool(coverage.get(seed, 1.0) >= config.quality.min_coverage)
+    return not find_uncovered(np.array([coverage.get(seed, 1.0)]), config.quality.min_coverage).any()
 
 
 def read_seed_images(sources: Sources, *, min_people_share: float) -> SeedImages:

@@ -7,7 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
+
+from rsconn.analysis.specification import Usability
+from rsconn.analysis.usability import Judgement, RunQuality, Threshold, find_uncovered, judge_quality
 
 if TYPE_CHECKING:
     from rsconn.settings.sections import CensoringSettings, QualitySettings
@@ -72,7 +76,7 @@ def tabulate_ledger(rows: Iterable[LedgerRow]) -> pd.DataFrame:
 
 
 def judge_run(
-    facts: Mapping[str, Any], censoring: CensoringSettings, quality: QualitySettings
+    facts: Mapping[str, Any], censoring: CensoringSettings, thresholds: QualitySettings
 ) -> tuple[LedgerRow, ...]:
     """Apply the thresholds of a run; the run is lost if any row says excluded.
 
@@ -94,28 +98,37 @@ def judge_run(
     >>> print(rows[0].reason)
     sub-01_task-rest: 41 of 120 volumes retained (1.4 min), 4 min needed (censoring.min_retained_minutes)
     """
-    name, minutes, dof, mean_fd = (facts[key] for key in ("run", "minutes_retained", "dof", "mean_fd"))
+    quality = RunQuality(**{name: facts[name] for name in ("minutes_retained", "dof", "mean_fd")})
+    usability = Usability(
+        censoring.min_retained_minutes, censoring.min_degrees_of_freedom, thresholds.max_mean_fd_mm
+    )
+    return tuple(
+        _rule(
+            facts,
+            judged.threshold.value,
+            judged.value,
+            judged.limit,
+            _UNITS[judged.threshold],
+            judged.met,
+            _describe_shortfall(facts, judged),
+        )
+        for judged in judge_quality(quality, usability)
+    )
+
+
+_UNITS = {Threshold.MINUTES: "min", Threshold.DOF: None, Threshold.MEAN_FD: "mm"}
+
+
+def _describe_shortfall(facts: Mapping[str, Any], judged: Judgement) -> str:
+    name, value, limit, option = facts["run"], judged.value, judged.limit, judged.threshold.value
     kept = f"{name}: {_count(facts, 'n_retained')} of {_count(facts, 'n_volumes')} volumes retained"
-    rows = []
-    if _is_known(minutes):
-        least = censoring.min_retained_minutes
-        reason = f"{kept} ({minutes:.1f} min), {least:g} min needed (censoring.min_retained_minutes)"
-        rows.append(
-            _rule(facts, "censoring.min_retained_minutes", minutes, least, "min", minutes >= least, reason)
-        )
-    if _is_known(dof):
-        needed = censoring.min_degrees_of_freedom
-        reason = (
-            f"{kept}, {dof:g} degrees of freedom left, {needed} needed (censoring.min_degrees_of_freedom)"
-        )
-        rows.append(
-            _rule(facts, "censoring.min_degrees_of_freedom", dof, needed, None, dof >= needed, reason)
-        )
-    if _is_known(mean_fd) and quality.max_mean_fd_mm is not None:
-        most = quality.max_mean_fd_mm
-        reason = f"{name}: mean framewise displacement {mean_fd:.2f} mm, {most:g} mm allowed (quality.max_mean_fd_mm)"
-        rows.append(_rule(facts, "quality.max_mean_fd_mm", mean_fd, most, "mm", mean_fd <= most, reason))
-    return tuple(rows)
+    match judged.threshold:
+        case Threshold.MINUTES:
+            return f"{kept} ({value:.1f} min), {limit:g} min needed ({option})"
+        case Threshold.DOF:
+            return f"{kept}, {value:g} degrees of freedom left, {limit} needed ({option})"
+        case Threshold.MEAN_FD:
+            return f"{name}: mean framewise displacement {value:.2f} mm, {limit:g} mm allowed ({option})"
 
 
 def judge_coverage(
@@ -138,8 +151,9 @@ def judge_coverage(
         Of failing ROIs only.
     """
     rows = []
-    for roi, share in coverage.items():
-        if _is_known(share) and share < least:
+    uncovered = find_uncovered(np.array(list(coverage.values()), dtype=float), least)
+    for (roi, share), low in zip(coverage.items(), uncovered, strict=True):
+        if low:
             reason = (
                 f"{facts['run']}: {share:.0%} of {roi} has signal, {least:.0%} needed (quality.min_coverage)"
             )

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rsconn.analysis.run_chain import RunEdges, combine_edges
 from rsconn.files.run_records import RunRecord
 from rsconn.settings.config import Config
-from rsconn.signal.connectivity import combine_runs, combine_variances
+from rsconn.signal.connectivity import Edges
 from rsconn.study.people.ledger import LedgerRow, judge_coverage, judge_run, report_failed_run
 
 EDGE_COLUMNS = (
@@ -137,31 +138,27 @@ def _tabulate_edges(records: Iterable[RunRecord], config: Config) -> pd.DataFram
 
 def _combine(key: tuple[str, str | None], records: Sequence[RunRecord]) -> Iterable[dict[str, Any]]:
     names = [edge["edge"] for edge in records[0].facts["edges"]]
-    dof = np.array([_number(record.facts["quality"]["dof"]) for record in records])
-    n_volumes = np.array([float(record.facts["quality"]["n_volumes"]) for record in records])
-    weights = np.where(np.isnan(dof), n_volumes, dof - 2)
-    z = _collect(records, "z")
-    combined = combine_runs(z, weights)
-    variance = combine_variances(_collect(records, "z_variance"), weights)
-    variance_ac = combine_variances(_collect(records, "z_variance_ac"), weights)
-    for column, name in enumerate(names):
-        has_edge = np.isfinite(z[:, column])
-        yield {
-            "participant_id": key[0],
-            "session": key[1],
-            "edge": name,
-            "r": combined.r[column],
-            "z": combined.z[column],
-            "z_variance": variance[column],
-            "z_variance_ac": variance_ac[column],
-            "dof": dof[has_edge].sum() if has_edge.any() else math.nan,
-            "n_runs": int(combined.n_runs[column]),
-            "z_between_run_sd": combined.between_run_sd[column],
-        }
+    combined = combine_edges([_read_edges(record) for record in records])
+    columns = {
+        "r": combined.edges.r,
+        "z": combined.edges.z,
+        "z_variance": combined.edges.z_variance,
+        "z_variance_ac": combined.edges.z_variance_ac,
+        "dof": combined.dof,
+        "n_runs": combined.n_runs,
+        "z_between_run_sd": combined.between_run_sd,
+    }
+    for position, name in enumerate(names):
+        values = {column: array[position] for column, array in columns.items()}
+        yield {"participant_id": key[0], "session": key[1], "edge": name, **values}
 
 
-def _collect(records: Sequence[RunRecord], name: str) -> np.ndarray:
-    return np.array([[_number(edge[name]) for edge in record.facts["edges"]] for record in records])
+def _read_edges(record: RunRecord) -> RunEdges:
+    rows, quality = record.facts["edges"], record.facts["quality"]
+    columns = (
+        np.array([_number(row[name]) for row in rows]) for name in ("r", "z", "z_variance", "z_variance_ac")
+    )
+    return RunEdges(Edges(*columns), _number(quality["dof"]), float(quality["n_volumes"]))
 
 
 def _number(value: float | None) -> float:
