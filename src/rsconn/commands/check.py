@@ -99,6 +99,7 @@ def check_config(path: Path) -> CheckResult:
             lines += _describe_expected(expected, config)
             warnings += expected.strangers
             warnings += expected.oddities
+            problems += expected.problems
     lines += [f"warning: {line}" for line in _shorten(warnings)]
     ready = f"ready: {_estimate(runs or (), people)}"
     return _finish(problems, lines if problems else [*lines, ready], config.output_dir)
@@ -232,6 +233,7 @@ def _describe_unusable(runs: Sequence[Run], predictions: Mapping[str, Prediction
 
 def _describe_expected(expected: Expectation, config: Config) -> list[str]:
     lines = ["people, by group:", *(f"  {group}: {counts}" for group, counts in expected.groups.items())]
+    lines += [f"covariates missing: {line}" for line in _shorten(expected.missing)]
     if config.claims:
         n_testable = len(config.claims) - len(expected.untestable)
         lines.append(f"{n_testable} of {len(config.claims)} claims can be tested with these people")

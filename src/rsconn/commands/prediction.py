@@ -36,14 +36,16 @@ from rsconn.rules.extract import check_files, check_space, count_run_nonsteady
 from rsconn.rules.plan import Plan
 from rsconn.settings.config import Config
 from rsconn.signal.weights import RoiWeights
-from rsconn.study.claims.designs import build_model, read_terms
+from rsconn.study.claims.designs import Terms, build_model, read_terms
 from rsconn.study.claims.evaluation import sort_columns
+from rsconn.study.claims.missing_covariates import list_losses, list_missing
 from rsconn.study.claims.verdicts import run_claim_test
 from rsconn.study.people.cohort_table import average_motion, build_cohort, list_keys
 from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN, LedgerRow, judge_run
 from rsconn.study.people.own_names import compare_mean_fd
 from rsconn.study.people.run_edges import EDGE_COLUMNS, QUALITY_COLUMNS
 from rsconn.study.people.scores import Scores
+from rsconn.study.people.used_columns import Columns
 
 # Masks that are compared with the ROIs: enough to see drop-out and cut fields of view, few enough for seconds.
 _LOOKED_AT = 20
@@ -278,12 +280,18 @@ class Expectation:
         A line for everyone who has a run and no row in the tables, or whose id differs by leading zeros.
     oddities : tuple of str
         What is odd about people and no obstacle.
+    missing : tuple of str
+        What each side of the claims lacks of their covariates.
+    problems : tuple of str
+        Sides that default covariates would cost too many people.
     """
 
     groups: Mapping[str, str]
     untestable: Mapping[str, str]
     strangers: tuple[str, ...]
     oddities: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def expect_cohort(
@@ -330,14 +338,18 @@ def expect_cohort(
     counts = flow.drop_duplicates(["group", "stage"]).groupby("group", sort=True)
     alone = cohort.ledger[cohort.ledger["rule"] == NO_RUN]["reason"]
     twins = [reason for reason in alone if "the dataset has" in reason]
+    columns, terms = sort_columns(cohort.table), read_terms(config)
+    missing = list_missing(config.claims, columns, terms)
     return Expectation(
         groups={
             str(group): ", ".join(f"{n} {stage}" for stage, n in zip(rows["stage"], rows["n"], strict=True))
             for group, rows in counts
         },
-        untestable=_find_untestable(cohort.table, config),
+        untestable=_find_untestable(columns, terms, config),
         strangers=(*strangers, *twins),
         oddities=tuple(compare_mean_fd(people, average_motion(quality, list_keys(people)))),
+        missing=tuple(loss.describe() for loss in missing),
+        problems=tuple(list_losses(missing, limit=config.censoring.max_share_lost)),
     )
 
 
@@ -379,8 +391,7 @@ def _tabulate_quality(runs: Sequence[Run], predictions: Mapping[str, Prediction]
     return pd.DataFrame(rows, columns=list(QUALITY_COLUMNS))
 
 
-def _find_untestable(cohort: pd.DataFrame, config: Config) -> dict[str, str]:
-    columns, terms = sort_columns(cohort), read_terms(config)
+def _find_untestable(columns: Columns, terms: Terms, config: Config) -> dict[str, str]:
     tests = [
         run_claim_test(claim, build_model(claim, columns, terms), config.inference) for claim in config.claims
     ]

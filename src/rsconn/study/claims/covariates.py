@@ -1,10 +1,10 @@
-"""What a claim adjusts for: defaults that cannot be used are left out and named, listed ones are refused."""
+"""What a claim adjusts for: what cannot be used is left out and named; what is tested must remain to be told apart."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
@@ -12,11 +12,34 @@ from scipy import stats
 from rsconn.arrays import FloatArray
 from rsconn.errors import TableError
 from rsconn.inference.model import Model, is_full_rank, make_geometry, project_out
-from rsconn.study.claims.samples import Draft
-from rsconn.study.people.used_columns import Columns, Mask, encode, find_present
+from rsconn.settings.sample_grammar import parse_expression
+from rsconn.study.claims.complete_rows import (
+    Coding,
+    encode_covariates,
+    find_complete,
+    find_lone,
+    merge_repeats,
+)
+from rsconn.study.claims.samples import Draft, name_sides
+from rsconn.study.people.used_columns import Columns
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
+
+ALIASED = "is aliased with what is tested"
+ABOUT = "is what the claim is about"
+MISSING = "is missing for"
+CONSTANT = "is constant in the sample"
+# A person's two sessions differ in age by the time between them, which is part of what changed; sex does not change.
+NOT_OF_PAIRS = frozenset({"age", "sex"})
+# What a listed covariate may turn out to be without harm: it changes no estimate.
+_CHANGES_NOTHING = frozenset(
+    {
+        CONSTANT,
+        "does not change within a person",
+        "changes alike in everybody",
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +51,7 @@ class Choice:
     names : tuple of str
         Covariates that stand in the model.
     dropped : tuple of (str, str)
-        Defaults that were left out, each with its reason.
+        Those that were left out, each with its reason.
     draft : Draft
         The claim's rows, complete in every covariate.
     fault : str
@@ -42,106 +65,128 @@ class Choice:
 
 
 def choose_covariates(
-    claim: Claim, columns: Columns, draft: Draft, wanted: Sequence[str], *, listed: bool
+    claim: Claim,
+    columns: Columns,
+    draft: Draft,
+    wanted: Sequence[str],
+    *,
+    listed: bool,
+    coding: Coding | None = None,
 ) -> Choice:
-    """Leave out default covariates that cannot be used, one at a time; refuse a listed one.
+    """Leave out covariates that cannot be used, one at a time.
 
-    Leaving one out can bring people back, so every round starts again from the people who have the rest.
+    Leaving one out can bring people back, so every round starts again from the people who have the rest. A listed
+    one may only be left out if that changes nothing. One that cannot be told apart from what is tested (all patients
+    at one site) leaves the claim untestable, default or listed: unadjusted, the test would be of the site.
     """
+    coding = coding or Coding()
     names, dropped, fault = list(dict.fromkeys(wanted)), [], ""
-    while found := _find_unusable(claim, columns, draft, names):
+    while not fault and (found := _find_unusable(claim, columns, draft, names, coding, listed=listed)):
         name, why = found
-        if listed:
+        if why == ALIASED or (listed and why not in _CHANGES_NOTHING):
             fault = f"covariate {name} {why}"
-            break
-        names.remove(name)
-        dropped.append((name, why))
-    complete = _find_complete(columns, draft, names)
-    draft = _merge_repeats(
-        claim, columns, draft.keep(complete, "no " + ", ".join(names)) if names else draft, names
-    )
+        else:
+            draft = _leave_lone(draft, columns, name, coding) if why == CONSTANT else draft
+            names.remove(name)
+            dropped.append((name, why))
+    draft = _narrow(claim, columns, draft, names, coding)
     return Choice(tuple(names), tuple(dropped), draft, draft.fault or fault)
 
 
+def _narrow(claim: Claim, columns: Columns, draft: Draft, names: Sequence[str], coding: Coding) -> Draft:
+    """Keep who has every covariate, one of a person's equal rows, and nobody who alone has a category."""
+    if names:
+        draft = draft.keep(find_complete(columns, draft, names), "no " + ", ".join(names))
+    draft = merge_repeats(claim, columns, draft, names)
+    while found := find_lone(draft, columns, names, coding):
+        lone, rule = found
+        draft = draft.keep(~lone, rule)
+    return draft
+
+
+def _leave_lone(draft: Draft, columns: Columns, name: str, coding: Coding) -> Draft:
+    """Leave out the one person without whom a covariate is constant: unadjusted, they would count as the others do."""
+    there = find_complete(columns, draft, [name])
+    found = find_lone(replace(draft, flow=()).keep(there, ""), columns, [name], coding)
+    if found is None:
+        return draft
+    keep = np.ones(draft.rows.size, dtype=bool)
+    keep[np.flatnonzero(there)[found[0]]] = False
+    return draft.keep(keep, found[1])
+
+
 def _find_unusable(
-    claim: Claim, columns: Columns, draft: Draft, names: Sequence[str]
+    claim: Claim, columns: Columns, draft: Draft, names: Sequence[str], coding: Coding, *, listed: bool
 ) -> tuple[str, str] | None:
     """Return the first covariate that cannot stand in the model, and why."""
     for name in names:
         if name not in columns:
             raise TableError(f"cohort: no column {name!r}, a covariate of claim {claim.id}")
-        if name in {claim.outcome, claim.predictor, claim.contrast.column if claim.contrast else None}:
-            return name, "is what the claim is about"
-        if draft.rows.size and not _find_complete(columns, draft, [name]).any():
-            return name, "is missing for everyone"
-    complete = _find_complete(columns, draft, names)
-    if complete.sum() < 2:
+        if name in _list_subjects(claim, coding):
+            return name, ABOUT
+        if claim.paired and not listed and name in NOT_OF_PAIRS:
+            return name, "is no default covariate of pairs"
+        missing = _find_missing_side(claim, columns, draft, name)
+        if missing:
+            return name, missing
+    if find_complete(columns, draft, names).sum() < 2:
         return None  # too few people; nothing can be said of the covariates
-    kept = replace(draft, flow=()).keep(complete, "")
-    return _find_aliased(kept, columns, names)
+    kept = _narrow(claim, columns, replace(draft, flow=()), names, coding)
+    return _find_aliased(claim, kept, columns, names, coding)
 
 
-def _find_aliased(draft: Draft, columns: Columns, names: Sequence[str]) -> tuple[str, str] | None:
+def _list_subjects(claim: Claim, coding: Coding) -> set[str | None]:
+    """Columns that a claim names as its outcome, predictor or contrast, the group under both of its names."""
+    about = {claim.outcome, claim.predictor, claim.contrast.column if claim.contrast else None}
+    group = {"group", coding.group_column}
+    return about | group if about & group else about
+
+
+def _find_missing_side(claim: Claim, columns: Columns, draft: Draft, name: str) -> str:
+    """Say so if a covariate is missing for everyone, or for everyone on one side of a contrast."""
+    there = find_complete(columns, draft, [name])
+    if draft.rows.size and not there.any():
+        return f"{MISSING} everyone"
+    if claim.contrast is None or claim.paired:
+        return ""
+    for side, label in zip((draft.tested > 0.5, draft.tested <= 0.5), name_sides(claim), strict=True):
+        if side.any() and not there[side].any():
+            return f"{MISSING} all of {label}"
+    return ""
+
+
+def _find_aliased(
+    claim: Claim, draft: Draft, columns: Columns, names: Sequence[str], coding: Coding
+) -> tuple[str, str] | None:
     paired = draft.partners is not None
-    constant = np.ones((draft.rows.size, 0 if paired else 1))
-    before = constant
-    for name, block in encode_covariates(draft, columns, names):
-        if not np.ptp(block, axis=0).any() and (not paired or not block.any()):
-            return name, "does not change within a person" if paired else "is constant in the sample"
+    before = np.ones((draft.rows.size, 0 if paired else 1))
+    for name, block in encode_covariates(draft, columns, names, coding):
+        if not block.any() or (not paired and not np.ptp(block, axis=0).any()):
+            return name, _explain_constant(draft, columns, name)
         with_it = np.column_stack([before, block])
         if with_it.shape[1] + 1 > draft.rows.size:
             return None  # the model will be refused for its size
         if not is_full_rank(with_it):
             return name, "is aliased with the other covariates"
         if not is_full_rank(np.column_stack([draft.tested, with_it])):
-            return name, "is aliased with what is tested"
+            return name, ABOUT if name in _list_conditions(claim) else ALIASED
         before = with_it
     return None
 
 
-def encode_covariates(
-    draft: Draft, columns: Columns, names: Sequence[str]
-) -> Iterator[tuple[str, FloatArray]]:
-    """Yield each covariate as regressors (n, k); within-person differences for pairs."""
-    for name in names:
-        if draft.partners is None:
-            yield name, encode(columns[name][draft.rows])
-        else:
-            both = encode(columns[name][np.concatenate([draft.rows, draft.partners])])
-            yield name, both[: draft.rows.size] - both[draft.rows.size :]
+def _explain_constant(draft: Draft, columns: Columns, name: str) -> str:
+    if draft.partners is None:
+        return CONSTANT
+    same = bool((columns[name][draft.rows] == columns[name][draft.partners]).all())
+    return "does not change within a person" if same else "changes alike in everybody"
 
 
-def _find_complete(columns: Columns, draft: Draft, names: Sequence[str]) -> Mask:
-    complete = np.ones(draft.rows.size, dtype=bool)
-    for name in names:
-        complete &= find_present(columns[name][draft.rows])
-        if draft.partners is not None:
-            complete &= find_present(columns[name][draft.partners])
-    return complete
-
-
-def _merge_repeats(claim: Claim, columns: Columns, draft: Draft, names: Sequence[str]) -> Draft:
-    """Keep one of a person's rows if they say the same; several different rows are not independent people."""
-    if draft.partners is not None:
-        return draft
-    ids = columns["participant_id"][draft.rows]
-    used = [draft.outcome, draft.tested, *(columns[name][draft.rows] for name in names)]
-    keys = [tuple(column[index] for column in used) for index in range(ids.size)]
-    seen: dict[str, tuple[Any, ...]] = {}
-    first = np.array(
-        [seen.setdefault(person, key) is key for person, key in zip(ids, keys, strict=True)], dtype=bool
-    )
-    if first.all():
-        return draft
-    different = sorted({person for person, key in zip(ids, keys, strict=True) if seen[person] != key})
-    draft = draft.keep(first, "repeated rows of one person")
-    if not different:
-        return draft
-    return replace(
-        draft,
-        fault=f"{len(different)} people ({different[0]}, ...) have several sessions in the sample; "
-        f"restrict sample of claim {claim.id} to one, or use sessions: combine, or a paired contrast of two",
-    )
+def _list_conditions(claim: Claim) -> set[str]:
+    """Columns that the conditions of a contrast's two sides name."""
+    if claim.contrast is None or claim.contrast.column is not None:
+        return set()
+    sides = [side for side in (claim.contrast.a, claim.contrast.b) if not isinstance(side, str)]
+    return {name for side in sides for name in parse_expression(side.where).columns}
 
 
 UNEQUAL_SMALL_CELLS = "stress: unequal small cells"

@@ -10,7 +10,8 @@ import numpy as np
 
 from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
 from rsconn.settings.sample_grammar import parse_expression
-from rsconn.study.claims.covariates import choose_covariates, encode_covariates
+from rsconn.study.claims.complete_rows import Coding, encode_covariates
+from rsconn.study.claims.covariates import choose_covariates
 from rsconn.study.claims.samples import Draft, FlowStep, draft_claim, find_blocks, find_units
 from rsconn.study.people.used_columns import Column, Columns, Mask, Rows, find_present, is_text
 
@@ -40,6 +41,8 @@ class Terms:
         Column of families, whose members depend on each other and are exchanged as a whole.
     group_levels : tuple of str
         Names of the groups in the config's order.
+    categorical : frozenset of str
+        Columns whose numbers are codes of categories.
     """
 
     edges: frozenset[str]
@@ -50,6 +53,12 @@ class Terms:
     exchange_within: str | None = None
     exchange_whole: str | None = None
     group_levels: tuple[str, ...] = ()
+    categorical: frozenset[str] = frozenset()
+
+    @property
+    def coding(self) -> Coding:
+        """How covariates become regressors."""
+        return Coding(self.categorical, self.group_column)
 
 
 def read_terms(config: Config) -> Terms:
@@ -96,7 +105,7 @@ class Design:
     covariates : tuple of str
         Covariates in the model.
     dropped : tuple of (str, str)
-        Default covariates that were left out, each with its reason.
+        Covariates that were left out, each with its reason.
     flow : tuple of FlowStep
         From the sample to the rows of the model; the numbers add up.
     rows : int array
@@ -156,7 +165,7 @@ def build_model(
     listed = covariates is None and claim.covariates is not None
     wanted = tuple(covariates) if covariates is not None else get_covariates(claim, terms)
     fault = draft.fault or _find_circularity(claim, columns, terms, draft)
-    chosen = choose_covariates(claim, columns, draft, wanted, listed=listed)
+    chosen = choose_covariates(claim, columns, draft, wanted, listed=listed, coding=terms.coding)
     draft = chosen.draft
     design = Design(
         model=None,
@@ -228,7 +237,7 @@ def _count_sides(claim: Claim, draft: Draft) -> str | None:
 
 
 def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, draft: Draft) -> Design:
-    blocks = [block for _, block in encode_covariates(draft, columns, design.covariates)]
+    blocks = [block for _, block in encode_covariates(draft, columns, design.covariates, terms.coding)]
     constant = np.ones((draft.rows.size, 0 if claim.paired else 1))
     nuisance = np.column_stack([constant, *blocks])
     units = find_units(columns, terms)[draft.rows]

@@ -150,6 +150,16 @@ def find_sides(claim: Claim, columns: Columns) -> tuple[Mask, Mask]:
     return _find_side(contrast, contrast.a, columns), _find_side(contrast, contrast.b, columns)
 
 
+def name_sides(claim: Claim) -> tuple[str, str]:
+    """Return what a contrast's sides are called: their levels, or ``side a`` where they are conditions."""
+    contrast = claim.contrast
+    sides = (contrast.a, contrast.b) if contrast is not None else ("", "")
+    first, second = (
+        side if isinstance(side, str) else f"side {letter}" for letter, side in zip("ab", sides, strict=True)
+    )
+    return first, second
+
+
 def evaluate_condition(condition: str, columns: Columns) -> Mask:
     """Return who satisfies a condition of the sample grammar, as bool array (n_rows,)."""
     expression = parse_expression(condition)

@@ -14,7 +14,8 @@ from rsconn.arrays import FloatArray
 from rsconn.inference.arrangements import count_whole_orders
 from rsconn.inference.model import is_full_rank
 from rsconn.settings.claims import Claim, Contrast
-from rsconn.study.claims.covariates import choose_covariates, encode_covariates
+from rsconn.study.claims.complete_rows import encode_covariates
+from rsconn.study.claims.covariates import ALIASED, Choice, choose_covariates
 from rsconn.study.claims.designs import Terms
 from rsconn.study.claims.samples import Draft, find_blocks, find_units
 from rsconn.study.people.used_columns import Column, Columns, Mask, Rows, find_present, get_numbers, is_text
@@ -183,9 +184,10 @@ def _describe(*, contrast: Contrast | None = None, predictor: str | None = None)
 
 def _choose(wish: _Wish, columns: Columns, terms: Terms) -> MapDesign:
     draft = Draft(wish.rows, None, np.zeros(wish.rows.size), wish.tested, ())
-    chosen = choose_covariates(wish.about, columns, draft, wish.wanted, listed=False)
+    coding = terms.coding
+    chosen = choose_covariates(wish.about, columns, draft, wish.wanted, listed=False, coding=coding)
     draft = chosen.draft
-    blocks = [block for _, block in encode_covariates(draft, columns, chosen.names)]
+    blocks = [block for _, block in encode_covariates(draft, columns, chosen.names, coding)]
     nuisance = np.column_stack([np.ones(draft.rows.size), *blocks])
     exchanged = find_blocks(wish.about, columns, terms, draft, chosen.names)
     units = find_units(columns, terms)[draft.rows]
@@ -200,8 +202,8 @@ def _choose(wish: _Wish, columns: Columns, terms: Terms) -> MapDesign:
         nuisance=nuisance,
         covariates=chosen.names,
         dropped=chosen.dropped,
-        reason=chosen.fault
-        or _find_lost_term(wish, dict(chosen.dropped))
+        reason=_find_lost_term(wish, chosen)
+        or chosen.fault
         or _find_fault(wish.kind, draft.tested, nuisance)
         or _find_fixed(draft.tested, exchanged, families),
         blocks=exchanged,
@@ -218,16 +220,17 @@ def _find_fixed(tested: FloatArray, blocks: NDArray[np.int64] | None, units: NDA
     return f"families are exchanged as wholes (inference.exchange_whole), and {few} what is tested"
 
 
-def _find_lost_term(wish: _Wish, dropped: Mapping[str, str]) -> str:
+def _find_lost_term(wish: _Wish, chosen: Choice) -> str:
     """Say why slopes cannot be tested if a term went without which the coefficient means something else.
 
     Without the score or the group the product of both is one group's slope, not a difference of slopes; and without
     a group that the score tells, the slope is that group's difference.
     """
     terms = wish.wanted[:2] if wish.kind == "interaction" else ("group",) if wish.kind == "slope" else ()
+    dropped: Mapping[str, str] = dict(chosen.dropped) if wish.kind == "interaction" else {}
     for name in terms:
-        why = dropped.get(name, "")
-        if why and (wish.kind == "interaction" or why == "is aliased with what is tested"):
+        why = ALIASED if chosen.fault == f"covariate {name} {ALIASED}" else dropped.get(name, "")
+        if why:
             return f"{wish.name} cannot be told apart from the other terms: {name} {why}"
     return ""
 

@@ -218,6 +218,11 @@ def match_value(column: Column, value: str) -> Mask:
         return np.zeros(column.size, dtype=bool)
 
 
+def name_value(cell: object) -> str:
+    """Return a cell as the config would write it: ``2`` for 2.0."""
+    return f"{cell:.15g}" if isinstance(cell, float) else str(cell)
+
+
 def get_numbers(columns: Columns, name: str, needed_by: str) -> NDArray[np.float64]:
     """Return a numeric column.
 
