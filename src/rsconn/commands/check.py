@@ -17,9 +17,17 @@ from rsconn.rules.plan import Plan, describe_dense, find_config_runs, list_dense
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
+from rsconn.settings.fields import show_path
 from rsconn.study.claims.deviations import find_deviations
+from rsconn.study.people.identity import (
+    check_images_match,
+    check_matches,
+    describe_sessions,
+    describe_strangers,
+    find_twins,
+)
 from rsconn.study.people.own_names import check_own_names, list_shadowed
-from rsconn.study.people.participants import read_people
+from rsconn.study.people.participants import list_table_ids, read_people
 from rsconn.study.people.scores import Scores, score_people
 from rsconn.study.people.used_columns import check_used_columns, list_unused_names
 
@@ -91,7 +99,9 @@ def check_config(path: Path) -> CheckResult:
         lines += [*_describe_dof(predictions), *_describe_unusable(runs, predictions)]
     if people is not None and runs is not None:
         problems += check_share_lost(find_lost_people(runs, predictions), people.table, config)
-        problems += check_ids(people.table, runs)
+        identity = check_identity(people.table, runs, config)
+        problems += identity.problems
+        warnings += identity.warnings
         expected = _try(
             problems, lambda: expect_cohort(people.table, people.scores, runs, predictions, config)
         )
@@ -153,13 +163,51 @@ def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, confi
     return problems
 
 
+@dataclass(frozen=True)
+class _Identity:
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) -> _Identity:
+    """Compare ids and sessions of every table with the images', and of further tables with the first."""
+    problems, limit = check_ids(people, runs), config.censoring.max_share_lost
+    with_runs = {run.participant_id for run in runs}
+    warnings: list[str] = []
+    tables = list_table_ids(config.input)
+    first = set(tables[config.input.participants]) | with_runs
+    if runs and not problems:
+        problems += check_images_match(set(people["participant_id"]), with_runs, limit)
+        warnings += describe_strangers(
+            show_path(config.input.participants), tables[config.input.participants], with_runs, "with images"
+        )
+    for path in config.input.phenotype:
+        where = f"in {config.input.participants.name}{' or with images' if runs else ''}"
+        warnings += describe_strangers(show_path(path), tables[path], first, where)
+        problems += check_matches(show_path(path), tables[path], first, limit)
+    if config.sessions == "separate":
+        sessions = {run.session for run in runs if run.session}
+        found = describe_sessions(set(people["session"].dropna()), sessions)
+        problems, warnings = [*problems, *found[0]], [*warnings, *found[1]]
+    return _Identity(tuple(problems), tuple(warnings))
+
+
 def check_ids(people: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
     """Return a problem if nobody with images is in the tables: the ids are written in two ways."""
     in_tables, with_runs = set(people["participant_id"]), {run.participant_id for run in runs}
     if not with_runs or in_tables & with_runs:
         return []
     found = f"{_name_some(with_runs)} have images, {_name_some(in_tables)} are in the tables"
-    return [f"participant_id: nobody is in both: {found}; rewrite the ids of the tables as the images' are"]
+    twins = find_twins(in_tables, with_runs)
+    pairs = ", ".join(f"{mine}: {theirs}" for mine, theirs in list(twins.items())[:2])
+    hint = (
+        f"or input.ids: {{{pairs}, ...}} or input.id_pattern"
+        if twins
+        else "or say input.ids, input.id_pattern"
+    )
+    return [
+        f"participant_id: nobody is in both: {found}; rewrite the ids of the tables as the images' are, {hint}"
+    ]
 
 
 def _name_some(people: Iterable[str]) -> str:

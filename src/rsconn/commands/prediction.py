@@ -41,7 +41,7 @@ from rsconn.study.claims.evaluation import sort_columns
 from rsconn.study.claims.missing_covariates import list_losses, list_missing
 from rsconn.study.claims.verdicts import run_claim_test
 from rsconn.study.people.cohort_table import average_motion, build_cohort, list_keys
-from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN, LedgerRow, judge_run
+from rsconn.study.people.ledger import FLOW_STAGES, LedgerRow, judge_run
 from rsconn.study.people.own_names import compare_mean_fd
 from rsconn.study.people.run_edges import EDGE_COLUMNS, QUALITY_COLUMNS
 from rsconn.study.people.scores import Scores
@@ -277,7 +277,7 @@ class Expectation:
     untestable : dict of str to str
         Claim id to why it cannot be tested with these people.
     strangers : tuple of str
-        A line for everyone who has a run and no row in the tables, or whose id differs by leading zeros.
+        A line for everyone who has a run and no row in the tables.
     oddities : tuple of str
         What is odd about people and no obstacle.
     missing : tuple of str
@@ -336,8 +336,6 @@ def expect_cohort(
     stages = _STAGES if config.input.has_runs else _STAGES[:1]
     flow = cohort.flow[cohort.flow["stage"].isin(stages)]
     counts = flow.drop_duplicates(["group", "stage"]).groupby("group", sort=True)
-    alone = cohort.ledger[cohort.ledger["rule"] == NO_RUN]["reason"]
-    twins = [reason for reason in alone if "the dataset has" in reason]
     columns, terms = sort_columns(cohort.table), read_terms(config)
     missing = list_missing(config.claims, columns, terms)
     return Expectation(
@@ -346,7 +344,7 @@ def expect_cohort(
             for group, rows in counts
         },
         untestable=_find_untestable(columns, terms, config),
-        strangers=(*strangers, *twins),
+        strangers=tuple(strangers),
         oddities=tuple(compare_mean_fd(people, average_motion(quality, list_keys(people)))),
         missing=tuple(loss.describe() for loss in missing),
         problems=tuple(list_losses(missing, limit=config.censoring.max_share_lost)),

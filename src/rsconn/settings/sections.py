@@ -22,6 +22,7 @@ from rsconn.settings.fields import (
     Text,
     find_twice,
 )
+from rsconn.settings.id_patterns import check_patterns, split_pattern
 from rsconn.settings.instruments import check_instrument, read_instrument
 from rsconn.settings.problems import suggest
 from rsconn.settings.strategies import Acompcor, GlobalChoice, MotionTerms, Strategy, TissueTerms
@@ -44,6 +45,11 @@ class InputSettings(Settings):
     phenotype: OneOrMore[LocalPath] = ()
     filters: dict[Text, OneOrMore[Text]] = Field(default_factory=dict)
     values: dict[Text, dict[str, CellValue]] = Field(default_factory=dict)
+    id_column: Text = "participant_id"
+    ids: dict[Text, Text] = Field(default_factory=dict)
+    id_pattern: Annotated[
+        dict[Text, Text], BeforeValidator(split_pattern), AfterValidator(check_patterns)
+    ] = Field(default_factory=dict)
     decimal: Literal[".", ","] = "."
     t_r: Positive | None = None
     accept_space_mismatch: bool = False

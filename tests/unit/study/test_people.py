@@ -7,15 +7,14 @@ import pytest
 
 from rsconn.errors import TableError
 from rsconn.files.tables import read_published_table
+from rsconn.settings.sections import InputSettings
 from rsconn.study.people.participants import check_numeric, convert_column, find_hidden_number, read_people
 
 PHENOTYPE = Path(__file__).parents[4] / "shared/data/phenotype"
 
 
 def make_settings(participants, *phenotype, values=None, decimal="."):
-    return SimpleNamespace(
-        participants=participants, phenotype=phenotype, values=values or {}, decimal=decimal
-    )
+    return InputSettings(participants=participants, phenotype=phenotype, values=values or {}, decimal=decimal)
 
 
 def make_groups(column, **levels):

@@ -1,12 +1,11 @@
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from rsconn.errors import ProblemsError, TableError
-from rsconn.settings.sections import ScoreSettings
+from rsconn.settings.sections import InputSettings, ScoreSettings
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.scores import SCORE_COLUMNS, score_people
 
@@ -204,9 +203,7 @@ def read_shared(relative, **options):
     path = SHARED / relative
     if not path.exists():
         pytest.skip("the shared real data are not beside the repository")
-    settings = SimpleNamespace(
-        participants=path, phenotype=(), values={}, decimal=options.pop("decimal", ".")
-    )
+    settings = InputSettings(participants=path, decimal=options.pop("decimal", "."))
     return read_people(settings, **options)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rsconn.files.tables import read_tsv
+from rsconn.study.people.identity import match_sessions
 from rsconn.study.people.ledger import LedgerRow, compare_people, count_flow, tabulate_ledger
 from rsconn.study.people.participants import convert_column, read_people
 from rsconn.study.people.scores import Scores, score_people
@@ -85,6 +86,9 @@ def build_cohort(
         A column that a covariate or claim names is absent, holds numbers and words mixed, or lacks a level.
     """
     check_used_columns(people, scores.table.columns, config)
+    if config.sessions == "separate":
+        labels = {*edges["session"].dropna(), *quality["session"].dropna()}
+        people = match_sessions(people, labels)
     keys = _list_keys(people, edges, separate=config.sessions == "separate")
     table = _join(people, scores, keys)
     source = "participants" if "mean_fd" in people else None

@@ -12,6 +12,7 @@ import pandas as pd
 
 from rsconn.analysis.specification import Usability
 from rsconn.analysis.usability import Judgement, RunQuality, Threshold, find_uncovered, judge_quality
+from rsconn.study.people.identity import find_twins
 
 if TYPE_CHECKING:
     from rsconn.settings.sections import CensoringSettings, QualitySettings
@@ -182,15 +183,17 @@ def report_failed_run(facts: Mapping[str, Any], stage: Stage, reason: str) -> Le
 def compare_people(in_tables: Collection[str], with_runs: Collection[str]) -> list[LedgerRow]:
     """Return a row for everyone who is in the tables without a run, or has a run without being in a table.
 
-    Where ids differ by leading zeros only, the reason says so.
+    Where an id seems to be another's in another spelling, the reason says so.
     """
     rows = []
+    twins = find_twins(set(in_tables) - set(with_runs), set(with_runs) - set(in_tables))
+    tables_twins = {theirs: mine for mine, theirs in twins.items()}
     for person in sorted(set(in_tables) - set(with_runs)):
-        twin = _find_twin(person, set(with_runs) - set(in_tables))
+        twin = twins.get(person)
         hint = f"; the dataset has {twin}" if twin else ""
         rows.append(_absent(person, NO_RUN, f"{person}: no run found{hint}; in claims on scores only"))
     for person in sorted(set(with_runs) - set(in_tables)):
-        twin = _find_twin(person, set(in_tables) - set(with_runs))
+        twin = tables_twins.get(person)
         hint = f"; the tables have {twin}" if twin else ""
         rows.append(_absent(person, "not in the tables", f"{person}: has a run, no row in the tables{hint}"))
     return rows
@@ -277,11 +280,6 @@ def _rule(
 
 def _absent(person: str, rule: str, reason: str) -> LedgerRow:
     return LedgerRow(person, None, None, rule, None, None, None, "index", "excluded", reason)
-
-
-def _find_twin(person: str, others: Collection[str]) -> str | None:
-    label = person.removeprefix("sub-").lstrip("0")
-    return next((other for other in sorted(others) if other.removeprefix("sub-").lstrip("0") == label), None)
 
 
 def _is_known(value: Any) -> bool:

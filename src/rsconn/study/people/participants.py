@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 from rsconn.errors import TableError
 from rsconn.files.tables import PublishedTable, read_published_table
 from rsconn.naming import format_participant_id
+from rsconn.study.people.identity import IdRules
 
 if TYPE_CHECKING:
     from rsconn.settings.sections import GroupSettings, InputSettings
@@ -37,7 +39,7 @@ def read_people(
     Parameters
     ----------
     settings : InputSettings
-        ``participants``, ``phenotype``, ``values``, ``decimal``.
+        ``participants``, ``phenotype``, ``values``, ``decimal``, and what settles ids.
     groups : GroupSettings or None
         Column and levels of the group; its names, not the table's values, appear in ``group``.
     sessions : {'combine', 'separate'}
@@ -56,9 +58,12 @@ def read_people(
         A table cannot be read, people occur twice, two tables disagree, or a group level matches nobody.
     """
     tables = [read_published_table(path) for path in (settings.participants, *settings.phenotype)]
-    columns = _join_tables([_key_rows(table, sessions=sessions) for table in tables], tables)
+    rules = IdRules(settings)
+    keyed = [_key_rows(table, rules, settings.values, sessions=sessions) for table in tables]
+    rules.check_used()
+    columns = _join_tables(keyed, tables, skipped=_NOT_JOINED | {settings.id_column})
     source = str(settings.participants)
-    _map_values(columns, settings.values, source)
+    _map_values(columns, settings.values, source, skipped=_NOT_JOINED | {settings.id_column})
     people: dict[str, Any] = {name: columns.pop(name) for name in ("participant_id", "session")}
     people["group"] = _name_groups(columns, groups, source, n_rows=len(people["participant_id"]))
     if groups is not None and groups.column != "group":
@@ -66,6 +71,13 @@ def read_people(
     columns.pop("group", None)
     people.update({name: convert_column(cells, settings.decimal) for name, cells in columns.items()})
     return pd.DataFrame(people)
+
+
+def list_table_ids(settings: InputSettings) -> dict[Path, tuple[str, ...]]:
+    """Return the people of each table, by the ids that the config makes of them."""
+    rules = IdRules(settings)
+    tables = [read_published_table(path) for path in settings.tables]
+    return {table.path: tuple(dict.fromkeys(_read_ids(table, rules))) for table in tables}
 
 
 def convert_column(cells: Sequence[str | None], decimal: str = ".") -> np.ndarray:
@@ -160,22 +172,28 @@ def _parse_number(cell: str, *, comma: bool) -> float | None:
 Key = tuple[str, str | None]
 
 
-def _key_rows(table: PublishedTable, *, sessions: str) -> dict[Key, int]:
+def _read_ids(table: PublishedTable, rules: IdRules) -> list[str]:
+    cells = table.columns[rules.find_column(table.columns, str(table.path))]
+    return [
+        _read_id(rules.rewrite(cell), f"{table.path}: line {line}")
+        for cell, line in zip(cells, table.lines, strict=True)
+    ]
+
+
+def _key_rows(
+    table: PublishedTable, rules: IdRules, values: Mapping[str, Mapping[str, str]], *, sessions: str
+) -> dict[Key, int]:
     """Return (participant_id, session) to row number of one table; each pair once."""
-    if "participant_id" not in table.columns:
-        raise TableError(
-            f"{table.path}: no column participant_id; found {', '.join(list(table.columns)[:6])}; "
-            "rename the column that holds the people's ids"
-        )
+    everyone = _read_ids(table, rules)
     if sessions == "separate" and "session" in table.columns and "session_id" not in table.columns:
         raise TableError(
             f"{table.path}: column 'session' found, session_id needed with sessions: separate; rename the column"
         )
-    labels = table.columns.get("session_id", [""] * table.n_rows)
+    renamed = values.get("session_id", {})
+    labels = [_map_cell(label, renamed) for label in table.columns.get("session_id", [""] * table.n_rows)]
     keys: dict[Key, int] = {}
     people: dict[str, int] = {}
-    for row, (cell, label) in enumerate(zip(table.columns["participant_id"], labels, strict=True)):
-        person = _read_id(cell, f"{table.path}: line {table.lines[row]}")
+    for row, (person, label) in enumerate(zip(everyone, labels, strict=True)):
         session = label.removeprefix("ses-") if label.lower() not in MISSING_WORDS else None
         if sessions == "combine" and person in people and "session_id" in table.columns:
             raise TableError(
@@ -201,7 +219,9 @@ def _read_id(cell: str, where: str) -> str:
     return person
 
 
-def _join_tables(keyed: Sequence[Mapping[Key, int]], tables: Sequence[PublishedTable]) -> dict[str, Any]:
+def _join_tables(
+    keyed: Sequence[Mapping[Key, int]], tables: Sequence[PublishedTable], skipped: Collection[str]
+) -> dict[str, Any]:
     """Join tables on person and session; a table without sessions speaks for all sessions of a person."""
     people = {person for keys in keyed for person, _ in keys}
     with_session = {key for keys in keyed for key in keys if key[1] is not None}
@@ -214,7 +234,7 @@ def _join_tables(keyed: Sequence[Mapping[Key, int]], tables: Sequence[PublishedT
     for table, keys in zip(tables, keyed, strict=True):
         found = [keys.get(key, keys.get((key[0], None))) for key in rows]
         for name, cells in table.columns.items():
-            if name not in _NOT_JOINED:
+            if name not in skipped:
                 new = [None if row is None else cells[row] for row in found]
                 columns[name] = _merge(columns.get(name), new, rows, f"{table.path}: column {name!r}")
     return columns
@@ -243,8 +263,15 @@ def _is_missing(cell: str | None) -> bool:
     return cell is None or cell.lower() in MISSING_WORDS
 
 
-def _map_values(columns: dict[str, Any], values: Mapping[str, Mapping[str, str]], source: str) -> None:
-    for name, mapping in values.items():
+def _map_values(
+    columns: dict[str, Any],
+    values: Mapping[str, Mapping[str, str]],
+    source: str,
+    *,
+    skipped: Collection[str],
+) -> None:
+    for name in values.keys() - skipped:
+        mapping = values[name]
         if name not in columns:
             raise TableError(
                 f"{source}: no column {name!r}, which input.values names; found {_list_some(columns)}"
