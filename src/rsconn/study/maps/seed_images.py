@@ -21,7 +21,7 @@ from rsconn.inference.voxelwise import MapTest, compute_critical
 from rsconn.settings.config import Config
 from rsconn.study.maps.map_designs import MapDesign
 from rsconn.study.maps.map_tables import list_voxel_p
-from rsconn.study.people.ledger import judge_run
+from rsconn.study.people.ledger import judge_run, keeps_run
 from rsconn.study.people.used_columns import Column
 
 # A person's maps: where each is, and its weight.
@@ -82,7 +82,7 @@ def find_sources(records: Iterable[RunRecord], seed: str, config: Config) -> Sou
 def _is_usable(record: RunRecord, seed: str, config: Config) -> bool:
     facts: dict[str, Any] = {name: record.run[name] for name in ("participant_id", "session")}
     facts |= {"run": record.run["name"], **record.facts["quality"]}
-    if any(row.decision == "excluded" for row in judge_run(facts, config.censoring, config.quality)):
+    if not keeps_run(judge_run(facts, config.censoring, config.quality)):
         return False
     coverage = {row["roi"]: row["coverage"] for row in record.facts.get("coverage", ())}
     return not find_uncovered(np.array([coverage.get(seed, 1.0)]), config.quality.min_coverage).any()

@@ -23,6 +23,7 @@ Ruling = Literal["excluded", "kept", "flagged"]
 STAGES: tuple[Stage, ...] = ("index", "extract", "denoise", "connect", "cohort", "claim")
 NO_RUN = "no run found"
 NO_GROUP = "no group"
+_COVERAGE_RULE = "quality.min_coverage"
 FLOW_STAGES = ("in the tables", "with images", "with a usable run", "with a usable edge")
 FLOW_COLUMNS = ("stage", "group", "n", "n_excluded", "rule")
 
@@ -132,6 +133,11 @@ def _describe_shortfall(facts: Mapping[str, Any], judged: Judgement) -> str:
             return f"{name}: mean framewise displacement {value:.2f} mm, {limit:g} mm allowed ({option})"
 
 
+def keeps_run(rows: Iterable[LedgerRow]) -> bool:
+    """Say whether a run counts: too little coverage costs a ROI, anything else that excludes the run."""
+    return all(row.decision != "excluded" or row.rule == _COVERAGE_RULE for row in rows)
+
+
 def judge_coverage(
     facts: Mapping[str, Any], coverage: Mapping[str, float], least: float
 ) -> tuple[LedgerRow, ...]:
@@ -158,7 +164,7 @@ def judge_coverage(
             reason = (
                 f"{facts['run']}: {share:.0%} of {roi} has signal, {least:.0%} needed (quality.min_coverage)"
             )
-            row = _rule(facts, "quality.min_coverage", share, least, None, False, reason)  # noqa: FBT003
+            row = _rule(facts, _COVERAGE_RULE, share, least, None, False, reason)  # noqa: FBT003
             rows.append(row)
     return tuple(rows)
 

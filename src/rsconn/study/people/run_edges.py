@@ -14,7 +14,7 @@ from rsconn.analysis.run_chain import RunEdges, combine_edges
 from rsconn.files.run_records import RunRecord
 from rsconn.settings.config import Config
 from rsconn.signal.connectivity import Edges
-from rsconn.study.people.ledger import LedgerRow, judge_coverage, judge_run, report_failed_run
+from rsconn.study.people.ledger import LedgerRow, judge_coverage, judge_run, keeps_run, report_failed_run
 
 EDGE_COLUMNS = (
     "participant_id", "session", "edge", "r", "z", "z_variance", "z_variance_ac", "dof", "n_runs", "z_between_run_sd",
@@ -67,9 +67,7 @@ def tabulate_runs(records: Sequence[RunRecord], config: Config) -> RunTables:
         facts = _get_quality(record)
         rows = list(_judge(record, facts, config))
         ledger += rows
-        kept = record.failed_stage is None and all(
-            row.decision != "excluded" or row.rule == "quality.min_coverage" for row in rows
-        )
+        kept = keeps_run(rows)
         if record.facts.get("quality"):
             quality.append({**facts, "usable": kept})
         if kept:
