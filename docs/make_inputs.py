@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from rsconn.analysis.run_chain import make_run_model, predict_quality
+from rsconn.analysis.specification import Censoring, Cleaning, ConfoundTerms
 from rsconn.commands.check import check_config
 from rsconn.errors import UserError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
@@ -29,8 +31,6 @@ from rsconn.files.confounds import read_confounds
 from rsconn.files.sidecars import settle_t_r
 from rsconn.settings.config import parse_config
 from rsconn.settings.strategies import change_strategy, read_strategy
-from rsconn.signal.projection import Design, count_dof
-from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import Confounds, select_confounds
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.scores import score_people
@@ -240,12 +240,9 @@ def describe_dof(confounds: Confounds, t_r: float, name: str) -> str:
 
 
 def compute_dof(confounds: Confounds, t_r: float, terms: Mapping[str, Any]) -> int:
-    names, values = confounds.names, confounds.values
-    n_nonsteady = count_nonsteady(names, values)
-    fd = confounds.get("framewise_displacement")
-    mask = make_sample_mask(fd, None, fd_threshold_mm=0.5, n_nonsteady=n_nonsteady, n_volumes=len(values))
-    chosen = select_confounds(names, values, confounds.metadata, **terms)
-    return count_dof(Design(len(values), t_r, (0.01, 0.08), chosen.values), mask)
+    cleaning = Cleaning(ConfoundTerms(**terms), 0.01, 0.08)
+    quality = predict_quality(make_run_model(confounds, t_r, cleaning, Censoring(fd_threshold_mm=0.5)))
+    return int(quality.dof or 0)
 
 
 ITEMS = {"instrument": "IRI", "items": "iri_{:02d}"}

@@ -13,14 +13,6 @@ from rsconn.errors import RunError
 _NONSTEADY_PREFIX = "non_steady_state_outlier"
 
 
-def get_column(names: Sequence[str], values: np.ndarray, name: str) -> np.ndarray | None:
-    """Return one column (n_volumes,) of a confounds table, or None if it is absent.
-
-    ``framewise_displacement`` is in mm, ``std_dvars`` has no unit; both lack a first value.
-    """
-    return values[:, list(names).index(name)] if name in names else None
-
-
 def count_nonsteady(names: Sequence[str], values: np.ndarray) -> int:
     """Count the volumes at the start that fMRIPrep found before the steady state.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 
 import numpy as np
@@ -285,6 +286,33 @@ def test_another_mode_needs_what_cleans(series, confounds):
 def test_short_series_are_the_runs_error(series, confounds):
     with pytest.raises(RunError, match="confounds have 180 rows, the series 100; they must be equal"):
         analyse(series[:100], confounds)
+
+
+STEPS = {
+    "rsconn.signal.projection": {"project_out", "count_dof"},
+    "rsconn.signal.quality": {"make_sample_mask"},
+    "rsconn.signal.regressors": {"select_confounds"},
+    "rsconn.signal.connectivity": {
+        "combine_runs",
+        "combine_variances",
+        "compute_edges",
+        "compute_partial_relmat",
+        "compute_power",
+        "compute_relmat",
+    },
+}
+
+
+def test_there_is_no_second_way_from_series_to_edges(root):
+    """The steps are called by the chain alone; everything else calls the chain."""
+    users = {
+        path.relative_to(root / "src/rsconn").as_posix()
+        for path in (root / "src/rsconn").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and STEPS.get(node.module or "", set()) & {alias.name for alias in node.names}
+    }
+    assert users == {"analysis/run_chain.py"}
 
 
 def test_nothing_is_changed_in_place(series, confounds):
