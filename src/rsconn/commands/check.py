@@ -26,6 +26,7 @@ from rsconn.study.people.identity import (
     describe_strangers,
     find_twins,
 )
+from rsconn.study.people.odd_values import list_odd_values
 from rsconn.study.people.own_names import check_own_names, list_shadowed
 from rsconn.study.people.participants import list_table_ids, read_people
 from rsconn.study.people.scores import Scores, score_people
@@ -84,7 +85,11 @@ def check_config(path: Path) -> CheckResult:
     runs = _try(problems, lambda: find_config_runs(config)) if _exist(_list_datasets(config)) else None
     lines, warnings = [_describe_config(config, runs or ())], list_warnings(config)
     if people is not None:
-        warnings += [*list_unused_names(people.table, config), *list_shadowed(config)]
+        warnings += [
+            *list_unused_names(people.table, config),
+            *list_shadowed(config),
+            *list_odd_values(people.table, config),
+        ]
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
     predictions: dict[str, Prediction] = {}
     if runs:

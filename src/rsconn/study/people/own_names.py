@@ -67,7 +67,7 @@ def compare_mean_fd(people: pd.DataFrame, from_confounds: Iterable[float]) -> li
     from_confounds : iterable of float
         Of the same rows, mm; NaN where unknown.
     """
-    if "mean_fd" not in people or people["mean_fd"].dtype == object:
+    if "mean_fd" not in people or not pd.api.types.is_numeric_dtype(people["mean_fd"].dtype):
         return []
     table = people["mean_fd"].to_numpy(dtype=float)
     confounds = np.array(list(from_confounds), dtype=float)

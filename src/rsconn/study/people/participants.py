@@ -14,6 +14,7 @@ from rsconn.errors import TableError
 from rsconn.files.tables import PublishedTable, read_published_table
 from rsconn.naming import format_participant_id
 from rsconn.study.people.identity import IdRules
+from rsconn.study.people.odd_values import describe_word, find_thousands
 
 if TYPE_CHECKING:
     from rsconn.settings.sections import GroupSettings, InputSettings
@@ -69,8 +70,15 @@ def read_people(
     if groups is not None and groups.column != "group":
         columns[groups.column] = people["group"]
     columns.pop("group", None)
-    people.update({name: convert_column(cells, settings.decimal) for name, cells in columns.items()})
+    people.update({name: _convert(cells, settings.decimal) for name, cells in columns.items()})
     return pd.DataFrame(people)
+
+
+def _convert(cells: Sequence[str | None], decimal: str) -> np.ndarray:
+    """Convert a column, unless its commas are thousands marks beside plain numbers: 1,231 and 987."""
+    if decimal == "," and find_thousands(cells, beside_plain=True):
+        return np.array([None if _is_missing(cell) else cell for cell in cells], dtype=object)
+    return convert_column(cells, decimal)
 
 
 def list_table_ids(settings: InputSettings) -> dict[Path, tuple[str, ...]]:
@@ -132,6 +140,7 @@ def check_numeric(people: pd.DataFrame, column: str, *, option: str, source: obj
                 if _COMMA_NUMBER.fullmatch(value)
                 else f"mend the cell, or map it with input.values: {{{column}: {{{value!r}: n/a}}}}"
             )
+            remedy = describe_word(column, list(values)) or remedy
             raise TableError(
                 f"{source}: column {column!r}, {person}: {value!r} is not a number; {option} needs numbers; "
                 f"{remedy}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rsconn.errors import ProblemsError, TableError
 from rsconn.settings.problems import suggest
 from rsconn.settings.sample_grammar import parse_expression
+from rsconn.study.people.odd_values import describe_word, find_crowded, find_thousands
 from rsconn.study.people.participants import find_hidden_number
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def check_used_columns(people: pd.DataFrame, scores: Iterable[str], config: Conf
                 f"no column {name!r} in the tables ({option}); {suggest(name, people.columns, what='columns')}"
             )
         else:
-            problems += _find_hidden_numbers(columns[name], name, option)
+            problems += _find_faults(columns[name], name, option)
     problems += [line for claim in config.claims for line in _find_empty_sides(claim, columns)]
     if len(problems) == 1:
         raise TableError(problems[0])
@@ -91,6 +92,23 @@ def list_unused_names(people: pd.DataFrame, config: Config) -> list[str]:
 def _is_named(name: str, people: pd.DataFrame, config: Config) -> bool:
     made = {*config.scores, *(edge.name for edge in config.edges)}
     return name in _MADE or name in people.columns or name in made
+
+
+def _find_faults(column: Column, name: str, option: str) -> Iterator[str]:
+    """Yield what keeps a column from being what the option takes it for."""
+    cells = column.tolist() if is_text(column) else []
+    if "covariates" in option:
+        word, crowded = describe_word(name, cells), find_crowded(cells)
+    else:
+        marked = find_thousands(cells)
+        word, crowded = describe_word(name, cells) if marked else None, None
+    if word:
+        yield f"column {name!r} ({option}): {word}"
+        return
+    hidden = list(_find_hidden_numbers(column, name, option))
+    yield from hidden
+    if crowded and not hidden:
+        yield f"column {name!r} ({option}) {crowded}"
 
 
 def _find_hidden_numbers(column: Column, name: str, option: str) -> Iterator[str]:
