@@ -68,6 +68,7 @@ def _make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (
         _add_demo, _add_simulate, _add_check, _add_run, _add_power, _add_register, _add_rois, _add_score,
+        _add_verify, _add_diff,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -295,6 +296,44 @@ def _score(options: argparse.Namespace) -> int:
         output=options.output,
     ):
         print(line)
+    return 0
+
+
+def _add_verify(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("verify", help="compute results again and name the first value that differs")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="output_dir of a finished run")
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="CONFIG", help="default: as the run noted it"
+    )
+    parser.add_argument(
+        "--sample", type=int, default=None, metavar="N", help="only N batches of runs, up to their edges"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which batches are drawn (default: %(default)s)")
+    _add_cores(parser)
+    parser.set_defaults(command=_verify)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from rsconn.commands.verify import verify_results
+
+    lines = verify_results(
+        options.results, config=options.config, cores=options.cores, sample=options.sample, seed=options.seed
+    )
+    print("\n".join(lines))
+    return 0
+
+
+def _add_diff(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser("diff", help="which claims moved between two runs, and what else differs")
+    parser.add_argument("before", type=Path, metavar="A", help="output_dir of a finished run")
+    parser.add_argument("after", type=Path, metavar="B", help="output_dir of another")
+    parser.set_defaults(command=_diff)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from rsconn.commands.diff import compare_results
+
+    print("\n".join(compare_results(options.before, options.after)))
     return 0
 
 

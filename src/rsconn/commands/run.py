@@ -14,7 +14,7 @@ from pathlib import Path
 from rsconn.commands.check import check_config
 from rsconn.errors import DatasetError, ProblemsError, SettingsError
 from rsconn.files.run_records import find_user_errors
-from rsconn.rules.plan import LAUNCH_FOLDER
+from rsconn.rules.plan import LAUNCH_FOLDER, OTHER_OUTPUT
 from rsconn.settings.fields import find_house
 
 
@@ -70,6 +70,24 @@ def run_workflow(
         raise ProblemsError(mistakes)
     print(f"rsconn: a job failed; its log is in {output_dir / 'logs'}", file=sys.stderr)  # noqa: T201
     return 1
+
+
+def recompute(
+    config: Path, output_dir: Path, *, cores: int | None = None, targets: Sequence[str] = ()
+) -> int:
+    """Run the workflow into another folder than the config's own, in silence; return Snakemake's status."""
+    environment = {**os.environ, OTHER_OUTPUT: str(output_dir), "PYTHONUNBUFFERED": "1"}
+    environment.setdefault(LAUNCH_FOLDER, str(Path.cwd()))
+    command = [*_make_command(config, output_dir, cores=cores, profile="default"), *targets]
+    with lock_folder(output_dir) as lock:
+        return subprocess.run(
+            command,
+            env=environment,
+            check=False,
+            pass_fds=[lock],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ).returncode
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from rsconn.study.people.used_columns import list_used_columns
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
+# Where the results go instead of the config's output_dir: `rsconn verify` computes them again elsewhere.
+OTHER_OUTPUT = "RSCONN_OUTPUT_DIR"
 COHORT_TABLES = ("cohort", "edges", "exclusions", "flow", "quality", "coverage", "scores")
 # Each step's function, from which its code is followed.
 STEPS = {
@@ -292,6 +294,8 @@ def make_plan(config_files: Sequence[Path]) -> Plan:
     path = Path(config_files[0]) if config_files else find_house() / "config" / "config.yaml"
     with contextlib.chdir(launched):  # output_dir is relative to where the user stood
         config = read_config(launched / path)
+    if other := os.environ.get(OTHER_OUTPUT):
+        config = config.model_copy(update={"output_dir": Path(other)})
     runs = find_config_runs(config)
     if problems := list_dense_problems(config, runs):
         raise_problems(problems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -27,6 +28,8 @@ from rsconn.study.maps.found_regions import PlantedPlace
 from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.people.used_columns import make_columns
 
+# Which config made the results, for `rsconn verify`: a path of this machine, so it stays out of what is shared.
+CONFIG_NOTE = "work/config.json"
 _BIDS_VERSION = "1.10.0"
 # Files that are no BIDS derivatives; the validator would ask what they are.
 _NOT_BIDS = (
@@ -63,6 +66,8 @@ def write_report(group: Path, *, config: Path) -> None:
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
     write_json(folder / "provenance.json", describe_provenance(settings, simulated=simulated))
+    (folder / "work").mkdir(exist_ok=True)
+    write_json(folder / CONFIG_NOTE, {"config": str(settings.path.absolute())})
     write_json(folder / "dataset_description.json", describe_dataset(settings, simulated=simulated))
     write_text(folder / ".bidsignore", "\n".join(_NOT_BIDS) + "\n")
     write_page(folder)
@@ -96,6 +101,7 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
             "sha256": hash_file(settings.path),
             "settings_sha256": hash_settings(settings),
             "claims_sha256": hash_claims(settings.claims),
+            "settings": list_settings(settings),
         },
         "input": {
             "simulated": simulated,
@@ -113,7 +119,13 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
 def hash_settings(settings: Config) -> str:
     """Return the SHA-256 of what was asked for, files by their names, wherever they lie."""
     # what was planted in simulated data is no setting of their analysis
-    return hash_json(_drop_folders(settings.model_dump(exclude={"path", "output_dir", "truth"})))
+    return hash_json(list_settings(settings))
+
+
+def list_settings(settings: Config) -> dict[str, Any]:
+    """Return what was asked for as plain JSON values, files by their names; no path of this machine."""
+    values = _drop_folders(settings.model_dump(exclude={"path", "output_dir", "truth"}))
+    return {name: json.loads(json.dumps(value, default=str)) for name, value in values.items()}
 
 
 def _drop_folders(value: Any) -> Any:
