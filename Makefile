@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-full check format bench oracle calibrate inputs lock clean
+.PHONY: help demo test test-full check format bench oracle calibrate inputs reruns lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -54,6 +54,9 @@ calibrate: $(READY)  ## measure the error rates of the verdicts (about an hour; 
 
 inputs: $(READY)  ## try every layout and write docs/inputs.md
 	$(BIN)/python docs/make_inputs.py
+
+reruns: $(READY)  ## change every option and write docs/reruns.md
+	$(BIN)/python docs/make_reruns.py
 
 lock:  ## refresh requirements.lock (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --all-extras pyproject.toml -o requirements.lock

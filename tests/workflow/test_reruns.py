@@ -40,6 +40,23 @@ def test_a_changed_radius_reads_the_images_again(rerun):
     assert rerun.list_planned()["extract"] == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("rois.yaml", "source: ", "source: reworded, "),
+        ("config.yaml", "max_share_lost: 0.5", "max_share_lost: 0.6"),
+    ],
+)
+def test_what_only_the_report_prints_reruns_the_report_alone(rerun, name, old, new):
+    rerun.edit(name, old, new)
+    assert rerun.list_planned() == {"report": 1}
+
+
+def test_a_judgement_of_runs_reads_none_of_them_again(rerun):
+    rerun.edit("config.yaml", "min_degrees_of_freedom: 5", "min_degrees_of_freedom: 4")
+    assert rerun.list_planned() == FROM_COHORT
+
+
 def test_with_seeds_one_pass_stands_in_for_extract(rerun):
     rerun.edit("config.yaml", "edges:", "seeds: [LAI, rACC]\nmaps: {n_permutations: 99}\nedges:")
     planned = rerun.list_planned()

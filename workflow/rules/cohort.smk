@@ -18,7 +18,7 @@ rule cohort:
         "benchmarks/cohort.tsv"
     params:
         config=PLAN.config_file,
-        settings=PLAN.cohort_settings,
+        settings=PLAN.make_job("cohort"),
         code=PLAN.digest_code("cohort"),
     script:
         "../scripts/cohort.py"

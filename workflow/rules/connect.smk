@@ -15,7 +15,7 @@ rule connect:
     benchmark:
         "benchmarks/connect/{batch}.tsv"
     params:
-        settings=PLAN.connect_settings,
+        settings=PLAN.make_job("connect"),
         code=PLAN.digest_code("connect"),
     script:
         "../scripts/connect.py"

@@ -17,7 +17,7 @@ rule denoise:
         "benchmarks/denoise/{batch}.tsv"
     params:
         runs=lambda wildcards: PLAN.list_runs(wildcards.batch),
-        settings=PLAN.denoise_settings,
+        settings=PLAN.make_job("denoise"),
         code=PLAN.digest_code("denoise"),
     script:
         "../scripts/denoise.py"

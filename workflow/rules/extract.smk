@@ -19,7 +19,7 @@ rule extract:
         "benchmarks/extract/{batch}.tsv"
     params:
         runs=lambda wildcards: PLAN.list_runs(wildcards.batch),
-        settings=PLAN.extract_settings,
+        settings=PLAN.make_job("extract"),
         code=PLAN.digest_code("extract"),
     script:
         "../scripts/extract.py"

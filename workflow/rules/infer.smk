@@ -18,7 +18,7 @@ rule infer:
         "benchmarks/infer.tsv"
     params:
         config=PLAN.config_file,
-        settings=PLAN.infer_settings,
+        settings=PLAN.make_job("infer"),
         code=PLAN.digest_code("infer"),
     script:
         "../scripts/infer.py"

@@ -21,7 +21,7 @@ rule maps:
         "benchmarks/maps/{seed}.tsv"
     params:
         config=PLAN.config_file,
-        settings=PLAN.maps_settings,
+        settings=PLAN.make_job("maps"),
         code=PLAN.digest_code("maps"),
     script:
         "../scripts/maps.py"

@@ -26,7 +26,7 @@ rule report:
         "benchmarks/report.tsv"
     params:
         config=PLAN.config_file,
-        settings=PLAN.report_settings,
+        settings=PLAN.make_job("report"),
         code=PLAN.digest_code("report"),
     script:
         "../scripts/report.py"

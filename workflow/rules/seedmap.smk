@@ -20,7 +20,7 @@ rule seedmap:
         "benchmarks/seedmap/{batch}.tsv"
     params:
         runs=lambda wildcards: PLAN.list_runs(wildcards.batch),
-        settings=PLAN.seedmap_settings,
+        settings=PLAN.make_job("seedmap"),
         code=PLAN.digest_code("seedmap"),
     script:
         "../scripts/seedmap.py"

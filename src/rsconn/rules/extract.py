@@ -223,7 +223,8 @@ def _write_extraction(
     described = {
         "Atlas": settings["set_name"],
         "Description": f"Weighted mean over the usable {places} of each ROI, not denoised.",
-        "ROIs": {roi["name"]: roi["source"] for roi in settings["rois"] if roi["variant_of"] is None},
+        # where each comes from stands in figures/roi_positions.tsv: its wording must not read images again
+        "ROIs": [roi["name"] for roi in settings["rois"] if roi["variant_of"] is None],
         "RepetitionTime": t_r,
         "SmoothingFWHM": settings["rois"][0]["smoothing_fwhm_mm"],
         "Variants": {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from rsconn.errors import SettingsError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.files.images import is_dense_series
 from rsconn.provenance import compute_code_digest
+from rsconn.rules.jobs import JOBS
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import find_house, show_path
 from rsconn.settings.problems import raise_problems
-from rsconn.study.people.used_columns import list_used_columns
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
@@ -133,75 +133,26 @@ class Plan:
     @property
     def extract_settings(self) -> dict[str, Any]:
         """Values that extraction depends on."""
-        config = self.config
-        return {
-            "set_name": config.rois.name,
-            "space": config.rois.space,
-            "accept_space_mismatch": config.input.accept_space_mismatch,
-            "rois": [
-                {
-                    **row.roi.model_dump(mode="json", exclude={"variants"}),
-                    **(self._surfaces if row.roi.sphere else {}),
-                    "smoothing_fwhm_mm": row.smoothing_fwhm_mm,
-                    "variant_of": row.variant_of,
-                }
-                for row in config.rois.list_rows(config.denoising.smoothing_fwhm_mm)
-            ],
-            "t_r": config.input.t_r,
-        }
-
-    @property
-    def _surfaces(self) -> dict[str, Any]:
-        """The surfaces on which spheres of dense series lie, if the set gives them."""
-        surfaces = self.config.rois.surfaces
-        return {"surfaces": surfaces.model_dump(mode="json")} if surfaces else {}
+        return self.make_job("extract")
 
     @property
     def denoise_settings(self) -> dict[str, Any]:
         """Values that denoising depends on."""
-        config = self.config
-        return {
-            "set_name": config.rois.name,
-            "rois": list(config.rois.names),
-            "columns": {roi.name: roi.column for roi in config.rois.rois if roi.column},
-            "denoised": config.input.denoised if self.parcellated else False,
-            "t_r": config.input.t_r,
-            "denoising": {
-                **config.denoising.model_dump(mode="json"),
-                "terms": config.denoising.strategy.get_terms(),
-            },
-            "censoring": config.censoring.model_dump(mode="json"),
-        }
+        return self.make_job("denoise")
 
     @property
     def seedmap_settings(self) -> dict[str, Any]:
         """Values that the pass for ROI series and the seeds' maps depends on."""
-        config = self.config
-        return {
-            **self.extract_settings,
-            "seeds": list(config.seeds),
-            "maps_smoothing_fwhm_mm": config.maps.smoothing_fwhm_mm,
-            "denoising": self.denoise_settings["denoising"],
-            "censoring": self.denoise_settings["censoring"],
-        }
+        return self.make_job("seedmap")
 
     @property
-    def maps_settings(self) -> dict[str, Any]:
-        """Values that the group's maps depend on."""
-        config = self.config
-        return {
-            "maps": config.maps.model_dump(mode="json"),
-            "censoring": config.censoring.model_dump(mode="json"),
-            "quality": config.quality.model_dump(mode="json"),
-            "covariates": config.covariates.model_dump(mode="json"),
-            "groups": config.groups.model_dump(mode="json") if config.groups else None,
-            "inference": {
-                "alpha": config.inference.alpha,
-                "seed": config.inference.seed,
-                "exchange_within": config.inference.exchange_within,
-                "exchange_whole": config.inference.exchange_whole,
-            },
-        }
+    def connect_settings(self) -> dict[str, Any]:
+        """Values that connectivity depends on."""
+        return self.make_job("connect")
+
+    def make_job(self, step: str) -> dict[str, Any]:
+        """Return the options that a step reads, and no others, as plain values."""
+        return JOBS[step].from_config(self.config).to_params()
 
     @property
     def map_files(self) -> list[str]:
@@ -209,59 +160,6 @@ class Plan:
         if self.dense:
             return []
         return [f"group/maps/{seed}_models.json" for seed in self.config.seeds]
-
-    @property
-    def connect_settings(self) -> dict[str, Any]:
-        """Values that connectivity depends on."""
-        config = self.config
-        return {
-            "set_name": config.rois.name,
-            "edges": [[edge.first, edge.second] for edge in config.edges],
-            "kind": config.connectivity.kind,
-            "min_coverage": config.quality.min_coverage,
-            "band_hz": [config.denoising.high_pass_hz, config.denoising.low_pass_hz],
-        }
-
-    @property
-    def cohort_settings(self) -> dict[str, Any]:
-        """Values that the cohort depends on."""
-        config = self.config
-        return {
-            "input": config.input.model_dump(mode="json"),
-            "sessions": config.sessions,
-            "edges": [edge.name for edge in config.edges],
-            "columns": sorted(set(list_used_columns(config)) - {"group", "sex", "age", "mean_fd"}),
-            "groups": config.groups.model_dump(mode="json") if config.groups else None,
-            "scores": {name: score.model_dump(mode="json") for name, score in config.scores.items()},
-            "instruments": self._instruments,
-            "covariates": config.covariates.model_dump(mode="json"),
-            "censoring": config.censoring.model_dump(mode="json"),
-            "quality": config.quality.model_dump(mode="json"),
-        }
-
-    @property
-    def infer_settings(self) -> dict[str, Any]:
-        """Values that the verdicts depend on."""
-        config = self.config
-        return {
-            "claims": [claim.model_dump(mode="json") for claim in config.claims],
-            "covariates": config.covariates.model_dump(mode="json"),
-            "groups": config.groups.model_dump(mode="json") if config.groups else None,
-            "inference": config.inference.model_dump(mode="json"),
-            "circular": config.rois.circular.model_dump(mode="json") if config.rois.circular else None,
-        }
-
-    @property
-    def report_settings(self) -> dict[str, Any]:
-        """Values that the report prints."""
-        values = self.config.model_dump(mode="json", exclude={"path", "output_dir", "batch_size"})
-        return {**values, "instruments": self._instruments}
-
-    @property
-    def _instruments(self) -> dict[str, Any]:
-        """What the files of the scores' questionnaires say."""
-        forms = {name: score.form for name, score in self.config.scores.items() if score.instrument}
-        return {name: asdict(form) for name, form in forms.items()}
 
     def digest_code(self, step: str) -> str:
         """Digest the code behind a step, so that an edit reruns what uses it.

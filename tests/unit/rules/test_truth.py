@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from rsconn.rules.jobs import JOBS
 from rsconn.rules.plan import Plan
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files
@@ -23,11 +24,9 @@ def test_only_the_report_reads_the_truth(root: Path) -> None:
 
 def test_no_rule_but_the_report_is_told_of_it(root: Path) -> None:
     plan = Plan(read_config(root / "config" / "config.yaml"), ())
-    told = {
-        name for name in dir(type(plan))
-        if name.endswith("_settings") and "truth" in str(getattr(plan, name))
-    }  # fmt: skip
-    assert told == {"report_settings"}
+    assert {step for step in JOBS if "truth" in plan.make_job(step).get("settings", plan.make_job(step))} == {
+        "report"
+    }
 
 
 def test_a_missing_truth_file_is_told_before_any_job(root: Path, tmp_path: Path) -> None:

@@ -1,0 +1,310 @@
+"""What each rule depends on: the options that it reads, and nothing else.
+
+A job travels to its rule as Snakemake parameters, so an edited option runs those rules again whose job holds it.
+`docs/reruns.md` lists them, and a test walks every option. Steps that work on one batch of runs get their job's values;
+those that work on the whole group read the config again, of which their job holds all that they use.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from rsconn.settings.config import Config
+from rsconn.study.people.used_columns import list_used_columns
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Job(ABC):
+    """Options of one rule."""
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what the rule reads."""
+
+    def to_params(self) -> dict[str, Any]:
+        """Return the job as plain JSON values."""
+        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return values
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Self:
+        """Return the job that plain values describe.
+
+        Raises
+        ------
+        TypeError
+            If a value is missing, or there is one that the job does not have.
+        """
+        return cls(**params)
+
+
+@dataclass(frozen=True)
+class ExtractJob(Job):
+    """Regions, and what is asked of an image before it is read; where a region comes from is for the report."""
+
+    set_name: str
+    space: str | None
+    accept_space_mismatch: bool
+    t_r: float | None
+    rois: list[Values]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what extraction reads."""
+        return cls(
+            set_name=config.rois.name,
+            space=config.rois.space,
+            accept_space_mismatch=config.input.accept_space_mismatch,
+            t_r=config.input.t_r,
+            rois=list_roi_rows(config),
+        )
+
+
+@dataclass(frozen=True)
+class DenoiseJob(Job):
+    """Regions and columns, the recipe, and which volumes are left out; what must remain is the cohort's to judge."""
+
+    set_name: str
+    rois: list[str]
+    columns: dict[str, str]
+    denoised: bool
+    t_r: float | None
+    denoising: Values
+    censoring: Values
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what denoising reads."""
+        return cls(
+            set_name=config.rois.name,
+            rois=list(config.rois.names),
+            columns={roi.name: roi.column for roi in config.rois.rois if roi.column},
+            denoised=bool(config.input.parcellated and config.input.denoised),
+            t_r=config.input.t_r,
+            denoising=describe_recipe(config),
+            censoring=describe_censoring(config),
+        )
+
+
+@dataclass(frozen=True)
+class SeedmapJob(ExtractJob):
+    """What extraction reads, the seeds, and how the runs will be denoised."""
+
+    seeds: list[str]
+    maps_smoothing_fwhm_mm: float
+    denoising: Values
+    censoring: Values
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what the pass for ROI series and seed maps reads."""
+        return cls(
+            **asdict(ExtractJob.from_config(config)),
+            seeds=list(config.seeds),
+            maps_smoothing_fwhm_mm=config.maps.smoothing_fwhm_mm,
+            denoising=describe_recipe(config),
+            censoring=describe_censoring(config),
+        )
+
+
+@dataclass(frozen=True)
+class ConnectJob(Job):
+    """Pairs of regions, and how they are connected."""
+
+    set_name: str
+    edges: list[list[str]]
+    kind: str
+    min_coverage: float
+    band_hz: list[float | None]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what connectivity reads."""
+        return cls(
+            set_name=config.rois.name,
+            edges=[[edge.first, edge.second] for edge in config.edges],
+            kind=config.connectivity.kind,
+            min_coverage=config.quality.min_coverage,
+            band_hz=[config.denoising.high_pass_hz, config.denoising.low_pass_hz],
+        )
+
+
+@dataclass(frozen=True)
+class CohortJob(Job):
+    """Tables and how they are read, scores, groups, and the rules that runs and people must pass."""
+
+    input: Values
+    sessions: str
+    edges: list[str]
+    columns: list[str]
+    groups: Values | None
+    scores: dict[str, Values]
+    instruments: dict[str, Values]
+    limits: Values
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what the cohort reads."""
+        # what the runs are of stands in their records
+        of_runs = {"derivatives", "parcellated", "denoised", "filters", "t_r", "accept_space_mismatch"}
+        own = {"group", "sex", "age", "mean_fd"}
+        return cls(
+            input={
+                **config.input.model_dump(mode="json", exclude=of_runs),
+                "has_runs": config.input.has_runs,
+            },
+            sessions=config.sessions,
+            edges=[edge.name for edge in config.edges],
+            columns=sorted(set(list_used_columns(config)) - own),
+            groups=config.groups.model_dump(mode="json") if config.groups else None,
+            scores={name: score.model_dump(mode="json") for name, score in config.scores.items()},
+            instruments=describe_instruments(config),
+            limits=describe_limits(config),
+        )
+
+
+@dataclass(frozen=True)
+class InferJob(Job):
+    """Claims, what they are adjusted for, error rates, and what makes a claim circular."""
+
+    claims: list[Values]
+    edges: list[str]
+    covariates: Values
+    groups: Values | None
+    inference: Values
+    circular: Values | None
+    score_columns: dict[str, str | None]
+    datasets: list[str]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what the verdicts rest on."""
+        circular = config.rois.circular
+        return cls(
+            claims=[claim.model_dump(mode="json") for claim in config.claims],
+            edges=[edge.name for edge in config.edges],
+            covariates=config.covariates.model_dump(mode="json"),
+            groups=config.groups.model_dump(mode="json") if config.groups else None,
+            inference=config.inference.model_dump(mode="json"),
+            circular=circular.model_dump(mode="json") if circular else None,
+            # a score has its column's name too, by which a circular contrast may go
+            score_columns={name: score.column for name, score in config.scores.items()} if circular else {},
+            datasets=[str(path) for path in (*config.input.derivatives, *config.input.parcellated)],
+        )
+
+
+@dataclass(frozen=True)
+class MapsJob(Job):
+    """Models of the seeds' maps, thresholds, and the rules that runs must pass."""
+
+    maps: Values
+    space: str | None
+    rois: list[Values]
+    limits: Values
+    covariates: list[str]
+    groups: Values | None
+    alpha: float
+    seed: int
+    exchange_within: str | None
+    exchange_whole: str | None
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what the group's maps rest on."""
+        return cls(
+            maps=config.maps.model_dump(mode="json"),
+            space=config.rois.space,
+            rois=[
+                # <seed>_models.json hands a seed on with its source
+                roi.model_dump(
+                    mode="json", exclude={"variants"} if roi.name in config.seeds else {"variants", "source"}
+                )
+                for roi in config.rois.rois
+            ],
+            limits=describe_limits(config),
+            covariates=list(config.covariates.edge),
+            groups=config.groups.model_dump(mode="json") if config.groups else None,
+            alpha=config.inference.alpha,
+            seed=config.inference.seed,
+            exchange_within=config.inference.exchange_within,
+            exchange_whole=config.inference.exchange_whole,
+        )
+
+
+@dataclass(frozen=True)
+class ReportJob(Job):
+    """Everything that was asked for: the report prints it, and its digest."""
+
+    settings: Values
+    instruments: dict[str, Values]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take a config whole."""
+        settings = config.model_dump(mode="json", exclude={"path", "output_dir"})
+        return cls(settings=settings, instruments=describe_instruments(config))
+
+
+JOBS: dict[str, type[Job]] = {
+    "extract": ExtractJob,
+    "seedmap": SeedmapJob,
+    "denoise": DenoiseJob,
+    "connect": ConnectJob,
+    "cohort": CohortJob,
+    "infer": InferJob,
+    "maps": MapsJob,
+    "report": ReportJob,
+}
+
+
+def list_roi_rows(config: Config) -> list[Values]:
+    """Return each region and then each variant with its smoothing, as plain values."""
+    surfaces = config.rois.surfaces
+    on_surface = {"surfaces": surfaces.model_dump(mode="json")} if surfaces else {}
+    return [
+        {
+            **row.roi.model_dump(mode="json", exclude={"variants", "source"}),
+            **(on_surface if row.roi.sphere else {}),
+            "smoothing_fwhm_mm": row.smoothing_fwhm_mm,
+            "variant_of": row.variant_of,
+        }
+        for row in config.rois.list_rows(config.denoising.smoothing_fwhm_mm)
+    ]
+
+
+def describe_recipe(config: Config) -> dict[str, Any]:
+    """Return how series are denoised; how they were smoothed is in their rows."""
+    denoising = config.denoising
+    return {
+        "mode": denoising.mode,
+        "strategy": {"name": denoising.strategy.name},
+        "terms": denoising.strategy.get_terms(),
+        "high_pass_hz": denoising.high_pass_hz,
+        "low_pass_hz": denoising.low_pass_hz,
+    }
+
+
+def describe_censoring(config: Config) -> dict[str, Any]:
+    """Return which volumes are left out."""
+    return config.censoring.model_dump(mode="json", include={"fd_threshold_mm", "dvars_threshold"})
+
+
+def describe_limits(config: Config) -> dict[str, Any]:
+    """Return what a run must pass to be used."""
+    left_out = {"fd_threshold_mm", "dvars_threshold"}  # volumes; their number stands in the records
+    at_the_end = {"max_share_lost"}  # for the check alone
+    limits: dict[str, Any] = config.censoring.model_dump(mode="json", exclude=left_out | at_the_end)
+    return limits | config.quality.model_dump(mode="json")
+
+
+def describe_instruments(config: Config) -> dict[str, Values]:
+    """Return what the files of the scores' questionnaires say."""
+    forms = {name: score.form for name, score in config.scores.items() if score.instrument}
+    return {name: asdict(form) for name, form in forms.items()}
