@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rsconn import __version__
-from rsconn.errors import UserError
+from rsconn.errors import UserError, refuse_unreadable
 
 _WHERE_TO_REPORT = (
     "This is a bug in rsconn: please report it with the lines above, the command and the config, "
@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.snakemake = words[split + 1 :]
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        with refuse_unreadable():
+            return command(options)
     except UserError as error:
         for line in str(error).splitlines():
             print(f"rsconn: {line}", file=sys.stderr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,15 @@ Cleaner = Callable[[FloatArray, Design, np.ndarray], Projection]
 
 
 @dataclass(frozen=True, eq=False)
+class Volumes:
+    """Which volumes of a run are used; attributes as in `RunModel`."""
+
+    sample_mask: np.ndarray
+    n_nonsteady: int
+    quality: RunQuality
+
+
+@dataclass(frozen=True, eq=False)
 class RunModel:
     """What denoising a run takes, known before its image is read.
 
@@ -47,17 +56,15 @@ class RunModel:
         True = retained.
     n_nonsteady : int
         Volumes left out at the start.
-    mean_fd, max_fd, mean_dvars : float
-        Over steady-state volumes before censoring, mm (DVARS: unit of the file); NaN if the file has none.
+    quality : RunQuality
+        Volumes, minutes and motion; rank and degrees of freedom are not known yet.
     """
 
     regressors: Regressors
     design: Design
     sample_mask: np.ndarray
     n_nonsteady: int
-    mean_fd: float
-    max_fd: float
-    mean_dvars: float
+    quality: RunQuality
 
     @property
     def n_retained(self) -> int:
@@ -260,6 +267,26 @@ def make_run_model(confounds: Confounds, t_r: float, cleaning: Cleaning, censori
         If a column is missing or has gaps.
     """
     names, values = confounds.names, confounds.values
+    volumes = choose_volumes(confounds, t_r, censoring)
+    regressors = select_confounds(names, values, confounds.metadata, **asdict(cleaning.terms))
+    return RunModel(
+        regressors,
+        Design(len(values), t_r, cleaning.band, regressors.values),
+        volumes.sample_mask,
+        volumes.n_nonsteady,
+        volumes.quality,
+    )
+
+
+def choose_volumes(confounds: Confounds, t_r: float, censoring: Censoring) -> Volumes:
+    """Choose the volumes of a run and measure its motion, whether or not it can be denoised.
+
+    Parameters
+    ----------
+    confounds, t_r, censoring
+        As for `make_run_model`.
+    """
+    names, values = confounds.names, confounds.values
     n_nonsteady = count_nonsteady(names, values)
     fd, dvars = confounds.get("framewise_displacement"), confounds.get("dvars")
     sample_mask = make_sample_mask(
@@ -270,16 +297,17 @@ def make_run_model(confounds: Confounds, t_r: float, cleaning: Cleaning, censori
         n_nonsteady=n_nonsteady,
         n_volumes=len(values),
     )
-    regressors = select_confounds(names, values, confounds.metadata, **asdict(cleaning.terms))
-    return RunModel(
-        regressors,
-        Design(len(values), t_r, cleaning.band, regressors.values),
-        sample_mask,
-        n_nonsteady,
-        mean_fd=compute_mean_fd(fd, n_nonsteady) if fd is not None else math.nan,
-        max_fd=compute_max_fd(fd, n_nonsteady) if fd is not None else math.nan,
-        mean_dvars=compute_mean_fd(dvars, n_nonsteady) if dvars is not None else math.nan,
+    n_retained = int(sample_mask.sum())
+    quality = RunQuality(
+        n_volumes=len(sample_mask),
+        n_retained=n_retained,
+        t_r=t_r,
+        minutes_retained=n_retained * t_r / 60,
+        mean_fd=None if fd is None else drop_nan(compute_mean_fd(fd, n_nonsteady)),
+        max_fd=None if fd is None else drop_nan(compute_max_fd(fd, n_nonsteady)),
+        mean_dvars=None if dvars is None else drop_nan(compute_mean_fd(dvars, n_nonsteady)),
     )
+    return Volumes(sample_mask, n_nonsteady, quality)
 
 
 def clean_series(
@@ -329,18 +357,7 @@ def predict_quality(model: RunModel) -> RunQuality:
 
 def describe_quality(model: RunModel, *, rank: int, dof: int) -> RunQuality:
     """Return volumes, minutes, motion and degrees of freedom of a run."""
-    t_r = model.design.t_r
-    return RunQuality(
-        n_volumes=len(model.sample_mask),
-        n_retained=model.n_retained,
-        t_r=t_r,
-        minutes_retained=model.n_retained * t_r / 60,
-        mean_fd=drop_nan(model.mean_fd),
-        max_fd=drop_nan(model.max_fd),
-        mean_dvars=drop_nan(model.mean_dvars),
-        rank=rank,
-        dof=dof,
-    )
+    return replace(model.quality, rank=rank, dof=dof)
 
 
 def drop_nan(value: float) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rsconn.commands.prediction import Expectation, Prediction, check_regions, expect_cohort, predict_run
-from rsconn.errors import ProblemsError, UserError
+from rsconn.errors import ProblemsError, UserError, refuse_unreadable
 from rsconn.files.bids import Run
 from rsconn.rules.plan import Plan, describe_dense, find_config_runs, list_dense_problems
 from rsconn.rules.report import list_truth_problems
@@ -242,7 +242,8 @@ def _read_scored_people(config: Config) -> _People:
 
 def _try(problems: list[str], read: Callable[[], Result]) -> Result | None:
     try:
-        return read()
+        with refuse_unreadable():
+            return read()
     except ProblemsError as error:
         problems += error.problems
     except UserError as error:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rsconn.analysis.run_chain import make_run_model, predict_quality
 from rsconn.analysis.usability import RunQuality, find_uncovered
-from rsconn.errors import RunError, UserError
+from rsconn.errors import RunError, UserError, refuse_unreadable
 from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.confounds import find_column
@@ -106,7 +106,8 @@ def predict_run(run: Run, config: Config) -> Prediction:
         Denoising, censoring and quality settings.
     """
     try:
-        return _predict_denoised(run, config) if config.input.denoised else _predict(run, config)
+        with refuse_unreadable(run.name):
+            return _predict_denoised(run, config) if config.input.denoised else _predict(run, config)
     except UserError as error:
         return Prediction(reason=str(error))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsconn.errors import DatasetError
+from rsconn.errors import DatasetError, describe_unreadable
 
 # End of a file name, after the last underscore -> what the file is.
 _KINDS = {
@@ -85,13 +85,30 @@ def list_files(dataset: Path) -> list[FoundFile]:
 
 def _walk(folder: str) -> Iterator[tuple[str, str]]:
     # scandir's is_dir() needs no stat call on usual file systems; broken links count as files here
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name
-            if (name.startswith(_FOLDERS) or name == "func") and entry.is_dir():
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise DatasetError(describe_unreadable(folder, error)) from None
+    for entry in entries:
+        name = entry.name
+        if (name.startswith(_FOLDERS) or name == "func") and _is_folder(entry):
+            if not entry.is_symlink() or not _holds(entry.path, folder):
                 yield from _walk(entry.path)
-            elif name[name.rfind("_") + 1 :] in _KINDS:
-                yield folder, name
+        elif name[name.rfind("_") + 1 :] in _KINDS:
+            yield folder, name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _holds(link: str, folder: str) -> bool:
+    """Say whether a link leads back to a folder that it lies in."""
+    target = os.path.realpath(link)
+    return os.path.commonpath([target, os.path.realpath(folder)]) == target
 
 
 def parse_file(folder: str, name: str) -> FoundFile | None:

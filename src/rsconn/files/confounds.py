@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rsconn.errors import DatasetError, TableError
+from rsconn.errors import DatasetError, TableError, describe_unreadable, is_pointer
 from rsconn.files.sidecars import read_json_object
 from rsconn.files.tables import read_numbers
 from rsconn.signal.regressors import Confounds
@@ -60,7 +60,7 @@ def read_confounds(tsv: Path, json: Path | None) -> Confounds:
     try:
         raw_names, values = read_numbers(tsv)
     except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"{tsv}: not readable: {error}") from None
+        raise TableError(describe_unreadable(tsv, error)) from None
     _check_header(tsv, raw_names)
     names = tuple(rename_old_column(name) for name in raw_names)
     _check_table(tsv, names, values)
@@ -97,6 +97,8 @@ def _check_table(tsv: Path, names: tuple[str, ...], values: np.ndarray) -> None:
     if twice:
         raise TableError(f"{tsv}: column {twice[0]!r} occurs twice; column names must differ")
     if not len(values):
+        if is_pointer(tsv):
+            raise TableError(describe_unreadable(tsv))
         raise TableError(f"{tsv}: a header and no rows; one row per volume was needed")
     if values.shape[1] != len(names):
         raise TableError(f"{tsv}: rows have {values.shape[1]} cells, the header has {len(names)}")
@@ -141,8 +143,10 @@ def read_parcellated(path: Path, columns: Sequence[str]) -> np.ndarray:
     try:
         names, values = read_numbers(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: not readable: {error}") from None
+        raise TableError(describe_unreadable(path, error)) from None
     if not len(values):
+        if is_pointer(path):
+            raise TableError(describe_unreadable(path))
         raise TableError(f"{path}: a header and no rows; one row per volume was needed")
     if values.shape[1] != len(names):
         raise TableError(f"{path}: rows have {values.shape[1]} cells, the header has {len(names)}")

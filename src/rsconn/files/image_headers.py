@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.errors import RunError
+from rsconn.errors import RunError, describe_unreadable, is_pointer
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ def _read_start(path: Path) -> bytes:
                 return file.read(540)
         with gzip.open(path) as compressed:
             return compressed.read(540)
-    except FileNotFoundError:
-        raise RunError(f"{path}: no such image file") from None
     except (OSError, EOFError, zlib.error) as problem:
+        if getattr(problem, "errno", None):  # the system's, not the decompressor's
+            raise RunError(describe_unreadable(path, problem)) from None
         raise RunError(f"{path}: the header cannot be read ({problem}); fetch the file again") from None
 
 
@@ -201,6 +201,8 @@ def _find_layout(path: Path, raw: bytes) -> tuple[_Layout, str]:
                     raise RunError(f"{path}: a .hdr/.img pair, a single .nii or .nii.gz file is needed")
                 if magic == single:
                     return layout, order
+    if is_pointer(path):
+        raise RunError(describe_unreadable(path))
     raise RunError(f"{path}: not a NIfTI image (or cut off inside its header); .nii or .nii.gz is needed")
 
 

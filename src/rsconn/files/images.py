@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.errors import RunError
+from rsconn.errors import RunError, describe_unreadable
 from rsconn.files.cifti import SERIES_ENDING, DenseHeader, read_dense_header, stream_dense
 from rsconn.files.image_headers import ImageHeader, is_compressed, make_truncation_error, read_header
 from rsconn.files.writing import write_dense_map, write_map
@@ -264,6 +264,8 @@ def _check_surplus(header: ImageHeader, n_bytes: int) -> None:
 def _make_stream_error(header: ImageHeader, problem: Exception, index: int) -> RunError:
     if isinstance(problem, EOFError):
         return make_truncation_error(header, index)
+    if getattr(problem, "errno", None):  # the system's, not the decompressor's
+        return RunError(describe_unreadable(header.path, problem))
     where = f"volume {index + 1} of {header.n_volumes}"
     return RunError(f"{header.path}: corrupt at or before {where} ({problem}); fetch the file again")
 

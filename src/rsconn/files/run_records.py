@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rsconn.errors import UserError
+from rsconn.errors import RunError, UserError, refuse_unreadable
 from rsconn.files.bids import Run
 from rsconn.files.writing import write_json
 from rsconn.naming import RUN_ENTITIES, format_name
@@ -71,10 +71,12 @@ def _process_one(
         return record
     run = Run.from_dict(record.run)
     try:
-        new_facts = process(run, record.facts)
+        with refuse_unreadable(run.name):
+            new_facts = process(run, record.facts)
     except UserError as error:
         print(f"{run.name}: left out at {stage}: {error}")  # noqa: T201 - the job's log
-        return replace(record, failed_stage=stage, reason=str(error))
+        known = error.facts if isinstance(error, RunError) else {}
+        return replace(record, failed_stage=stage, reason=str(error), facts={**record.facts, **known})
     return replace(record, facts={**record.facts, **new_facts})
 
 
@@ -124,7 +126,8 @@ def write_job_log(path: str) -> Iterator[None]:
         redirect_stderr(stream),
     ):
         try:
-            yield
+            with refuse_unreadable():
+                yield
         except UserError as error:
             print("\n".join(_ERROR_MARK + line for line in str(error).splitlines()))  # noqa: T201 - the log
             sys.exit(2)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rsconn.errors import DatasetError, RunError
+from rsconn.errors import DatasetError, RunError, describe_unreadable, is_pointer
 from rsconn.files.bids_tree import FoundFile
 
 # Headers are wrong by these values in files of known writers (fMRIPrep 23.2.0 and multi-echo), whatever the
@@ -82,13 +82,11 @@ def read_json_object(path: Path) -> dict[str, Any]:
     """
     try:
         content = _parse_json(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{path}: no such file, or a link whose content is absent (`datalad get` it)"
-        ) from None
     except RecursionError:
         raise DatasetError(f"{path}: not readable as JSON: nested too deeply") from None
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) or is_pointer(path):
+            raise DatasetError(describe_unreadable(path, error)) from None
         raise DatasetError(f"{path}: not readable as JSON: {error}") from None
     if not isinstance(content, dict):
         raise DatasetError(f"{path}: a JSON object was needed, found {type(content).__name__}")

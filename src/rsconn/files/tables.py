@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from rsconn.errors import TableError
+from rsconn.errors import TableError, describe_unreadable, is_pointer
 from rsconn.files.writing import write_text
 
 MISSING = "n/a"
@@ -164,9 +164,12 @@ def read_published_table(path: Path) -> PublishedTable:
 
 
 def _read_text(path: Path) -> str:
-    if not path.is_file():
-        raise TableError(f"{path}: no such file; a tab-separated table was needed")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{describe_unreadable(path, error)}; a tab-separated table was needed") from None
+    if is_pointer(path):
+        raise TableError(describe_unreadable(path))
     if content[:4] in {b"PK\x03\x04", b"\xd0\xcf\x11\xe0"}:
         raise TableError(f"{path}: this is a spreadsheet; save it as tab-separated text (.tsv)")
     encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"

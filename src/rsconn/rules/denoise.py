@@ -12,14 +12,16 @@ import numpy as np
 from rsconn.analysis.run_chain import (
     RunModel,
     choose_columns,
+    choose_volumes,
     clean_series,
     describe_quality,
     drop_nan,
     make_run_model,
+    predict_quality,
 )
 from rsconn.analysis.specification import Censoring, Cleaning, ConfoundTerms, RoiVariant
 from rsconn.analysis.usability import RunQuality
-from rsconn.errors import RunError
+from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
 from rsconn.files.confounds import read_confounds, read_parcellated
 from rsconn.files.nilearn_mode import clean_like_nilearn
@@ -104,11 +106,14 @@ def _denoise_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]
     t_r = facts["t_r"] if facts else settle_parcellated_t_r(run, settings["t_r"])
     confounds = read_run_confounds(run)
     cleaning, censoring = read_choices(settings)
-    model = make_run_model(confounds, t_r, cleaning, censoring)
+    quality = choose_volumes(confounds, t_r, censoring).quality  # a result, whatever becomes of the run
     try:
+        model = make_run_model(confounds, t_r, cleaning, censoring)
+        quality = predict_quality(model)
         projection = clean_series(series, model, cleaning, clean_like_nilearn)
-    except RunError as error:
-        raise RunError(f"{run.name}: {error}") from None
+    except UserError as error:
+        facts = _write_quality(run, quality, denoised=False)
+        raise RunError(f"{run.name}: {error}", facts={"quality": facts}) from None
     return _write_denoised(run, rois, projection, model, settings)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rsconn.errors import describe_unreadable
 from rsconn.settings.claims import Claim, Contrast, Where
 from rsconn.settings.fields import check_label, find_twice, show_path
 from rsconn.settings.problems import suggest
@@ -61,16 +62,22 @@ def find_missing_files(config: Config) -> list[str]:
         *([("truth", config.truth)] if config.truth else []),
     ]
     missing = [
-        f"{show_path(config.path)}: {option}: {show_path(path)} does not exist"
+        f"{show_path(config.path)}: {option}: {_describe_absent(path)}"
         f"{'; for real data remove truth' if option == 'truth' else ''}"
         for option, path in named
         if not path.exists()
     ]
     return missing + [
-        f"{show_rois_path(config)}: {name}: {show_path(path)} does not exist"
+        f"{show_rois_path(config)}: {name}: {_describe_absent(path)}"
         for name, path in _list_roi_files(config)
         if not path.exists()
     ]
+
+
+def _describe_absent(path: Path) -> str:
+    if path.is_symlink():
+        return describe_unreadable(show_path(path))
+    return f"{show_path(path)} does not exist"
 
 
 def show_rois_path(config: Config) -> str:

@@ -220,7 +220,7 @@ def test_a_file_that_is_no_image_is_refused(tmp_path, content):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(RunError, match="no such image file"):
+    with pytest.raises(RunError, match="no such file"):
         read_header(tmp_path / "absent.nii.gz")
 
 

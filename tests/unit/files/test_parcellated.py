@@ -56,7 +56,7 @@ def test_tables_that_cannot_be_used_are_refused(tmp_path, text, message):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(TableError, match="not readable"):
+    with pytest.raises(TableError, match="no such file"):
         read_parcellated(tmp_path / "gone.tsv", ["a"])
 
 

@@ -222,7 +222,7 @@ def test_regions_that_cannot_be_used_are_named(dataset, atlas, maps, tmp_path):
     signed = tmp_path / "signed.nii.gz"
     nib.save(nib.Nifti1Image(np.linspace(-1, 1, 8).reshape(2, 2, 2, 1), AFFINE), signed)
     faults = [
-        ({"mask": tmp_path / "absent.nii.gz"}, "no such image file"),
+        ({"mask": tmp_path / "absent.nii.gz"}, "no such file"),
         ({"mask": atlas}, "holds more than two values"),
         ({"mask": maps}, "has 2 volumes, one is needed"),
         ({"atlas": {"image": atlas, "label": 99}}, r"label 99 is not in .*24 labels from 1 to 312"),

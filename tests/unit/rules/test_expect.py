@@ -8,6 +8,11 @@ import numpy as np
 import pytest
 
 from rsconn.commands.check import check_config
+from rsconn.files.run_records import read_records
+from rsconn.files.tables import read_numbers
+from rsconn.rules.denoise import denoise
+from rsconn.rules.plan import make_plan
+from rsconn.study.people.run_edges import tabulate_runs
 
 CONFIG = """
 input: {{parcellated: series, denoised: {denoised}, participants: people.tsv, t_r: 2}}
@@ -95,3 +100,29 @@ def test_a_claim_on_an_unknown_column_is_a_problem(write_study):
         "no column 'handedness' in the tables" in line
         for line in check_config(write_study(claims=claims)).problems
     )
+
+
+def test_a_heavy_mover_without_degrees_of_freedom_is_lost_for_the_motion(write_study, tmp_path: Path):
+    plan = make_plan([write_study()])
+    mover = plan.runs[0]
+    names, values = read_numbers(mover.confounds)
+    values[:, names.index("framewise_displacement")] = np.where(np.arange(120) < 5, 0.1, 2.0)
+    write_table(mover.confounds, list(names), values)
+    denoise(
+        tmp_path / "record.json",
+        before=[],
+        runs=[run.to_dict() for run in plan.runs[:2]],
+        settings=plan.denoise_settings,
+    )
+    tables = tabulate_runs(read_records([tmp_path / "record.json"])[:1], plan.config)
+    [quality] = tables.quality.to_dict("records")
+    assert quality["n_retained"] == 5
+    assert quality["mean_fd"] > 1.9
+    excluded = [row.rule for row in tables.ledger if row.decision == "excluded"]
+    assert excluded == [
+        "censoring.min_retained_minutes",
+        "censoring.min_degrees_of_freedom",
+        "quality.max_mean_fd_mm",
+    ]
+    [told] = [row.reason for row in tables.ledger if row.rule == "failed at denoise"]
+    assert "no degrees of freedom left (5 volumes retained" in told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -100,11 +100,20 @@ def _judge(record: RunRecord, facts: Mapping[str, Any], config: Config) -> Itera
             warning,
         )
     if record.failed_stage is not None:
-        yield report_failed_run(facts, record.failed_stage, record.reason)  # type: ignore[arg-type]
+        yield from _judge_failed(record, facts, config)
         return
     yield from judge_run(facts, config.censoring, config.quality)
     coverage = {row["roi"]: row["coverage"] for row in record.facts.get("coverage", ())}
     yield from judge_coverage(facts, coverage, config.quality.min_coverage)
+
+
+def _judge_failed(record: RunRecord, facts: Mapping[str, Any], config: Config) -> Iterable[LedgerRow]:
+    """Say which threshold a failed run misses, where enough is known of it; else that it failed."""
+    judged = judge_run(facts, config.censoring, config.quality) if record.facts.get("quality") else ()
+    failed = report_failed_run(facts, record.failed_stage, record.reason)  # type: ignore[arg-type]
+    explained = any(row.decision == "excluded" for row in judged)
+    yield replace(failed, decision="flagged") if explained else failed
+    yield from judged
 
 
 def _list_coverage(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
