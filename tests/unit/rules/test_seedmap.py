@@ -118,7 +118,7 @@ def test_a_run_that_cannot_be_denoised_fails_there_alone(study):
     denoise(DENOISE, before=[SEEDMAP], runs=[], settings=plan.denoise_settings)
     after = read_records([DENOISE])
     assert [record.failed_stage for record in after] == [None, "denoise", None, None]
-    assert after[1].reason.startswith("confounds: rot_z missing")
+    assert after[1].reason.startswith("sub-03_task-rest: confounds: rot_z missing")
     assert Path(records[1].facts["timeseries"]).is_file()
 
 
