@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from rsconn.errors import DatasetError
-from rsconn.files.bids_tree import FoundFile
+from rsconn.files.bids_tree import FoundFile, list_files
 from rsconn.files.run_selection import (
     Dataset,
     Filters,
     check_each_once,
+    check_no_concatenation,
+    check_one_cohort,
     drop_concatenations,
     drop_single_echoes,
     find_confounds,
     find_confounds_json,
     find_mask,
     find_motion,
+    find_other_confounds,
     normalise_filters,
     select_files,
 )
-from rsconn.files.sidecars import get_t_r, is_plausible_t_r, read_dataset_description
+from rsconn.files.sidecars import get_t_r, is_plausible_t_r
 from rsconn.naming import format_run
 
 _PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
@@ -107,6 +110,8 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
     if "echo" not in wanted:
         images = drop_single_echoes(images)
     check_each_once(images)
+    check_no_concatenation(images)
+    check_one_cohort(images)
     return _sort(_make_image_run(image, near) for image, near in _pair_with_datasets(images, datasets))
 
 
@@ -120,15 +125,10 @@ def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Ru
     datasets = [Dataset(Path(folder)) for folder in folders]
     wanted = normalise_filters(filters)
     series = _select(datasets, ("timeseries",), wanted)
-    if "run" not in wanted and any(_is_xcp_d(dataset) for dataset in datasets):
-        series = drop_concatenations(series)
+    series = drop_concatenations(series)
     check_each_once(series)
+    check_one_cohort(series)
     return _sort(_make_series_run(file, near) for file, near in _pair_with_datasets(series, datasets))
-
-
-def _is_xcp_d(dataset: Dataset) -> bool:
-    generators = read_dataset_description(dataset.folder).get("GeneratedBy", [])
-    return any("xcp" in str(entry).lower() for entry in generators)
 
 
 def _select_images(datasets: Sequence[Dataset], wanted: Filters) -> list[FoundFile]:
@@ -158,17 +158,50 @@ def _select(
         # one that only adds masks or confounds to the others may lack images
         if not any(map(dataset.get, kinds)) and not (files and dataset.get("confounds")):
             raise DatasetError(_describe_empty(dataset.folder, kinds[0]))
-    return select_files([file for file in files if file.path not in skipped], filters, source)
+    try:
+        return select_files([file for file in files if file.path not in skipped], filters, source)
+    except DatasetError as error:
+        raw = [
+            dataset.folder for dataset in datasets if not dataset.get("mask") and not dataset.get("confounds")
+        ]
+        hint = _suggest_inner(raw[0], kinds[0]) if raw else ""
+        raise DatasetError(f"{error}{hint}") from None
+
+
+_PATTERNS = {
+    "image": ("*_desc-preproc_bold.nii.gz", "input.derivatives"),
+    "timeseries": ("*_timeseries.tsv", "input.parcellated"),
+}
 
 
 def _describe_empty(folder: Path, kind: str) -> str:
-    pattern, option = {
-        "image": ("*_desc-preproc_bold.nii.gz", "input.derivatives"),
-        "timeseries": ("*_timeseries.tsv", "input.parcellated"),
+    pattern, option = _PATTERNS[kind]
+    return f"{folder}: no {pattern} in sub-*/[ses-*/]func ({option}){_suggest_inner(folder, kind)}"
+
+
+_INNER = ("*", "derivatives/*", "*/derivatives/*")
+
+
+def _suggest_inner(folder: Path, kind: str) -> str:
+    """Name the datasets inside a folder, which may be a raw dataset or hold several."""
+    inner = dict.fromkeys(path.parent for glob in _INNER for path in sorted(folder.glob(f"{glob}/sub-*")))
+    suffixes = {
+        "image": ("_bold.nii.gz", "_bold.nii", "_preproc.nii.gz"),
+        "timeseries": ("_timeseries.tsv",),
     }[kind]
-    inner = sorted(path.parent.name for path in folder.glob("*/sub-*") if path.is_dir())
-    hint = f"; did you mean {folder / inner[0]}?" if inner else ""
-    return f"{folder}: no {pattern} in sub-*/[ses-*/]func ({option}){hint}"
+    fitting = [path for path in inner if path.is_dir() and _holds(path, suffixes)]
+    named = " or ".join(str(path) for path in (fitting or list(inner))[:3])
+    return f"; did you mean {named}?" if named else ""
+
+
+def _holds(folder: Path, endings: tuple[str, ...]) -> bool:
+    try:
+        files = list_files(folder)
+    except DatasetError:
+        return False
+    return any(file.name.endswith(endings) and "desc" in file.entities for file in files) or (
+        endings[0].endswith(".tsv") and any(file.kind == "timeseries" for file in files)
+    )
 
 
 def _pair_with_datasets(
@@ -189,6 +222,10 @@ def _make_image_run(image: FoundFile, datasets: Sequence[Dataset]) -> Run:
     confounds = find_confounds(image, datasets)
     if confounds is None:
         problems.append(f"no confounds (desc-confounds_timeseries.tsv, _regressors.tsv) beside {image.name}")
+    elif other := find_other_confounds(image, confounds, datasets):
+        problems.append(
+            f"two confounds tables, {confounds.name} and {other.name}, that differ; remove one of them"
+        )
     return Run(
         **_describe(image),
         **_describe_confounds(confounds, datasets, problems),
@@ -201,7 +238,12 @@ def _make_image_run(image: FoundFile, datasets: Sequence[Dataset]) -> Run:
 
 def _make_series_run(series: FoundFile, datasets: Sequence[Dataset]) -> Run:
     problems: list[str] = []
-    confounds = find_confounds(series, datasets) or find_motion(series, datasets)
+    confounds = find_confounds(series, datasets)
+    if confounds is not None and (other := find_other_confounds(series, confounds, datasets)):
+        problems.append(
+            f"two confounds tables, {confounds.name} and {other.name}, that differ; remove one of them"
+        )
+    confounds = confounds or find_motion(series, datasets)
     return Run(
         **_describe(series),
         **_describe_confounds(confounds, datasets, problems),

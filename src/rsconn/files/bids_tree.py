@@ -53,6 +53,8 @@ class FoundFile:
         As the name has them; labels are not checked yet.
     strange : tuple of str
         Parts of the name that are no ``entity-label``.
+    root : str
+        The dataset's folder; what lies above it says nothing of the file.
     """
 
     folder: str
@@ -60,6 +62,7 @@ class FoundFile:
     kind: str
     entities: dict[str, str]
     strange: tuple[str, ...] = ()
+    root: str = ""
 
     @property
     def path(self) -> Path:
@@ -70,16 +73,18 @@ class FoundFile:
 def list_files(dataset: Path) -> list[FoundFile]:
     """Return the files of a dataset that rsconn may need, in the order of their paths.
 
-    Looks into the dataset's own folder, ``sub-*``, ``ses-*`` and ``func``, and nowhere else.
+    Looks into the dataset's own folder, ``sub-*``, ``ses-*`` and ``func``, and nowhere else. Hidden files
+    (``._*`` of macOS) are none of the dataset's.
 
     Raises
     ------
     DatasetError
-        If the folder does not exist or is no folder.
+        If the folder does not exist, is no folder, or a folder in it cannot be read.
     """
     if not dataset.is_dir():
         raise DatasetError(f"{dataset}: no such folder; a derivatives dataset was needed (input.derivatives)")
-    found = (parse_file(folder, name) for folder, name in _walk(str(dataset)))
+    root = str(dataset)
+    found = (parse_file(folder, name, root) for folder, name in _walk(root))
     return sorted((file for file in found if file), key=lambda file: (file.folder, file.name))
 
 
@@ -94,7 +99,7 @@ def _walk(folder: str) -> Iterator[tuple[str, str]]:
         if (name.startswith(_FOLDERS) or name == "func") and _is_folder(entry):
             if not entry.is_symlink() or not _holds(entry.path, folder):
                 yield from _walk(entry.path)
-        elif name[name.rfind("_") + 1 :] in _KINDS:
+        elif name[name.rfind("_") + 1 :] in _KINDS and not name.startswith("."):
             yield folder, name
 
 
@@ -111,7 +116,7 @@ def _holds(link: str, folder: str) -> bool:
     return os.path.commonpath([target, os.path.realpath(folder)]) == target
 
 
-def parse_file(folder: str, name: str) -> FoundFile | None:
+def parse_file(folder: str, name: str, root: str = "") -> FoundFile | None:
     """Say what a file is; None if rsconn has no use for it.
 
     Examples
@@ -130,7 +135,7 @@ def parse_file(folder: str, name: str) -> FoundFile | None:
         strange = [part for part in strange if part != "bold"]
         entities["desc"] = entities.pop("variant", _OLD_SUFFIXES[suffix])
     kind = _refine_kind(kind, entities)
-    return FoundFile(folder, name, kind, entities, tuple(strange)) if kind else None
+    return FoundFile(folder, name, kind, entities, tuple(strange), root) if kind else None
 
 
 def _split_parts(parts: list[str]) -> tuple[dict[str, str], list[str]]:

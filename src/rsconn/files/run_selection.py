@@ -37,12 +37,40 @@ def normalise_filters(filters: Filters) -> dict[str, tuple[str, ...]]:
     --------
     >>> normalise_filters({"subject": ["sub-01"], "run": [1]})
     {'sub': ('01',), 'run': ('1',)}
+    >>> normalise_filters({"space": ["MNIPediatricAsym:cohort-2"]})  # as fMRIPrep's --output-spaces has it
+    {'space': ('MNIPediatricAsym',), 'cohort': ('2',)}
+
+    Raises
+    ------
+    DatasetError
+        If spaces with different modifiers are asked for together.
     """
     short = {}
     for key, values in filters.items():
         entity = _LONG_NAMES.get(key, key)
         short[entity] = tuple(str(value).removeprefix(f"{entity}-") for value in values)
+    spaces = [split_space(label) for label in short.get("space", ())]
+    if any(modifiers for _, modifiers in spaces):
+        if any(modifiers != spaces[0][1] for _, modifiers in spaces):
+            raise DatasetError(
+                f"input.filters.space: {', '.join(short['space'])} differ in what follows the colon; give one of them"
+            )
+        short["space"] = tuple(space for space, _ in spaces)
+        for key, label in spaces[0][1].items():
+            short.setdefault(key, (label,))
     return short
+
+
+def split_space(label: str) -> tuple[str, dict[str, str]]:
+    """Split a space from its modifiers.
+
+    Examples
+    --------
+    >>> split_space("MNIPediatricAsym:cohort-2:res-1")
+    ('MNIPediatricAsym', {'cohort': '2', 'res': '1'})
+    """
+    space, *modifiers = label.split(":")
+    return space, {key: value for key, _, value in (part.partition("-") for part in modifiers)}
 
 
 def select_files(files: Sequence[FoundFile], filters: Filters, source: str) -> list[FoundFile]:
@@ -122,7 +150,7 @@ def _check_names(files: Iterable[FoundFile]) -> None:
 
 def _check_folders(file: FoundFile) -> None:
     for key in ("sub", "ses"):
-        for part in file.path.parent.parts:
+        for part in Path(file.folder).relative_to(file.root).parts if file.root else ():
             if part.startswith(f"{key}-") and part != f"{key}-{file.entities.get(key)}":
                 raise DatasetError(
                     f"{file.path}: the name and the folder {part} disagree about {key}; "
@@ -167,27 +195,83 @@ def _check_single_echo(files: Sequence[FoundFile]) -> None:
             )
 
 
+# What a file lacks that was joined from several: XCP-D joins a task's runs, whatever their directions.
+_JOINED_OVER = ("run", "dir")
+
+
 def drop_concatenations(files: Sequence[FoundFile]) -> list[FoundFile]:
-    """Leave out series named without ``run`` beside two or more numbered runs of the same task.
+    """Leave out series named without ``run``, ``dir`` or both beside two or more that have it and are else the same.
 
     XCP-D writes the runs of a task one by one and, under that name, one after the other; taking all would count
     every volume twice.
     """
-    numbered: dict[tuple[tuple[str, str], ...], int] = {}
+    joined = {file.path for file, _ in find_concatenations(files)}
+    return [file for file in files if file.path not in joined]
+
+
+def find_concatenations(files: Sequence[FoundFile]) -> list[tuple[FoundFile, list[FoundFile]]]:
+    """Return each file that looks joined from others, with its parts."""
+    parts: dict[tuple[tuple[str, str], ...], list[FoundFile]] = {}
     for file in files:
-        if "run" in file.entities:
-            task = identify_run(file, but="run")
-            numbered[task] = numbered.get(task, 0) + 1
-    return [file for file in files if "run" in file.entities or numbered.get(identify_run(file), 0) < 2]
+        for but in _list_left_out(file):
+            parts.setdefault(identify_run(file, but=but), []).append(file)
+    return [(file, parts[run]) for file in files if len(parts.get(run := identify_run(file), ())) > 1]
 
 
-def identify_run(file: FoundFile, *, but: str | None = None) -> tuple[tuple[str, str], ...]:
+def _list_left_out(file: FoundFile) -> list[tuple[str, ...]]:
+    present = [key for key in _JOINED_OVER if key in file.entities]
+    return [tuple(present), *((key,) for key in present)] if len(present) > 1 else [(key,) for key in present]
+
+
+def check_no_concatenation(files: Sequence[FoundFile]) -> None:
+    """Refuse images that look joined from others; whether they are, only the user knows.
+
+    Raises
+    ------
+    DatasetError
+        Naming the file, its parts and the filter that settles it.
+    """
+    for file, parts in find_concatenations(files):
+        key = next(key for key in _JOINED_OVER if key not in file.entities and key in parts[0].entities)
+        labels = ", ".join(part.entities[key] for part in parts)
+        raise DatasetError(
+            f"{file.path} looks like {key} {labels} joined, which would count twice; choose with input.filters: "
+            f"{{{key}: {ABSENT}}} or {{{key}: [{labels}]}}"
+        )
+
+
+def check_one_cohort(files: Sequence[FoundFile]) -> None:
+    """Refuse images in several cohorts of a template, which are templates of their own.
+
+    Raises
+    ------
+    DatasetError
+        Naming the cohorts and the filter that chooses one.
+    """
+    cohorts: dict[str | None, set[str]] = {}
+    for file in files:
+        cohorts.setdefault(file.entities.get("space"), set()).add(file.entities.get("cohort", ABSENT))
+    for space, labels in cohorts.items():
+        if len(labels) > 1:
+            first, *others = sorted(labels)
+            raise DatasetError(
+                f"images in cohorts {', '.join((first, *others))} of space {space}, which are different templates; "
+                f"choose one with input.filters: {{cohort: {first}}}"
+            )
+
+
+def identify_run(file: FoundFile, *, but: str | Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
     """Return what tells acquisitions apart; ``run-1`` and ``run-01`` are one and the same."""
+    left_out = (but,) if isinstance(but, str) else but
     return tuple(
         (key, _number(file.entities[key]) if key in _NUMBERED else file.entities[key])
         for key in RUN_ENTITIES
-        if key in file.entities and key != but
+        if key in file.entities and key not in left_out
     )
+
+
+# They stand in a run's name, but two files that differ in nothing else are one acquisition.
+_SAME_ACQUISITION = ("rec", "part")
 
 
 def check_each_once(files: Sequence[FoundFile]) -> None:
@@ -201,7 +285,7 @@ def check_each_once(files: Sequence[FoundFile]) -> None:
     first_of: dict[tuple[tuple[str, str], ...], FoundFile] = {}
     repeated: list[tuple[FoundFile, FoundFile]] = []
     for file in files:
-        first = first_of.setdefault(identify_run(file), file)
+        first = first_of.setdefault(identify_run(file, but=_SAME_ACQUISITION), file)
         if first is not file:
             repeated.append((first, file))
     if repeated:
@@ -215,7 +299,7 @@ def check_each_once(files: Sequence[FoundFile]) -> None:
 def _suggest_filter(first: FoundFile, second: FoundFile) -> str:
     keys = sorted(first.entities.keys() | second.entities.keys())
     differing = [key for key in keys if first.entities.get(key) != second.entities.get(key)]
-    usable = [key for key in differing if key not in RUN_ENTITIES]
+    usable = [key for key in differing if key not in RUN_ENTITIES or key in _SAME_ACQUISITION]
     if usable:
         pair = (first.entities.get(usable[0], ABSENT), second.entities.get(usable[0], ABSENT))
         return f"choose one with input.filters: {{{usable[0]}: {pair[0]}}} or {pair[1]}"
@@ -296,6 +380,29 @@ def find_mask(image: FoundFile, datasets: Sequence[Dataset]) -> FoundFile | None
 def find_confounds(file: FoundFile, datasets: Sequence[Dataset]) -> FoundFile | None:
     """Return a run's confounds, from the first dataset that has them."""
     return _find_first(file, "confounds", _NOT_OF_CONFOUNDS, datasets)
+
+
+def find_other_confounds(file: FoundFile, chosen: FoundFile, datasets: Sequence[Dataset]) -> FoundFile | None:
+    """Return another table of the same run's confounds, beside the chosen one and with other content.
+
+    fMRIPrep renamed the table twice; a dataset that was processed again holds both.
+    """
+    for dataset in datasets:
+        for other in dataset.find_same(file, "confounds", _NOT_OF_CONFOUNDS):
+            if _is_rival(other, chosen):
+                return other
+    return None
+
+
+def _is_rival(other: FoundFile, chosen: FoundFile) -> bool:
+    if other.path == chosen.path or other.folder != chosen.folder:
+        return False
+    if other.entities.get("echo") != chosen.entities.get("echo"):
+        return False
+    try:
+        return other.path.read_bytes() != chosen.path.read_bytes()
+    except OSError:
+        return True
 
 
 def find_motion(file: FoundFile, datasets: Sequence[Dataset]) -> FoundFile | None:

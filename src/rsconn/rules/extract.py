@@ -16,6 +16,7 @@ from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.confounds import read_confounds
 from rsconn.files.images import ImageHeader, is_dense_series, read_run_header, read_run_mask, stream_run
 from rsconn.files.run_records import name_output, process_records, start_records, write_records
+from rsconn.files.run_selection import split_space
 from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
@@ -186,9 +187,14 @@ def check_files(run: Run) -> None:
 def check_space(run: Run, space: str | None, *, accept: bool) -> None:
     """Raise a RunError if the ROI set names another template space than the image."""
     found = run.entities.get("space")
-    if space and found and space != found and not accept:
+    if not space or not found or accept:
+        return
+    wanted, modifiers = split_space(space)
+    cohort = run.entities.get("cohort")
+    if (wanted, modifiers.get("cohort", cohort)) != (found, cohort):
+        where = f"{found}, cohort {cohort}" if cohort else found
         raise RunError(
-            f"{run.name}: image in space {found}, ROIs in {space}; they differ by millimetres: choose images with "
+            f"{run.name}: image in space {where}, ROIs in {space}; they differ by millimetres: choose images with "
             f"input.filters: {{space: {space}}}, other ROIs, or input.accept_space_mismatch: true"
         )
 

@@ -505,6 +505,26 @@ REFUSED = {
         {},
         "are the same run; they differ only in how run is written; remove or rename one",
     ),
+    "two reconstructions": (
+        [f"sub-01_task-rest_rec-{rec}_desc-preproc_bold.nii.gz" for rec in ("norm", "nonorm")],
+        {},
+        r"are the same run; choose one with input.filters: \{rec: nonorm\} or norm",
+    ),
+    "one reconstruction named": (
+        [f"sub-01_task-rest{rec}_desc-preproc_bold.nii.gz" for rec in ("", "_rec-norm")],
+        {},
+        r"are the same run; choose one with input.filters: \{rec: (none|norm)\} or (none|norm)",
+    ),
+    "magnitude and no part": (
+        [f"sub-01_task-rest{part}_desc-preproc_bold.nii.gz" for part in ("", "_part-mag")],
+        {},
+        r"are the same run; choose one with input.filters: \{part: (none|mag)\}",
+    ),
+    "two cohorts of a template": (
+        [f"sub-0{n}_task-rest_space-MNIPediatricAsym_cohort-{n}_desc-preproc_bold.nii.gz" for n in (1, 2)],
+        {"space": ["MNIPediatricAsym"]},
+        r"cohorts 1, 2 of space MNIPediatricAsym.*input.filters: \{cohort: 1\}",
+    ),
     "compressed and not": (
         [f"sub-01_task-rest_desc-preproc_bold.nii{end}" for end in ("", ".gz")],
         {},
@@ -614,26 +634,124 @@ def test_parcellated_datasets(make_dataset, case):
 
 
 @pytest.mark.parametrize(
-    ("generator", "filters", "expected"),
+    "made_by",
+    [[{"Name": "XCP-D"}], {"Name": "xcp_d"}, [{"Name": "other"}], None, "text", [None, 3, "x"], "absent"],
+)
+@pytest.mark.parametrize(
+    ("filters", "expected"),
     [
-        ("XCP-D", {}, ["sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-02_task-rest"]),
-        ("XCP-D", {"run": ["none"]}, ["sub-01_task-rest", "sub-02_task-rest"]),
-        (
-            "other",
-            {},
-            ["sub-01_task-rest", "sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-02_task-rest"],
-        ),
+        ({}, ["sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-02_task-rest"]),
+        ({"run": ["none"]}, ["sub-01_task-rest", "sub-02_task-rest"]),
     ],
 )
-def test_xcp_ds_concatenated_runs_do_not_count_twice(make_dataset, generator, filters, expected):
+def test_concatenated_runs_do_not_count_twice_whoever_wrote_them(make_dataset, made_by, filters, expected):
     runs = ["sub-01_task-rest_run-1", "sub-01_task-rest_run-2", "sub-01_task-rest", "sub-02_task-rest"]
     runs += ["sub-03_task-rest", "sub-03_task-rest_run-2"]  # one run without a number: nothing was joined
     expected = expected + [run for run in runs[4:] if not filters or run == runs[4]]
     dataset = make_dataset(
         *(f"{run}_seg-A_stat-mean_timeseries.tsv" for run in runs),
-        sidecars={"dataset_description.json": {"GeneratedBy": [{"Name": generator}]}},
+        sidecars={} if made_by == "absent" else {"dataset_description.json": {"GeneratedBy": made_by}},
     )
     assert [run.name for run in find_parcellated_runs([dataset], filters)] == expected
+
+
+JOINED = {
+    "directions": (["dir-AP", "dir-PA"], [""]),
+    "runs and directions": (["dir-AP_run-1", "dir-PA_run-2"], [""]),
+    "runs of each direction, and all": (
+        ["dir-AP_run-1", "dir-AP_run-2", "dir-PA_run-1", "dir-PA_run-2"],
+        ["dir-AP", "dir-PA", "run-1", ""],
+    ),
+    "one direction alone": (["dir-AP", ""], []),
+}
+
+
+@pytest.mark.parametrize("case", JOINED)
+def test_what_is_joined_over_runs_or_directions_is_left_out(make_dataset, case):
+    parts, joined = JOINED[case]
+    names = {part: "_".join(filter(None, ("sub-01_task-rest", part))) for part in (*parts, *joined)}
+    dataset = make_dataset(*(f"{name}_seg-A_timeseries.tsv" for name in names.values()))
+    found = [run.name for run in find_parcellated_runs([dataset], {})]
+    assert found == sorted(names[part] for part in parts)
+
+
+def test_an_image_that_looks_joined_is_refused(make_dataset):
+    runs = [f"sub-01_task-rest{run}_desc-preproc_bold.nii.gz" for run in ("", "_run-1", "_run-2")]
+    dataset = make_dataset(*runs)
+    with pytest.raises(DatasetError, match=r"run 1, 2 joined.*\{run: none\} or \{run: \[1, 2\]\}"):
+        find_runs([dataset], {})
+    assert len(find_runs([dataset], {"run": [1, 2]})) == 2
+    assert len(find_runs([dataset], {"run": ["none"]})) == 1
+
+
+def test_fmripreps_spelling_of_a_cohort_is_a_filter(make_dataset):
+    dataset = make_dataset(
+        *(f"sub-01_task-rest_space-MNIPediatricAsym_cohort-{n}_desc-preproc_bold.nii.gz" for n in (1, 2))
+    )
+    (run,) = find_runs([dataset], {"space": ["MNIPediatricAsym:cohort-2"]})
+    assert run.entities["cohort"] == "2"
+    with pytest.raises(DatasetError, match="differ in what follows the colon"):
+        find_runs([dataset], {"space": ["MNIPediatricAsym:cohort-2", "MNIPediatricAsym:cohort-1"]})
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_two_confounds_tables_of_a_run_must_say_the_same(make_dataset, same):
+    dataset = make_dataset(*list_files("sub-01_task-rest"), "sub-01_task-rest_desc-confounds_regressors.tsv")
+    old = dataset / "sub-01/func/sub-01_task-rest_desc-confounds_regressors.tsv"
+    old.write_text("" if same else "csf\n1\n")
+    (run,) = find_runs([dataset], REST)
+    assert len(run.problems) == (0 if same else 1)
+    if not same:
+        assert "two confounds tables" in run.problems[0]
+
+
+@pytest.mark.parametrize(
+    "parent", ["sub-projects", "ses-baseline", "sub-02/ses-x", "study {final} [a] *? 'b' $x %d"]
+)
+def test_folders_above_the_dataset_say_nothing(make_dataset, parent):
+    dataset = make_dataset(*list_files("sub-01_ses-1_task-rest"), name=f"{parent}/fmriprep")
+    (run,) = find_runs([dataset], REST)
+    assert run.session == "1"
+
+
+def test_hidden_files_are_none_of_the_datasets(make_dataset):
+    files = list_files("sub-01_task-rest")
+    dataset = make_dataset(*files, *(f"sub-01/func/{mark}{file}" for file in files for mark in ("._", ".")))
+    (run,) = find_runs([dataset], REST)
+    assert run.name == "sub-01_task-rest"
+
+
+@pytest.mark.parametrize("target", ["..", ".", "../..", "ses-2", "../sub-01"])
+def test_links_that_lead_back_are_skipped(make_dataset, target):
+    dataset = make_dataset(*list_files("sub-01_task-rest"))
+    (dataset / "sub-01/ses-1").symlink_to(target)
+    (dataset / "sub-01/ses-2").symlink_to("ses-1")
+    assert len(find_runs([dataset], REST)) == 1
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(make_dataset, monkeypatch):
+    import os
+
+    dataset = make_dataset(*list_files("sub-01_task-rest"))
+    scandir = os.scandir
+
+    def refuse(folder):
+        if str(folder).endswith("func"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DatasetError, match=r"sub-01/func"):
+        find_runs([dataset], REST)
+
+
+@pytest.mark.parametrize("inside", ["derivatives/fmriprep", "fmriprep", "study/derivatives/fmriprep-23.1"])
+@pytest.mark.parametrize("raw", [True, False])
+def test_the_derivatives_inside_a_raw_dataset_or_a_parent_are_named(make_dataset, inside, raw):
+    inner = make_dataset(*list_files("sub-01_task-rest"), name=f"lab/{inside}")
+    outer = make_dataset(*(["sub-01_task-rest_bold.nii.gz"] if raw else []), name="lab")
+    with pytest.raises(DatasetError, match=f"did you mean {inner}\\?"):
+        find_runs([outer], {"task": ["rest"]})
 
 
 def test_gigas_sidecar_without_seg_gives_the_repetition_time(make_dataset):
