@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rsconn.errors import RunError, SettingsError
 from rsconn.files.images import ImageHeader, read_header, stream_volumes
-from rsconn.files.tables import read_tsv
+from rsconn.files.tables import read_published_table
 from rsconn.signal.grids import list_outside, resample_linear, resample_nearest
 from rsconn.signal.weights import (
     RoiWeights,
@@ -171,7 +171,7 @@ def find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) -
 
 
 def _look_up(name: str, table: Path, label: str) -> int:
-    columns = read_tsv(table)
+    columns = read_published_table(table).columns
     if "index" not in columns:
         raise SettingsError(f"ROI {name!r}: {table} has no column 'index', the label's number is needed")
     texts = [cells for column, cells in columns.items() if column != "index"]

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
+import pandas as pd
+
 import rsconn
-from rsconn.errors import DatasetError
+from rsconn.errors import DatasetError, TableError
 from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
@@ -18,7 +20,7 @@ from rsconn.report.maps.map_pictures import MODELS_TABLE, PLANTED_TABLE, write_m
 from rsconn.report.page.html_page import write_page
 from rsconn.report.page.methods_text import write_citations, write_methods
 from rsconn.rules.infer import find_simulated
-from rsconn.rules.plan import find_config_runs, has_dense
+from rsconn.rules.plan import CLAIM_TABLES, COHORT_TABLES, find_config_runs, has_dense
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
@@ -52,7 +54,8 @@ def write_report(group: Path, *, config: Path) -> None:
     values = settings.model_dump(mode="json")
     folder = group.parent
     simulated = find_simulated(settings)
-    tables = {path.stem: read_result_table(path) for path in sorted(group.glob("*.tsv"))}
+    tables = {name: read_result_table(group / f"{name}.tsv") for name in (*COHORT_TABLES, *CLAIM_TABLES)}
+    check_claims_table(group / "claims.tsv", tables["claims"], settings)
     columns, terms = make_columns(read_cohort(group / "cohort.tsv")), read_terms(settings)
     designs = {claim.id: build_model(claim, columns, terms) for claim in settings.claims}
     figures = build_figure_tables(tables, values, designs=designs)
@@ -71,6 +74,23 @@ def write_report(group: Path, *, config: Path) -> None:
     write_json(folder / "dataset_description.json", describe_dataset(settings, simulated=simulated))
     write_text(folder / ".bidsignore", "\n".join(_NOT_BIDS) + "\n")
     write_page(folder)
+
+
+def check_claims_table(path: Path, table: pd.DataFrame, settings: Config) -> None:
+    """Check that a table of claims has one row for every claim of the config, in its order.
+
+    Raises
+    ------
+    TableError
+        If a claim is missing, out of place or not of the config: its numbers would stand on another's card.
+    """
+    found, needed = list(table["id"]), [claim.id for claim in settings.claims]
+    if found != needed:
+        lost = [claim for claim in needed if claim not in found]
+        what = f"{lost[0]} is missing" if lost else "they differ in order"
+        raise TableError(
+            f"{path}: {len(found)} claims, the config has {len(needed)}, {what}; delete the file and run again"
+        )
 
 
 def _write_maps(folder: Path, settings: Config, *, simulated: bool) -> None:

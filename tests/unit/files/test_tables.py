@@ -33,6 +33,7 @@ def test_columns_of_different_length_are_a_bug(tmp_path):
     [
         ("", "the table is empty"),
         ("a\tb\ta\n1\t2\t3\n", "column 'a' occurs twice"),
+        ("a\tb\n1\t2", "cut short"),
         ("a\tb\n1\n", "line 2 has 1 cells, the header has 2"),
     ],
 )
@@ -51,3 +52,26 @@ def test_numbers_refuse_text(tmp_path):
     (tmp_path / "x.tsv").write_text("a\n1,5\n")
     with pytest.raises(TableError, match="numbers or n/a"):
         read_numbers(tmp_path / "x.tsv")
+
+
+AWKWARD = ('"Quoted', 'a "b" c"', '"', "x", "two\r\nlines", "tab\there", "\x85\u2028\x0c\0", "'", "=cmd|x", "'=cmd",
+           '"=cmd', " +1 a", "@x", "-1", "''-x", "-\u00fc", "#", "a,b;c")  # fmt: skip
+
+
+def test_every_text_stays_on_its_own_row_whatever_its_marks(tmp_path):
+    write_tsv(
+        tmp_path / "x.tsv", {"id": range(len(AWKWARD)), '"text': AWKWARD, "value": [0.5] * len(AWKWARD)}
+    )
+    table = read_tsv(tmp_path / "x.tsv")
+    assert table["id"] == [str(number) for number in range(len(AWKWARD))]
+    assert table['"text'] == [
+        {"two\r\nlines": "two lines", "tab\there": "tab here", "\x85\u2028\x0c\0": "n/a"}.get(text, text)
+        for text in AWKWARD
+    ]
+    assert len((tmp_path / "x.tsv").read_text().splitlines()) == len(AWKWARD) + 1
+
+
+@pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", '"=1+1"', "@SUM(A1)", "+a", "-b", " =x"])
+def test_no_text_is_a_formula_to_a_spreadsheet(text):
+    assert format_cell(text) == f"'{text}"
+    assert format_cell("-1.5e3") == "-1.5e3"

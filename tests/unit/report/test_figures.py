@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from rsconn.files.tables import write_tsv
 from rsconn.report.figures.catalogue import (
     FIGURE_NAMES,
     FIGURES,
@@ -250,3 +251,13 @@ def test_axes_stand_on_round_places_whatever_the_solver_says():
         or type(figure.get_layout_engine()).__name__ == "PlaceHolderLayoutEngine"
     )
     assert axes[0].get_position().x0 > 0.05  # the layout was made before it was fixed
+
+
+def test_texts_that_start_with_a_quotation_mark_keep_every_row(tmp_path):
+    texts = ['"Women feel more', "plain", 'and "so" do men', '"again']
+    write_tsv(
+        tmp_path / "claims.tsv", {"id": ["A", "B", "C", "D"], "text": texts, "estimate": [1.0, 2.0, 3.0, 4.0]}
+    )
+    table = read_result_table(tmp_path / "claims.tsv")
+    assert table["text"].tolist() == texts
+    assert table["estimate"].tolist() == [1, 2, 3, 4]

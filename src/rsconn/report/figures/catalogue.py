@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rsconn.files.tables import MISSING, write_tsv
+from rsconn.files.tables import MISSING, read_tsv, write_tsv
 from rsconn.files.writing import replace_file
 from rsconn.report.figures.claim_pictures import plot_claim, tabulate_pictures
 from rsconn.report.figures.claims_forest import (
@@ -82,6 +84,7 @@ FIGURE_NAMES = (
 # Tables that the page prints or draws piece by piece.
 SUMMARY_NAMES = ("verdict_counts", "cohort_summary", "claim_pictures", "claim_flow")
 EVERYBODY = "everybody"
+_WHOLE = re.compile(r"-?\d{1,18}")
 # Columns that stay text even where every cell looks like a number, such as a group called 1.
 TEXT_COLUMNS = (
     "participant_id", "session", "run", "group", "level", "sex", "panel", "side", "side_a", "side_b", "sample",
@@ -147,12 +150,38 @@ def build_figure_tables(
 
 
 def read_result_table(path: Path) -> pd.DataFrame:
-    """Read one of the result tables: numbers as numbers, names as text, ``n/a`` as missing."""
-    if not path.read_text(encoding="utf-8").strip():  # a figure that does not apply has no columns
-        return pd.DataFrame()
-    header = pd.read_csv(path, sep="\t", nrows=0).columns
-    text = {name: str for name in header if name in TEXT_COLUMNS}
-    return pd.read_csv(path, sep="\t", na_values=[MISSING], keep_default_na=False, dtype=text)
+    """Read one of the result tables: numbers as numbers, names as text, ``n/a`` as missing.
+
+    Raises
+    ------
+    TableError
+        As `rsconn.files.tables.read_tsv`.
+    """
+    return pd.DataFrame({name: _convert_cells(name, cells) for name, cells in read_tsv(path).items()})
+
+
+def _convert_cells(name: str, cells: Sequence[str]) -> pd.Series:
+    values = [None if cell == MISSING else cell for cell in cells]
+    if name in TEXT_COLUMNS:
+        return pd.Series(values, dtype="str")
+    if not values:
+        return pd.Series(values, dtype=object)
+    if set(cells) <= {"true", "false", MISSING} and any(values):
+        return pd.Series([None if value is None else value == "true" for value in values])
+    numbers = _parse_numbers(values)
+    return pd.Series(values, dtype="str") if numbers is None else pd.Series(numbers)
+
+
+def _parse_numbers(values: Sequence[str | None]) -> Sequence[float] | None:
+    """Return whole numbers if all cells are, else floats with NaN for missing; None if some cell is a word."""
+    if any("_" in value for value in values if value is not None):  # Python would read 1_0 as ten
+        return None
+    try:
+        if all(value is not None and _WHOLE.fullmatch(value) for value in values):
+            return [int(value) for value in values if value is not None]
+        return [math.nan if value is None else float(value) for value in values]
+    except ValueError:
+        return None
 
 
 def _read_groups(settings: Mapping[str, Any], cohort: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:

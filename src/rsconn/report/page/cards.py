@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from rsconn.errors import TableError
 from rsconn.report.figures.catalogue import render_svg
 from rsconn.report.figures.claim_pictures import plot_claim
 from rsconn.report.figures.style import encode_svg
@@ -77,8 +78,19 @@ class Card:
 
 
 def build_cards(results: Results) -> list[Card]:
-    """Return a card for every claim, in the order of the claims."""
-    return [_build_card(results, row) for row in range(len(results.group["claims"].table))]
+    """Return a card for every claim, in the order of the claims.
+
+    Raises
+    ------
+    TableError
+        If the two tables that a card is made from do not hold the same claims.
+    """
+    claims, forest = results.group["claims"].table, results.figures["claims_forest"].table
+    if sorted(claims["id"]) != sorted(forest["id"]):
+        raise TableError(
+            "figures/claims_forest.tsv: other claims than group/claims.tsv; run the report again"
+        )
+    return [_build_card(results, row) for row in range(len(claims))]
 
 
 def make_anchor(name: str) -> str:
