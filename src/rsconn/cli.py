@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from rsconn import __version__
-from rsconn.errors import UserError, refuse_unreadable
+from rsconn.errors import SettingsError, UserError, refuse_unreadable
 
 _WHERE_TO_REPORT = (
     "This is a bug in rsconn: please report it with the lines above, the command and the config, "
@@ -60,8 +63,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line, as every other mistake is told."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"rsconn: {message} ({self.prog} --help)\n")
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers within limits."""
+
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text) else None
+        if number is None or not low <= number <= high:
+            raise argparse.ArgumentTypeError(f"{text!r} found, a whole number from {low} to {high} needed")
+        return number
+
+    return read
+
+
+def _number(low: float = -math.inf, high: float = math.inf) -> Callable[[str], float]:
+    """Return a reader of finite numbers within limits."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not (math.isfinite(number) and low <= number <= high):
+            limits = f" from {low:g} to {high:g}" if math.isfinite(high) else ""
+            raise argparse.ArgumentTypeError(f"{text!r} found, a number{limits} needed")
+        return number
+
+    return read
+
+
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rsconn",
         description="Test, claim by claim, what a resting-state connectivity study said, on your data.",
     )
@@ -80,7 +118,11 @@ type_of_commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no 
 
 def _add_cores(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--cores", type=int, default=None, metavar="N", help="processor cores to use (default: all)"
+        "--cores",
+        type=_whole(1, 10_000),
+        default=None,
+        metavar="N",
+        help="processor cores to use (default: all)",
     )
 
 
@@ -100,10 +142,14 @@ def _demo(options: argparse.Namespace) -> int:
 def _add_simulate(commands: type_of_commands) -> None:  # type: ignore[type-arg]
     parser = commands.add_parser("simulate", help="write a simulated dataset with known truth")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder")
-    parser.add_argument("--seed", type=int, default=20220401, help="default: %(default)s")
+    parser.add_argument("--seed", type=_whole(0, 2**53), default=20220401, help="default: %(default)s")
     parser.add_argument("--null", action="store_true", help="plant no effect at all")
     parser.add_argument(
-        "--effect", type=float, default=1.0, metavar="X", help="multiply every planted effect (default: 1)"
+        "--effect",
+        type=_number(0, 10),
+        default=1.0,
+        metavar="X",
+        help="multiply every planted effect (default: 1)",
     )
     _add_cores(parser)
     parser.set_defaults(command=_simulate)
@@ -158,18 +204,22 @@ def _add_power(commands: type_of_commands) -> None:  # type: ignore[type-arg]
     parser.add_argument("config", type=Path, metavar="CONFIG", help="its data need not exist yet")
     parser.add_argument(
         "--n",
-        type=int,
+        type=_whole(2, 100_000),
         nargs="+",
         default=None,
         metavar="N",
         help="people per group (default: 20 40 60 80 120)",
     )
     parser.add_argument(
-        "--multiple", type=float, nargs="+", default=[1.0], metavar="X",
+        "--multiple", type=_number(0, 100), nargs="+", default=[1.0], metavar="X",
         help="true effects, as multiples of the smallest effect of interest (default: 1)",
     )  # fmt: skip
     parser.add_argument(
-        "--simulations", type=int, default=400, metavar="N", help="cohorts per n (default: 400)"
+        "--simulations",
+        type=_whole(1, 1_000_000),
+        default=400,
+        metavar="N",
+        help="cohorts per n (default: 400)",
     )
     parser.add_argument(
         "--output", type=Path, default=None, metavar="DIR", help="default: power/ in output_dir"
@@ -231,7 +281,9 @@ def _add_rois(commands: type_of_commands) -> None:  # type: ignore[type-arg]
         default="mass",
         help="default: %(default)s",
     )
-    parser.add_argument("--alpha", type=float, default=None, help="family-wise (default: inference.alpha)")
+    parser.add_argument(
+        "--alpha", type=_number(0, 1), default=None, help="family-wise (default: inference.alpha)"
+    )
     parser.add_argument(
         "--leave-one-out", action="store_true",
         help="also each person's mean in clusters found without them, with a p that repeats the selection",
@@ -279,7 +331,7 @@ def _add_score(commands: type_of_commands) -> None:  # type: ignore[type-arg]
     )
     parser.add_argument("--reversed", action="store_true", help="reversed items are stored already reversed")
     parser.add_argument(
-        "--range", nargs=2, type=float, default=None, metavar=("LOW", "HIGH"), help="answers as stored"
+        "--range", nargs=2, type=_number(), default=None, metavar=("LOW", "HIGH"), help="answers as stored"
     )
     parser.add_argument("--output", type=Path, default=None, metavar="FILE", help="write the scores here")
     parser.set_defaults(command=_score)
@@ -288,6 +340,9 @@ def _add_score(commands: type_of_commands) -> None:  # type: ignore[type-arg]
 def _score(options: argparse.Namespace) -> int:
     from rsconn.commands.score import score_table
 
+    if options.range and options.range[0] >= options.range[1]:
+        low, high = options.range
+        raise SettingsError(f"--range {low:g} {high:g}: the lowest answer first and then a higher one needed")
     for line in score_table(
         options.table,
         instrument=options.instrument,

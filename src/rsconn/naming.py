@@ -1,4 +1,4 @@
-"""BIDS entities in file names, participant ids and edge names."""
+"""BIDS entities in file names, participant ids and edge names; what may be part of a path."""
 
 from __future__ import annotations
 
@@ -12,7 +12,71 @@ ENTITY_ORDER = (
 )  # fmt: skip
 RUN_ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo", "part")
 
+# Names end up in file names, table headers and HTML: no separators, spaces, shell or HTML metacharacters.
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_LABEL = re.compile(r"[A-Za-z0-9]+")
+# Levels of groups are words of people's own, in any script: only what a folder or another system would read is out.
+_PATH_PART = re.compile(r"\w[\w .+()&,'-]*")
+_LONGEST = 100
+
 _ENTITY = re.compile(r"^([a-zA-Z]+)-([a-zA-Z0-9+.]+)$")
+
+
+def check_safe_name(text: str) -> str:
+    """Return a name that is safe in file names, tables and pages.
+
+    Raises
+    ------
+    ValueError
+        If it has other characters than letters, digits and ``_ . + -``, or starts with one of these four.
+
+    Examples
+    --------
+    >>> check_safe_name("AINS_ad")
+    'AINS_ad'
+    """
+    if not _SAFE_NAME.fullmatch(text) or ".." in text or len(text) > _LONGEST:
+        raise ValueError(
+            f"{text[:_LONGEST]!r} is not a safe name; letters, digits and _ . + - needed, a letter or digit first"
+        )
+    return text
+
+
+def check_label(text: str) -> str:
+    """Return a BIDS label: letters and digits only.
+
+    Raises
+    ------
+    ValueError
+        If it has any other character; the message proposes a label.
+    """
+    if not _LABEL.fullmatch(text):
+        proposal = "".join(re.findall(r"[A-Za-z0-9]", text))
+        hint = f", such as {proposal!r}" if proposal else ""
+        raise ValueError(f"{text!r} goes into file names as a BIDS label; letters and digits only{hint}")
+    return text
+
+
+def check_path_part(text: str) -> str:
+    """Return a name that may be part of a file's name, in any script.
+
+    Raises
+    ------
+    ValueError
+        If it has slashes, colons, control characters or the like, ``..``, a mark or blank first, or over 100
+        characters.
+
+    Examples
+    --------
+    >>> check_path_part("Übung (früh)")
+    'Übung (früh)'
+    """
+    if not _PATH_PART.fullmatch(text) or ".." in text or len(text) > _LONGEST:
+        raise ValueError(
+            f"{text[:_LONGEST]!r} goes into file names; letters, digits, blanks and _ . + - ( ) & , ' needed, "
+            f"a letter or digit first, {_LONGEST} characters at most"
+        )
+    return text
 
 
 def parse_entities(name: str) -> tuple[dict[str, str], str, str]:

@@ -1,6 +1,7 @@
 import pytest
 
 from rsconn import cli
+from rsconn.cli import main
 from rsconn.errors import ProblemsError, TableError
 
 
@@ -93,3 +94,37 @@ def test_score_notices_items_that_are_reversed_already(shared_data, capsys):
     table = str(shared_data / "questionnaires" / "iri_items.tsv")
     assert cli.main(["score", table, "--instrument", "IRI", "--items", "iri_{:02d}"]) == 2
     assert "items_reversed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["simulate", "new", "--effect", "nan"],
+        ["simulate", "new", "--effect", "1e400"],
+        ["simulate", "new", "--seed", "-1"],
+        ["simulate", "new", "--cores", "0"],
+        ["run", "config.yaml", "--cores", "-2"],
+        ["power", "config.yaml", "--n", "1"],
+        ["power", "config.yaml", "--simulations", "99999999999"],
+        ["score", "t.tsv", "--instrument", "IRI", "--items", "i{}", "--range", "4", "0"],
+        ["score", "t.tsv", "--instrument", "IRI", "--items", "i{}", "--range", "nan", "4"],
+    ],
+)
+def test_numbers_that_make_no_sense_are_one_line(words, capsys):
+    try:
+        code = main(words)
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("rsconn: ")
+    assert told.count("\n") == 1
+
+
+def test_score_does_not_overwrite_its_table(tmp_path, capsys):
+    table = tmp_path / "t.tsv"
+    table.write_text("participant_id\ti1\n01\t1\n")
+    words = ["score", str(table), "--instrument", "IRI", "--items", "i{}", "--output", str(table)]
+    assert main(words) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert table.read_text() == "participant_id\ti1\n01\t1\n"

@@ -13,6 +13,7 @@ import pandas as pd
 from rsconn.commands.prediction import Expectation, Prediction, check_regions, expect_cohort, predict_run
 from rsconn.errors import ProblemsError, UserError, refuse_unreadable
 from rsconn.files.bids import Run
+from rsconn.files.writing import check_results_folder
 from rsconn.rules.plan import Plan, describe_dense, find_config_runs, list_dense_problems
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files, list_warnings
@@ -80,6 +81,7 @@ def check_config(path: Path) -> CheckResult:
         return _finish(problems, [], Path())
     problems += find_missing_files(config)
     problems += _try(problems, lambda: list_truth_problems(config)) or []
+    _try(problems, lambda: check_results_folder(config.output_dir, "output_dir"))
     deviations = _try(problems, lambda: find_deviations(config)) or []
     people = _try(problems, lambda: _read_scored_people(config)) if _exist(_list_tables(config)) else None
     runs = _try(problems, lambda: find_config_runs(config)) if _exist(_list_datasets(config)) else None

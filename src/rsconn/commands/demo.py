@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rsconn.commands.run import run_workflow
 from rsconn.errors import DatasetError
+from rsconn.files.writing import check_new_files
 from rsconn.settings.fields import find_house
 
 # The simulated data take 0.8 GB; the rest is room for results.
@@ -51,8 +52,15 @@ def copy_config(folder: Path) -> Path:
     if (folder / "Snakefile").is_file():
         return (folder / "config" / "config.yaml").resolve()
     config = folder / "config.yaml"
-    if not config.exists():
-        source = find_house() / "config"
+    source = find_house() / "config"
+    if config.exists():
+        if (
+            config.read_bytes() != (source / "config.yaml").read_bytes()
+            and not (folder / "data" / "demo").is_dir()
+        ):
+            raise DatasetError(f"{config}: not the demo's config; another folder needed")
+    else:
+        check_new_files([folder / "config"], "rsconn demo DIR")
         shutil.copytree(source, folder / "config", dirs_exist_ok=True)
         shutil.move(folder / "config" / "config.yaml", config)
     return config.resolve()

@@ -13,7 +13,7 @@ import numpy as np
 from rsconn.commands.rois_from_map import FoundSet, default_folder
 from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
-from rsconn.files.writing import write_json, write_map
+from rsconn.files.writing import check_new_files, write_json, write_map
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.folds import LeftOut, Selection, permute_left_out
 from rsconn.rules.maps import arrange_maps, list_designs, read_group
@@ -54,13 +54,16 @@ def write_left_out(found: FoundSet, config: Path | None, output: Path | None = N
     if config is None:
         raise SettingsError("--leave-one-out: the config of the run needed (--config FILE)")
     selection = _choose_selection(found)
+    folder = output or default_folder(found)
+    check_new_files(
+        [folder / f"left_out.{kind}" for kind in ("tsv", "json")], "--output", mark=folder / "rois.yaml"
+    )
     settings = read_config(config.absolute())
     with contextlib.chdir(found.results):
-        records = sorted(Path("work/denoise").glob("*.json"))
+        records = sorted(Path("work/denoise").glob("[!.]*.json"))
         images, columns, _ = read_group(found.seed, records, settings, Path("group/cohort.tsv"))
         design = _find_design(found, config, list_designs(images, columns, settings), columns)
         result, voxels = _leave_out(found, design, images, columns, settings, selection)
-    folder = output or default_folder(found)
     _write_table(folder, columns["participant_id"][design.rows], design, result)
     for sign, counts in zip(_SIGNS, result.counts, strict=True):
         if counts.any():

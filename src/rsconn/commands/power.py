@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
-from rsconn.files.writing import write_json
+from rsconn.files.writing import check_new_files, write_json
 from rsconn.settings.claims import Claim
 from rsconn.settings.config import Config, read_config
 from rsconn.simulate.planned_cohorts import StudyDesign, draw_numbers, read_study_design, simulate_planned
@@ -246,6 +246,8 @@ def plan_power(
 
     settings = read_config(config)
     folder = settings.output_dir / "power" if output is None else output
+    if not (folder / "power.json").exists():
+        check_new_files([folder / f"power.{kind}" for kind in ("tsv", "svg", "png")], "--output")
     table = compute_power_curves(
         settings, sorted(set(n_per_group)), multiples=sorted(set(multiples)), n_simulations=n_simulations
     )

@@ -16,7 +16,7 @@ import yaml
 from rsconn.errors import DatasetError, SettingsError
 from rsconn.files.image_headers import ImageHeader, read_header
 from rsconn.files.images import read_image
-from rsconn.files.writing import write_map, write_text
+from rsconn.files.writing import check_new_files, write_map, write_text
 from rsconn.settings.fields import find_base, show_path
 from rsconn.study.maps.found_regions import FoundRegion, find_regions
 from rsconn.study.maps.seed_images import FOLDER, locate
@@ -125,7 +125,7 @@ def find_set(
 
 def _read_models(results: Path, seed: str) -> dict[str, Any]:
     known = sorted(
-        path.name.removesuffix("_models.json") for path in (results / FOLDER).glob("*_models.json")
+        path.name.removesuffix("_models.json") for path in (results / FOLDER).glob("[!.]*_models.json")
     )
     if not known and next(results.glob("sub-*/**/*_boldmap.dscalar.nii"), None):
         raise DatasetError(
@@ -168,6 +168,7 @@ def make_roi_set(found: FoundSet, output: Path | None = None) -> list[str]:
     """
     folder = output or default_folder(found)
     images = [folder / f"{name}.nii.gz" for name in found.roi_names]
+    check_new_files([*images, folder / "rois.yaml"], "--output", mark=folder / "rois.yaml")
     for path, region in zip(images, found.regions, strict=True):
         write_map(path, np.ones(region.voxels.size, np.float32), region.voxels, found.header)
     file = folder / "rois.yaml"

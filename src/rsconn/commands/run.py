@@ -14,6 +14,7 @@ from pathlib import Path
 from rsconn.commands.check import check_config
 from rsconn.errors import DatasetError, ProblemsError, SettingsError
 from rsconn.files.run_records import find_user_errors
+from rsconn.files.writing import LOCK, sweep_leftovers
 from rsconn.rules.plan import LAUNCH_FOLDER, OTHER_OUTPUT
 from rsconn.settings.fields import find_house
 
@@ -58,6 +59,7 @@ def run_workflow(
     command = _make_command(config, output_dir, cores=cores, profile=profile)
     environment = {**os.environ, LAUNCH_FOLDER: str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
     with lock_folder(output_dir) as lock:
+        sweep_leftovers(output_dir)
         status = subprocess.run(
             [*command, *snakemake_options], env=environment, check=False, pass_fds=[lock]
         ).returncode
@@ -103,9 +105,8 @@ def lock_folder(folder: Path) -> Iterator[int]:
         If another run holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    hidden = folder / ".snakemake"
-    hidden.mkdir(exist_ok=True)
-    with (hidden / "rsconn.lock").open("w") as stream:
+    (folder / LOCK).parent.mkdir(exist_ok=True)
+    with (folder / LOCK).open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
+from rsconn.files.writing import check_new_files
 from rsconn.questionnaires import Instrument
 from rsconn.settings.instruments import read_instrument
 from rsconn.settings.sections import InputSettings, ScoreSettings
@@ -50,6 +51,8 @@ def score_table(
     TableError, ProblemsError
         If the table cannot be scored.
     """
+    if output is not None:
+        check_new_files([output], "--output")
     coding: Literal["items", "items_reversed"] = "items_reversed" if already_reversed else "items"
     people = read_people(InputSettings(derivatives=(table.parent,), participants=table))
     form = _find_form(instrument)

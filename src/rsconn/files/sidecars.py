@@ -96,8 +96,18 @@ def read_json_object(path: Path) -> dict[str, Any]:
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
+def _read_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that is written twice: JSON would keep the last one without a word."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"key {twice!r} is written twice")
+    return content
+
+
 def _parse_json(text: str) -> Any:
-    content = json.loads(text)
+    content = json.loads(text, object_pairs_hook=_read_pairs)
     if not _SURROGATE.search(text):
         return content
     # half of a pair is no character and could not be written anywhere: a question mark takes its place

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import struct
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsconn.errors import DatasetError
 from rsconn.files.cifti import DenseHeader
 from rsconn.files.image_headers import ImageHeader
 
@@ -33,6 +35,95 @@ def replace_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+_LEFTOVER = re.compile(r"\.\d+\..+")
+
+
+def is_leftover(path: Path) -> bool:
+    """Say whether a file is what a killed `replace_file` left behind."""
+    return _LEFTOVER.fullmatch(path.name) is not None
+
+
+def sweep_leftovers(folder: Path) -> int:
+    """Remove what killed writers left in a results folder that nobody else writes to; return how many files."""
+    hidden = folder / LOCK.parent
+    leftovers = [path for path in folder.rglob(".[0-9]*") if is_leftover(path) and path.is_file()]
+    mine = [path for path in leftovers if not path.is_relative_to(hidden)]
+    for path in mine:
+        path.unlink()
+    return len(mine)
+
+
+# What a run writes into its folder, beside a folder for each person.
+_RESULTS = (
+    "dataset_description.json", "report.html", "methods.md", "citations.bib", "provenance.json", ".bidsignore",
+    "group", "figures", "work", "logs", "benchmarks",
+)  # fmt: skip
+LOCK = Path(".snakemake") / "rsconn.lock"
+
+
+def check_results_folder(folder: Path, option: str) -> None:
+    """Refuse a folder whose content a run would overwrite, unless rsconn wrote it.
+
+    What rsconn writes says so: in ``dataset_description.json``, and by the workflow's hidden folder from the
+    first moment on.
+
+    Raises
+    ------
+    DatasetError
+        Naming the first file or folder that is in the way.
+    """
+    description = folder / "dataset_description.json"
+    if description.exists():
+        if not _is_ours(description):
+            raise DatasetError(
+                f"{description}: not written by rsconn, and a run would overwrite it; another folder needed ({option})"
+            )
+        return
+    found = [folder / name for name in _RESULTS if (folder / name).exists()] or list(folder.glob("sub-*"))[:1]
+    if found and not (folder / LOCK).parent.is_dir():
+        raise DatasetError(
+            f"{found[0]}: not written by rsconn, and a run would overwrite it; another folder needed ({option})"
+        )
+
+
+def _is_ours(description: Path) -> bool:
+    try:
+        makers = json.loads(description.read_text(encoding="utf-8"))["GeneratedBy"]
+        return any(maker["Name"] == "rsconn" for maker in makers)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return False
+
+
+def check_new_files(paths: Iterable[Path], option: str, *, mark: Path | None = None) -> None:
+    """Refuse to write over files, unless a file that only rsconn writes lies beside them.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        What will be written.
+    option : str
+        What on the command line named them.
+    mark : Path, optional
+        The file that tells rsconn's own from others'; it must hold the word ``rsconn`` in its first lines.
+
+    Raises
+    ------
+    DatasetError
+        Naming the first file that is there.
+    """
+    found = next((path for path in paths if path.exists()), None)
+    if found is None or (mark is not None and _is_marked(mark)):
+        return
+    raise DatasetError(f"{found}: it exists already and is not overwritten; another name needed ({option})")
+
+
+def _is_marked(mark: Path) -> bool:
+    try:
+        return b"rsconn" in mark.read_bytes()[:4096]
+    except OSError:
+        return False
 
 
 def write_text(path: Path, text: str) -> None:

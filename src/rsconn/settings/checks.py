@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsconn.errors import describe_unreadable
+from rsconn.naming import check_label
 from rsconn.settings.claims import Claim, Contrast, Where
-from rsconn.settings.fields import check_label, find_twice, show_path
+from rsconn.settings.fields import find_twice, show_path
 from rsconn.settings.problems import suggest
 from rsconn.settings.sample_grammar import parse_expression
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
@@ -21,12 +20,9 @@ from pydantic import (
 )
 
 from rsconn.errors import SettingsError
+from rsconn.naming import check_label, check_path_part, check_safe_name
 
 Item = TypeVar("Item", bound=Hashable)
-
-# Names end up in file names, table headers and HTML: no separators, spaces, shell or HTML metacharacters.
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
-_LABEL = re.compile(r"[A-Za-z0-9]+")
 
 
 class Settings(BaseModel):
@@ -67,41 +63,6 @@ def find_twice(items: Iterable[Item]) -> list[Item]:
     return [item for item, n in Counter(items).items() if n > 1]
 
 
-def check_safe_name(text: str) -> str:
-    """Return a name that is safe in file names, tables and pages.
-
-    Raises
-    ------
-    ValueError
-        If it has other characters than letters, digits and ``_ . + -``, or starts with one of these four.
-
-    Examples
-    --------
-    >>> check_safe_name("AINS_ad")
-    'AINS_ad'
-    """
-    if not _SAFE_NAME.fullmatch(text) or ".." in text:
-        raise ValueError(
-            f"{text!r} is not a safe name; letters, digits and _ . + - needed, a letter or digit first"
-        )
-    return text
-
-
-def check_label(text: str) -> str:
-    """Return a BIDS label: letters and digits only.
-
-    Raises
-    ------
-    ValueError
-        If it has any other character; the message proposes a label.
-    """
-    if not _LABEL.fullmatch(text):
-        proposal = "".join(re.findall(r"[A-Za-z0-9]", text))
-        hint = f", such as {proposal!r}" if proposal else ""
-        raise ValueError(f"{text!r} goes into file names as a BIDS label; letters and digits only{hint}")
-    return text
-
-
 def _refuse_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"{value} found, a number needed")  # noqa: TRY004 (pydantic collects ValueError only)
@@ -135,10 +96,13 @@ Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Probability = Annotated[Number, Field(gt=0, lt=1)]
-Count = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
+Count = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0, le=2**53)]
+# More would take days and gigabytes; p values have long settled by then.
+Permutations = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0, le=10_000_000)]
 Text = Annotated[str, Field(min_length=1)]
 SafeName = Annotated[str, AfterValidator(check_safe_name)]
 Label = Annotated[str, AfterValidator(check_label)]
+PathPart = Annotated[str, Field(min_length=1), AfterValidator(check_path_part)]
 LocalPath = Annotated[Path, BeforeValidator(_check_path_text), AfterValidator(_resolve)]
 OneOrMore = Annotated[tuple[Item, ...], BeforeValidator(_make_tuple)]
 
@@ -171,6 +135,46 @@ def _check_keys(node: yaml.MappingNode) -> None:
         seen.add(key.value)
 
 
+_DEEPEST, _MOST_NODES = 50, 200_000
+
+
+def _check_yaml(text: str) -> None:
+    """Refuse YAML that is nested too deeply, grows by its aliases, or has tags: none of it is a setting.
+
+    Events come one by one, so that nothing is built before it was counted.
+    """
+    sizes: dict[str | None, int] = {}
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]
+    event: Any
+    for event in yaml.parse(text, Loader=_TextLoader):
+        if getattr(event, "tag", None) not in {None, "!"}:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"tag {event.tag!r} found; plain values needed", event.start_mark
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, 1))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_nodes.pop()
+            _count_nodes(open_nodes, sizes, anchor, size)
+        elif isinstance(event, yaml.ScalarEvent):
+            _count_nodes(open_nodes, sizes, event.anchor, 1)
+        elif isinstance(event, yaml.AliasEvent):
+            _count_nodes(open_nodes, {}, None, sizes.get(event.anchor, _MOST_NODES))
+        if len(open_nodes) > _DEEPEST or open_nodes[-1][1] >= _MOST_NODES:
+            raise yaml.constructor.ConstructorError(
+                None, None, "nested too deeply, or grown by aliases", event.start_mark
+            )
+
+
+def _count_nodes(
+    open_nodes: list[tuple[str | None, int]], sizes: dict[str | None, int], anchor: str | None, size: int
+) -> None:
+    if anchor is not None:
+        sizes[anchor] = size
+    outer, count = open_nodes[-1]
+    open_nodes[-1] = (outer, count + size)
+
+
 def read_yaml(path: Path, *, option: str = "") -> Any:
     """Return the content of a YAML file: mappings, lists, text and None.
 
@@ -184,11 +188,13 @@ def read_yaml(path: Path, *, option: str = "") -> Any:
     Raises
     ------
     SettingsError
-        If the file is absent, empty, not UTF-8, not YAML, or has a key twice.
+        If the file is absent, empty, not UTF-8, not YAML, has a key twice or a tag, or is nested too deeply.
     """
     named = f" ({option})" if option else ""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
+        text = path.read_text(encoding="utf-8-sig")
+        _check_yaml(text)
+        content = yaml.load(text, Loader=_TextLoader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
         raise SettingsError(f"{show_path(path)}: no such file{named}") from None
     except OSError as error:

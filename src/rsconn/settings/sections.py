@@ -15,6 +15,8 @@ from rsconn.settings.fields import (
     NotNegative,
     Number,
     OneOrMore,
+    PathPart,
+    Permutations,
     Positive,
     Probability,
     Settings,
@@ -144,7 +146,7 @@ class MapsSettings(Settings):
 
     smoothing_fwhm_mm: NotNegative = 6.0
     min_people_share: Share = 0.9
-    n_permutations: Annotated[Count, Field(ge=1)] = 1000
+    n_permutations: Annotated[Permutations, Field(ge=1)] = 1000
     cluster_forming_p: Probability = 0.001
     tfce: bool = True
     scores: OneOrMore[Text] = ()
@@ -164,7 +166,7 @@ class GroupSettings(Settings):
     """The groups: name used everywhere else -> value in the table."""
 
     column: Text
-    levels: Annotated[dict[Text, Text], Field(min_length=1)]
+    levels: Annotated[dict[PathPart, Text], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _check_levels(self) -> Self:
@@ -200,7 +202,7 @@ class InferenceSettings(Settings):
     """Error rates, permutations and the smallest effects of interest."""
 
     alpha: Probability = 0.05
-    n_permutations: Count = 10000
+    n_permutations: Permutations = 10000
     seed: Count = 20220401
     exchange_within: Text | None = None
     exchange_whole: Text | None = None
@@ -221,7 +223,8 @@ class InferenceSettings(Settings):
         return self
 
 
-_ITEM_PATTERN = re.compile(r"[^{}]*\{(:0?\d*d?)?\}[^{}]*")
+# One digit of width: a wider number would be nothing but zeros.
+_ITEM_PATTERN = re.compile(r"[^{}]*\{(?::0?[1-9]?d?)?\}[^{}]*")
 
 
 def _check_pattern(text: str) -> str:

@@ -118,3 +118,9 @@ def test_even_volume_timing_gives_the_repetition_time():
 def test_uneven_volume_timing_is_named(timing):
     with pytest.raises(ValueError, match="VolumeTiming"):
         get_t_r({"VolumeTiming": timing})
+
+
+def test_a_key_that_is_written_twice_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text('{"RepetitionTime": 2, "RepetitionTime": 3}')
+    with pytest.raises(DatasetError, match="'RepetitionTime' is written twice"):
+        read_json_object(tmp_path / "x.json")

@@ -2,7 +2,15 @@ import json
 
 import pytest
 
-from rsconn.files.writing import replace_file, write_json, write_text
+from rsconn.errors import DatasetError
+from rsconn.files.writing import (
+    check_new_files,
+    check_results_folder,
+    replace_file,
+    sweep_leftovers,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -27,3 +35,48 @@ def test_json_is_sorted_and_refuses_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "y.json", {"a": float("nan")})
     assert not (tmp_path / "y.json").exists()
+
+
+@pytest.mark.parametrize("makers", [None, [], [{"Name": "fMRIPrep"}], {"Name": "rsconn"}, 3])
+def test_a_dataset_of_others_is_no_results_folder(tmp_path, makers):
+    description = {"Name": "mine"} if makers is None else {"GeneratedBy": makers}
+    (tmp_path / "dataset_description.json").write_text(json.dumps(description))
+    with pytest.raises(DatasetError, match="not written by rsconn"):
+        check_results_folder(tmp_path, "output_dir")
+
+
+@pytest.mark.parametrize("name", ["sub-01", "group", "report.html"])
+def test_what_a_run_would_overwrite_is_refused_without_its_mark(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(DatasetError, match=name):
+        check_results_folder(tmp_path, "output_dir")
+    (tmp_path / ".snakemake").mkdir()
+    check_results_folder(tmp_path, "output_dir")
+
+
+def test_own_results_and_new_folders_are_taken(tmp_path):
+    check_results_folder(tmp_path / "new", "output_dir")
+    (tmp_path / "notes.txt").touch()
+    check_results_folder(tmp_path, "output_dir")
+    (tmp_path / "dataset_description.json").write_text('{"GeneratedBy": [{"Name": "rsconn"}]}')
+    (tmp_path / "group").mkdir()
+    check_results_folder(tmp_path, "output_dir")
+
+
+def test_files_are_not_overwritten_without_the_mark(tmp_path):
+    (tmp_path / "rois.yaml").write_text("- name: mine")
+    with pytest.raises(DatasetError, match="exists already"):
+        check_new_files([tmp_path / "rois.yaml"], "--output", mark=tmp_path / "rois.yaml")
+    (tmp_path / "rois.yaml").write_text("# Made by `rsconn rois from-map`")
+    check_new_files([tmp_path / "rois.yaml"], "--output", mark=tmp_path / "rois.yaml")
+
+
+def test_leftovers_of_killed_writers_are_swept_and_nothing_else(tmp_path):
+    kept = [tmp_path / name for name in (".bidsignore", "cohort.tsv", ".snakemake/.1.x", ".12")]
+    gone = [tmp_path / ".77.claims.tsv", tmp_path / "group" / ".8.cohort.tsv"]
+    for path in (*kept, *gone):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    assert sweep_leftovers(tmp_path) == 2
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in gone)

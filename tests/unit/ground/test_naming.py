@@ -1,6 +1,14 @@
 import pytest
 
-from rsconn.naming import format_edge, format_name, format_participant_id, format_run, parse_entities
+from rsconn.naming import (
+    check_path_part,
+    check_safe_name,
+    format_edge,
+    format_name,
+    format_participant_id,
+    format_run,
+    parse_entities,
+)
 
 
 def test_parse_keeps_every_entity_and_the_whole_extension():
@@ -36,3 +44,17 @@ def test_run_name_leaves_out_what_describes_the_image():
 def test_participant_ids_and_edges():
     assert format_participant_id(" 007 ") == "sub-007" == format_participant_id("sub-007")
     assert format_edge("LAI", "dmPFC") == "LAI-dmPFC"
+
+
+@pytest.mark.parametrize(
+    "name", ["x/../../owned", "..", "a..b", "a\\b", "C:x", ".hidden", "-x", " x", "a\nb", "\0", "", "a" * 101]
+)
+def test_no_name_leaves_its_folder(name):
+    for check in (check_path_part, check_safe_name):
+        with pytest.raises(ValueError, match="needed"):
+            check(name)
+
+
+@pytest.mark.parametrize("name", ["therapist", "45+", "Übung (früh)", "治療師", "high empathy", "1"])
+def test_levels_may_be_words_of_any_script(name):
+    assert check_path_part(name) == name

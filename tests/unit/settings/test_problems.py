@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rsconn.errors import ProblemsError, SettingsError
-from rsconn.settings.fields import check_label, check_safe_name
+from rsconn.naming import check_label, check_safe_name
 from rsconn.settings.problems import describe_value, list_problems, raise_problems, suggest
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rsconn.errors import SettingsError
 from rsconn.settings.fields import read_yaml
 
 
@@ -34,3 +35,28 @@ def test_values_are_read_as_written(tmp_path: Path, text: str, content: Any) -> 
     path = tmp_path / "file.yaml"
     path.write_text(text, encoding="utf-8")
     assert read_yaml(path) == content
+
+
+_GROWN = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (_GROWN, "grown by aliases"),
+        ("a: &a [*a]", "grown by aliases"),
+        ("a: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("a: !!int x", "tag"),
+        ("a: !!timestamp x", "tag"),
+        ("a: !!python/object:os.system x", "tag"),
+        ("a: !mine {b: 1}", "tag"),
+    ],
+)
+def test_what_is_no_setting_is_refused_in_one_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=words) as error:
+        read_yaml(path)
+    assert "\n" not in str(error.value)

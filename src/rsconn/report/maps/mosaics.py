@@ -265,7 +265,7 @@ STATISTICS = {
 
 def read_descriptions(folder: Path) -> list[dict[str, Any]]:
     """Return what stands in every ``<seed>_models.json`` of group/maps, by name of the file."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*_models.json"))]
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!.]*_models.json"))]
 
 
 def tabulate_models(descriptions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
