@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.errors import RunError, SettingsError
+from rsconn.errors import RunError, SettingsError, TableError
 from rsconn.files.images import ImageHeader, read_header, stream_volumes
-from rsconn.files.tables import read_published_table
+from rsconn.files.label_tables import read_label_table
 from rsconn.signal.grids import list_outside, resample_linear, resample_nearest
 from rsconn.signal.weights import (
     RoiWeights,
@@ -30,6 +30,8 @@ from rsconn.signal.weights import (
 if TYPE_CHECKING:
     from rsconn.settings.rois import Roi
 
+# float64 holds every whole number up to here
+_LARGEST_LABEL = 2**53
 _KINDS = ("sphere", "mask", "atlas", "map")
 
 
@@ -151,10 +153,13 @@ def _build_labels(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> 
 
 def list_labels(name: str, image: str | Path, data: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return the labels that an atlas holds; a SettingsError if its values are no labels."""
-    whole = data.astype(np.intp)
-    if (whole != data).any() or whole.min() < 0 or whole.max() > 1_000_000:
-        raise SettingsError(f"ROI {name!r}: {image} is no atlas, its values are not labels (0, 1, 2, ...)")
-    return np.flatnonzero(np.bincount(whole.ravel()))
+    values = np.unique(data)
+    wrong = values[(values != np.round(values)) | (np.abs(values) > _LARGEST_LABEL)]
+    if len(wrong):
+        raise SettingsError(
+            f"ROI {name!r}: {image} is no atlas, it holds {wrong[0]:.7g}; whole numbers needed (use map: for weights)"
+        )
+    return values.astype(np.intp)
 
 
 def find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) -> int:
@@ -162,7 +167,7 @@ def find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) -
     label = atlas["label"]
     number = label if isinstance(label, int) else _look_up(name, Path(atlas["labels_tsv"]), label)
     if number == 0 or number not in present:
-        found = present[present > 0]
+        found = present[present != 0]
         raise SettingsError(
             f"ROI {name!r}: label {label} is not in {atlas['image']}, which has {len(found)} labels from "
             f"{min(found, default=0)} to {max(found, default=0)}"
@@ -171,14 +176,14 @@ def find_label(name: str, atlas: Mapping[str, Any], present: NDArray[np.intp]) -
 
 
 def _look_up(name: str, table: Path, label: str) -> int:
-    columns = read_published_table(table).columns
-    if "index" not in columns:
-        raise SettingsError(f"ROI {name!r}: {table} has no column 'index', the label's number is needed")
-    texts = [cells for column, cells in columns.items() if column != "index"]
-    found = {columns["index"][row] for cells in texts for row, cell in enumerate(cells) if cell == label}
-    if len(found) == 1 and (number := found.pop()).isdigit():
-        return int(number)
-    known = get_close_matches(label, [cell for cells in texts for cell in cells], n=3)
+    try:
+        rows = read_label_table(table)
+    except TableError as problem:
+        raise SettingsError(f"ROI {name!r}: {problem}") from None
+    found = {number for number, texts in rows if label in texts}
+    if len(found) == 1:
+        return found.pop()
+    known = get_close_matches(label, [text for _, texts in rows for text in texts], n=3)
     hint = f"{len(found)} rows match" if found else f"no such label, nearest {', '.join(known) or 'none'}"
     raise SettingsError(f"ROI {name!r}: label {label!r} in {table}: {hint}; one row with a number is needed")
 

@@ -123,7 +123,7 @@ def read_tsv(path: Path) -> dict[str, list[str]]:
 
 
 def read_numbers(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
-    """Read a table of numbers.
+    """Read a table of numbers, whoever wrote it.
 
     Returns
     -------
@@ -135,19 +135,50 @@ def read_numbers(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     Raises
     ------
     TableError
-        If a cell is neither a number nor ``n/a``.
+        If a cell is neither a number nor ``n/a``, a row has another number of cells than the header, or there is
+        no header; the line is named.
     """
-    with path.open(encoding="utf-8-sig") as stream:
-        names = tuple(stream.readline().rstrip("\r\n").split("\t"))
-        rows = [line.rstrip("\r\n").split("\t") for line in stream if line.strip()]
-    try:
-        values = np.array(
-            [[math.nan if cell in {MISSING, ""} else float(cell) for cell in row] for row in rows],
-            dtype=float,
+    text = _read_text(path)
+    delimiter = _find_delimiter(text.partition("\n")[0])
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines:
+        raise TableError(f"{path}: the table is empty; a header line was needed")
+    header = lines[0][1].split(delimiter)
+    surplus = len(header) - len(_drop_empty_end(header))
+    names = tuple(_unquote(name) for name in _drop_empty_end(header))
+    _check_names(path, names)
+    rows = [_read_row(line.split(delimiter), len(names), surplus, path, number) for number, line in lines[1:]]
+    return names, np.array(rows, dtype=float) if rows else np.empty((0, len(names)))
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    # regions may be called 1, 2, 3
+    if all(map(_is_number, names)) and not all(name.isdigit() for name in names):
+        raise TableError(
+            f"{path}: the first line is numbers ({names[0]} ...); a header with column names was needed"
         )
-    except ValueError as error:
-        raise TableError(f"{path}: {error}; numbers or n/a were needed") from None
-    return names, values.reshape(len(rows), -1) if rows else np.empty((0, len(names)))
+
+
+def _read_row(cells: Sequence[str], width: int, surplus: int, path: Path, line: int) -> list[float]:
+    """Read a row of numbers; as many empty cells may follow as in the header."""
+    if len(cells) not in {width, width + surplus} or any(cell.strip() for cell in cells[width:]):
+        raise TableError(f"{path}: line {line} has {len(cells)} cells, the header has {width}")
+    try:
+        return [math.nan if cell in _NO_NUMBER else float(cell) for cell in cells[:width]]
+    except ValueError:
+        return [_read_number(cell, path, line) for cell in cells[:width]]
+
+
+_NO_NUMBER = frozenset({MISSING, ""})
+
+
+def _read_number(cell: str, path: Path, line: int) -> float:
+    text = _unquote(cell)
+    if text.lower() in {"", MISSING, "na", "nan"}:
+        return math.nan
+    if not _is_number(text) or "_" in text:
+        raise TableError(f"{path}: line {line}: {text[:40]!r} found; numbers or n/a were needed")
+    return float(text)
 
 
 @dataclass(frozen=True)
@@ -192,7 +223,7 @@ def read_published_table(path: Path) -> PublishedTable:
         (number, line.split(delimiter)) for number, line in enumerate(text.split("\n"), 1) if line.strip()
     ]
     if delimiter != "\t" or not _fit(rows):
-        rows = _read_quoted(text, delimiter)
+        rows = _read_quoted(text, delimiter, path)
     if not rows:
         raise TableError(f"{path}: the table is empty; a header line was needed")
     header = _read_header([_unquote(cell) for cell in rows[0][1]], path)
@@ -216,7 +247,13 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise TableError(f"{path}: line {line} is not UTF-8 text; save the table as UTF-8") from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise TableError(
+            f"{path}: line {line} has NUL bytes; the file is damaged, or UTF-16: save it as UTF-8"
+        )
+    return text
 
 
 def _find_delimiter(header: str) -> str:
@@ -225,14 +262,39 @@ def _find_delimiter(header: str) -> str:
     return max(";,", key=header.count) if any(mark in header for mark in ";,") else "\t"
 
 
-def _read_quoted(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+def _read_quoted(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]]]:
+    """Split rows whose cells may be quoted; a quotation mark that swallows other rows is refused."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows, start = [], 1
-    for row in reader:
-        if any(cell.strip() for cell in row):
-            rows.append((start, row))
-        start = reader.line_num + 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((start, row))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise TableError(f"{path}: line {start}: {error}; are the quotation marks balanced?") from None
+    shapes = {_shape(row[0]) for _, row in rows if row and "\n" not in row[0]}
+    for line, row in rows:
+        if any(_swallows(cell, delimiter, shapes) for cell in row):
+            end = line + sum(cell.count("\n") for cell in row)
+            raise TableError(
+                f"{path}: line {line}: a quotation mark opens a cell that goes on to line {end}, over whole rows; "
+                "close or remove it"
+            )
     return rows
+
+
+def _swallows(cell: str, delimiter: str, shapes: set[str]) -> bool:
+    """Say whether some later line of a cell starts as the table's rows do."""
+    lines = [line for line in cell.split("\n")[1:] if delimiter in line]
+    return bool(lines) and (
+        delimiter == "\t" or any(_shape(line.split(delimiter)[0]) in shapes for line in lines)
+    )
+
+
+def _shape(cell: str) -> str:
+    """Return a cell with every digit as 0, so that ids of one kind are alike."""
+    return re.sub(r"\d+", "0", cell.strip())
 
 
 def _fit(rows: Sequence[tuple[int, Sequence[str]]]) -> bool:

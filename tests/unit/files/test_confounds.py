@@ -217,14 +217,14 @@ def test_current_names_stay_as_they_are(shared_data):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "a header with column names was needed|a header and no rows"),
+        ("", "the table is empty; a header line was needed"),
         ("a\tb\n", "a header and no rows; one row per volume"),
         ("0.1\t0.2\n0.3\t0.4\n", "the first line is numbers .0.1 ...."),
         ("a\ta\n1\t2\n", "column 'a' occurs twice"),
         ("X\ttrans_x\n1\t2\n", "column 'trans_x' occurs twice"),
-        ("a\tb\n1\t2\t3\n", "rows have 3 cells, the header has 2"),
-        ("a\tb\n1\tx\n", "could not convert string to float: 'x'"),
-        ("a\tb\n1,5\t2\n", "could not convert string to float: '1,5'"),
+        ("a\tb\n1\t2\t3\n", "line 2 has 3 cells, the header has 2"),
+        ("a\tb\n1\tx\n", "line 2: 'x' found"),
+        ("a\tb\n1,5\t2\n", "line 2: '1,5' found"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(tmp_path, text, message):

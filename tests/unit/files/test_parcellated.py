@@ -44,8 +44,8 @@ def test_columns_that_are_not_there_are_refused(table, column, message):
     ("text", "message"),
     [
         ("a\tb\n", "a header and no rows"),
-        ("a\tb\n1\t2\t3\n", "rows have 3 cells, the header has 2"),
-        ("a\tb\n1\tx\n", "could not convert"),
+        ("a\tb\n1\t2\t3\n", "line 2 has 3 cells, the header has 2"),
+        ("a\tb\n1\tx\n", "line 2: 'x' found"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(tmp_path, text, message):

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 from rsconn.errors import SettingsError
 from rsconn.files.images import read_header, read_mask, stream_volumes
-from rsconn.files.regions import WeightsBuilder, build_variants, build_weights
+from rsconn.files.regions import WeightsBuilder, build_variants, build_weights, list_labels
 from rsconn.settings.rois import Roi
 from rsconn.signal.extraction import extract_timeseries
 
@@ -263,3 +263,11 @@ def test_weights_are_built_once_per_grid(dataset, atlas, tmp_path):
     assert builder.build(read_header(dataset.run)) is first
     nib.save(nib.Nifti1Image(np.ones((9, 9, 9), np.uint8), AFFINE), tmp_path / "other.nii.gz")
     assert builder.build(read_header(tmp_path / "other.nii.gz")).shape == (9, 9, 9)
+
+
+@pytest.mark.parametrize("label", [-30445, 614454277, 2**40])
+def test_labels_may_be_large_or_negative_and_a_wrong_value_is_named(label):
+    data = np.array([0.0, 1.0, label])
+    assert list_labels("A", "atlas.nii", data).tolist() == sorted([0, 1, label])
+    with pytest.raises(SettingsError, match=r"is no atlas, it holds 2\.0235"):
+        list_labels("A", "atlas.nii", np.array([0, 1, 2.0235]))
