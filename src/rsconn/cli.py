@@ -282,7 +282,7 @@ def _add_rois(commands: type_of_commands) -> None:  # type: ignore[type-arg]
         help="default: %(default)s",
     )
     parser.add_argument(
-        "--alpha", type=_number(0, 1), default=None, help="family-wise (default: inference.alpha)"
+        "--alpha", type=_number(), default=None, help="family-wise (default: inference.alpha)"
     )
     parser.add_argument(
         "--leave-one-out", action="store_true",
