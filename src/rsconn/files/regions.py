@@ -157,7 +157,7 @@ def list_labels(name: str, image: str | Path, data: NDArray[np.float64]) -> NDAr
     wrong = values[(values != np.round(values)) | (np.abs(values) > _LARGEST_LABEL)]
     if len(wrong):
         raise SettingsError(
-            f"ROI {name!r}: {image} is no atlas, it holds {float(wrong[0])}; whole numbers needed (use map: for weights)"
+            f"ROI {name!r}: {image} is no atlas, it holds {float(wrong[0])}; whole numbers needed, or map:"
         )
     return values.astype(np.intp)
 
