@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,8 +165,7 @@ def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, confi
             problems.append(
                 f"{name}: {n_lost} of {len(reasons)} people with images would keep no usable run "
                 f"({n_lost / len(reasons):.0%}; censoring.max_share_lost allows {limit:.0%}); remedies, for everyone "
-                "alike: denoising.low_pass_hz: null, a larger censoring.fd_threshold_mm, or "
-                "censoring.fd_threshold_mm: null with mean_fd as a covariate"
+                f"alike: {_list_remedies([reason for reason in reasons if reason is not None])}"
             )
     return problems
 
@@ -197,6 +197,24 @@ def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) ->
         found = describe_sessions(set(people["session"].dropna()), sessions)
         problems, warnings = [*problems, *found[0]], [*warnings, *found[1]]
     return _Identity(tuple(problems), tuple(warnings))
+
+
+# What a reason names -> what helps against it.
+_REMEDIES = {
+    "censoring.min_degrees_of_freedom": "denoising.low_pass_hz: null, or a leaner denoising.strategy",
+    "censoring.min_retained_minutes": (
+        "a larger censoring.fd_threshold_mm, or censoring.fd_threshold_mm: null with mean_fd as a covariate"
+    ),
+    "quality.max_mean_fd_mm": "a larger quality.max_mean_fd_mm with mean_fd as a covariate",
+}
+
+
+def _list_remedies(reasons: Sequence[str]) -> str:
+    """Return what helps against these reasons, each with how many it is for."""
+    counts = {text: sum(option in reason for reason in reasons) for option, text in _REMEDIES.items()}
+    other = sum(not any(option in reason for option in _REMEDIES) for reason in reasons)
+    counts["mend the files as their lines above say"] = other
+    return "; ".join(f"{text} (for {n})" for text, n in counts.items() if n)
 
 
 def check_ids(people: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
@@ -297,7 +315,19 @@ def _describe_expected(expected: Expectation, config: Config) -> list[str]:
     return lines
 
 
+# What differs between two lines of one kind: names, numbers and paths.
+_PARTICULARS = re.compile(r"'[^']*'|\S*[\d/]\S*")
+
+
 def _shorten(lines: Sequence[str]) -> list[str]:
+    """Return a few lines of every kind, so that none is hidden behind another's."""
+    kinds: dict[str, list[str]] = {}
+    for line in lines:
+        kinds.setdefault(_PARTICULARS.sub("#", line), []).append(line)
+    return [line for alike in kinds.values() for line in _shorten_kind(alike)]
+
+
+def _shorten_kind(lines: Sequence[str]) -> list[str]:
     more = [f"... and {len(lines) - _SHOWN} more like these"] if len(lines) > _SHOWN else []
     return [*lines[:_SHOWN], *more]
 

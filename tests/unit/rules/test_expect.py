@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rsconn.commands.check import check_config
+from rsconn.commands.check import _list_remedies, _shorten, check_config
 from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_numbers
 from rsconn.rules.denoise import denoise
@@ -126,3 +126,16 @@ def test_a_heavy_mover_without_degrees_of_freedom_is_lost_for_the_motion(write_s
     ]
     [told] = [row.reason for row in tables.ledger if row.rule == "failed at denoise"]
     assert "no degrees of freedom left (5 volumes retained" in told
+
+
+def test_no_kind_of_warning_hides_another():
+    lines = [f"sub-{number:02d}_task-rest: header says TR 1 s" for number in range(12)]
+    shown = _shorten([*lines, "sub-99: has a run, no row in the tables"])
+    assert shown[5:] == ["... and 7 more like these", "sub-99: has a run, no row in the tables"]
+
+
+def test_remedies_follow_the_reasons():
+    files = _list_remedies(["sub-1: a.nii.gz: no permission to read it", "sub-2: the mask is empty"])
+    assert files == "mend the files as their lines above say (for 2)"
+    few = _list_remedies(["sub-1: 3 degrees of freedom left, 15 needed (censoring.min_degrees_of_freedom)"])
+    assert few == "denoising.low_pass_hz: null, or a leaner denoising.strategy (for 1)"
