@@ -30,6 +30,7 @@ from rsconn.files.cifti import (
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.regions import (
     build_weights,
+    find_inside,
     find_label,
     get_mapping,
     list_labels,
@@ -271,16 +272,15 @@ class _OnSeries:
 def _build_masks(regions: Sequence[Mapping[str, Any]], header: DenseHeader) -> RoiWeights:
     name, path = regions[0]["name"], Path(regions[0]["mask"])
     mask = _read_only_map(name, path, header)
-    if len(np.unique(np.append(mask.values, mask.outside))) > 2:
-        raise SettingsError(
-            f"ROI {name!r}: {path} holds more than two values, a mask is 0 and 1; "
-            "use atlas: for labels, map: for probabilities"
-        )
-    if not mask.values.any():
+    inside = find_inside(name, path, np.append(mask.values, mask.outside))
+    n_series = mask.values.size
+    if not inside[:n_series].any():
         raise SettingsError(f"ROI {name!r}: {path} leaves no grayordinate of the series")
-    total = float((mask.values != 0).sum() + (mask.outside != 0).sum())
+    on_series = inside[:n_series].reshape(mask.values.shape)
     return make_mask_weights(
-        [region["name"] for region in regions], [mask.values != 0] * len(regions), [total] * len(regions)
+        [region["name"] for region in regions],
+        [on_series] * len(regions),
+        [float(inside.sum())] * len(regions),
     )
 
 

@@ -23,6 +23,7 @@ from rsconn.errors import RunError, describe_unreadable
 from rsconn.files.cifti import SERIES_ENDING, DenseHeader, read_dense_header, stream_dense
 from rsconn.files.image_headers import ImageHeader, is_compressed, make_truncation_error, read_header
 from rsconn.files.writing import write_dense_map, write_map
+from rsconn.signal.grids import binarise_mask
 
 __all__ = ["ImageHeader", "check_same_grid", "read_header", "read_image", "read_mask", "stream_volumes"]
 
@@ -59,22 +60,30 @@ def read_mask(path: Path, header: ImageHeader) -> NDArray[np.bool_]:
     Raises
     ------
     RunError
-        The mask has another grid than the image, is not 3-D, or is empty.
+        The mask has another grid than the image, is not 3-D, is empty, or has other values than outside and inside.
     """
     mask_header = read_header(path)
     check_same_grid(mask_header, header)
     if mask_header.n_volumes != 1:
         raise RunError(f"{path}: a mask of {mask_header.n_volumes} volumes, one volume is needed")
-    [mask] = [_find_nonzero(stored, mask_header) for stored in stream_volumes(mask_header)]
+    [mask] = [_find_inside(stored, mask_header) for stored in stream_volumes(mask_header)]
     if not mask.any():
         raise RunError(f"{path}: the mask is empty, no voxel is inside the brain")
     return mask
 
 
-def _find_nonzero(stored: NDArray[Any], header: ImageHeader) -> NDArray[np.bool_]:
-    """Return which image values are neither 0 nor NaN; without a copy of the volume where that is possible."""
-    values = stored if header.intercept == 0 else header.slope * stored.astype(np.float64) + header.intercept
-    return np.asarray((values != 0) & ~np.isnan(values))
+def _find_inside(stored: NDArray[Any], header: ImageHeader) -> NDArray[np.bool_]:
+    """Return which voxels of a mask are inside; without a scaled copy of the volume where that is possible."""
+    is_plain = header.intercept == 0 and header.slope > 0
+    try:
+        return binarise_mask(
+            stored if is_plain else header.slope * stored.astype(np.float64) + header.intercept
+        )
+    except ValueError as problem:
+        raise RunError(
+            f"{header.path}: a brain mask is 0 outside and one value inside, this one {problem}; "
+            "write it anew as 0 and 1"
+        ) from None
 
 
 def check_same_grid(one: ImageHeader, other: ImageHeader) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rsconn.errors import RunError, SettingsError, TableError
 from rsconn.files.images import ImageHeader, read_header, stream_volumes
 from rsconn.files.label_tables import read_label_table
-from rsconn.signal.grids import list_outside, resample_linear, resample_nearest
+from rsconn.signal.grids import binarise_mask, list_outside, resample_linear, resample_nearest
 from rsconn.signal.weights import (
     RoiWeights,
     make_label_weights,
@@ -125,15 +125,21 @@ def _build_masks(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> R
     masks, totals = [], []
     for region in regions:
         data, affine = _read_single(region["name"], region["mask"])
-        if len(np.unique(data)) > 2:
-            raise SettingsError(
-                f"ROI {region['name']!r}: {region['mask']} holds more than two values, a mask is 0 and 1; "
-                "use atlas: for labels, map: for probabilities"
-            )
-        on_grid, outside = _bring(region, region["mask"], (data != 0).astype(np.float64), affine, header)
+        inside = find_inside(region["name"], region["mask"], data)
+        on_grid, outside = _bring(region, region["mask"], inside.astype(np.float64), affine, header)
         masks.append(on_grid != 0)
         totals.append(on_grid.sum() + outside)
     return make_mask_weights([region["name"] for region in regions], masks, totals)
+
+
+def find_inside(name: str, path: str | Path, data: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return where a region's mask is not 0; a SettingsError if it holds more than one other value."""
+    try:
+        return binarise_mask(data)
+    except ValueError as problem:
+        raise SettingsError(
+            f"ROI {name!r}: {path} {problem}, a mask is 0 and 1; use atlas: for labels, map: for probabilities"
+        ) from None
 
 
 def _build_labels(regions: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:

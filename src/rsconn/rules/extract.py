@@ -122,7 +122,14 @@ def describe_space(run: Run) -> dict[str, str]:
 def keep_extraction(
     run: Run, image: RunImage, extraction: Extraction, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write a run's ROI series and return the facts for its record."""
+    """Write a run's ROI series and return the facts for its record.
+
+    Raises
+    ------
+    RunError
+        If volumes are blank.
+    """
+    _check_blank(run, extraction)
     path = _write_extraction(run, extraction, image.header, settings, image.t_r)
     return {
         "timeseries": str(path),
@@ -132,6 +139,23 @@ def keep_extraction(
         "warnings": list(image.warnings),
         **_describe_coverage(extraction, settings["rois"]),
     }
+
+
+_SHOWN_VOLUMES = 8
+
+
+def _check_blank(run: Run, extraction: Extraction) -> None:
+    blank = extraction.blank_volumes
+    if not blank:
+        return
+    shown = ", ".join(str(index + 1) for index in blank[:_SHOWN_VOLUMES])
+    more = f" and {len(blank) - _SHOWN_VOLUMES} more" if len(blank) > _SHOWN_VOLUMES else ""
+    raise RunError(
+        f"{run.name}: {run.bold}: of {len(extraction.timeseries)} volumes, {shown}{more} (counted from 1) "
+        "are exactly 0 in more than a third of a region "
+        "that has signal in the others; the image is incomplete: convert and preprocess it "
+        "again, or cut these volumes from image and confounds"
+    )
 
 
 def build_rows(rois: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:

@@ -57,7 +57,7 @@ class Sphere(Settings):
 def _read_label(label: Any) -> int | str:
     if isinstance(label, bool) or not isinstance(label, (int, str)) or label == "":
         raise ValueError(f"{describe_value(label)} found, a label's number or name needed")
-    return int(label) if isinstance(label, str) and re.fullmatch(r"\d+", label) else label
+    return int(label) if isinstance(label, str) and re.fullmatch(r"-?\d+", label) else label
 
 
 class AtlasRegion(Settings):

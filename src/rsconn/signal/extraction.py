@@ -39,6 +39,9 @@ class Extraction:
     tsnr : ndarray of shape (n_rois,), float64
         Weighted mean over usable voxels of the voxel's temporal signal-to-noise ratio, unsmoothed, after the
         non-steady volumes.
+    blank_volumes : tuple of int
+        Steady volumes, counted from 0, in which more than a third of a region is exactly 0 in image units although the
+        region is far from 0 in the others: the image is incomplete there.
     """
 
     timeseries: NDArray[np.float64]
@@ -46,6 +49,7 @@ class Extraction:
     n_voxels: NDArray[np.intp]
     n_nonfinite: NDArray[np.intp]
     tsnr: NDArray[np.float64]
+    blank_volumes: tuple[int, ...] = ()
 
 
 def extract_timeseries(
@@ -83,7 +87,7 @@ def extract_timeseries(
     """
     keep, finite = mask.copy(), np.ones(len(mask), dtype=bool)
     while True:
-        sums = _Pass(keep_voxels(weights, keep), finite, n_nonsteady)
+        sums = _Pass(keep_voxels(weights, keep), finite, n_nonsteady, zero=-intercept / slope)
         for volume in open_volumes():
             sums.add(volume)
             if watch is not None:
@@ -102,6 +106,7 @@ def extract_timeseries(
         n_voxels=_sum_by_row(weights, keep).astype(np.intp),
         n_nonfinite=_sum_by_row(weights, mask & ~finite).astype(np.intp),
         tsnr=_average_tsnr(sums, weights, keep, slope=slope, intercept=intercept),
+        blank_volumes=tuple(np.flatnonzero(sums.find_blank_volumes()).tolist()),
     )
 
 
@@ -140,6 +145,18 @@ def _divide(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) ->
         return np.where(denominator > 0, numerator / denominator, np.nan)
 
 
+_BLANK_SHARE = 1 / 3
+_FAR = 10.0  # a region's mean varies by a few per cent; demeaned images lie around 0
+
+
+def _is_far_from_zero(values: NDArray[np.float64]) -> bool:
+    """Say whether the middle of values lies many of their median absolute deviations away from 0."""
+    if not len(values):
+        return False
+    middle = np.median(values)
+    return bool(abs(middle) > _FAR * np.median(np.abs(values - middle)))
+
+
 class _Pass:
     """The sums of every row for every volume so far, and the moments of the voxels they need.
 
@@ -151,9 +168,14 @@ class _Pass:
         False for voxels known not to be finite, which smoothed rows must not touch.
     n_nonsteady : int
         Leading volumes that are kept apart.
+    zero : float
+        Stored number that means 0 in image units.
     """
 
-    def __init__(self, region: RoiWeights, finite: NDArray[np.bool_], n_nonsteady: int) -> None:
+    def __init__(
+        self, region: RoiWeights, finite: NDArray[np.bool_], n_nonsteady: int, *, zero: float = 0.0
+    ) -> None:
+        self._zero, self._zeros = zero, dict[int, NDArray[np.float64]]()
         self._region, self._n_nonsteady = region, n_nonsteady
         self._smoothed = bool(region.sigmas.any())
         self._rows = keep_voxels(apply_kernels(region), finite)
@@ -172,6 +194,8 @@ class _Pass:
         gathered = self._block[self._n_waiting]
         self._summed.gather(volume, gathered)
         self._sums.append(self._summed.sum(gathered))
+        if (is_zero := gathered == self._zero).any():
+            self._zeros[len(self._sums) - 1] = self._summed.sum(is_zero.astype(np.uint8))
         if len(self._sums) <= self._n_nonsteady:
             self._early.append(gathered.copy())
             return
@@ -194,6 +218,23 @@ class _Pass:
             self.moments = VoxelMoments(waiting[0])
             waiting = waiting[1:]
         self.moments.add(waiting)
+
+    def find_blank_volumes(self) -> NDArray[np.bool_]:
+        """Return which volumes miss more than a third of a row that is far from 0 elsewhere, shape (n_volumes,)."""
+        sums = np.array(self._sums).reshape(-1, self._rows.n_rois)
+        zeros = np.zeros_like(sums)
+        for index, weight in self._zeros.items():
+            zeros[index] = weight
+        steady = np.arange(len(sums)) >= self._n_nonsteady
+        if not self._zeros or not steady.any():
+            return np.zeros(len(sums), dtype=bool)
+        whole = self._summed.sum(np.ones(len(self.voxels), np.uint8))
+        always = zeros[steady].min(axis=0)  # voxels without signal say nothing of a volume
+        missing = steady[:, None] & (zeros - always > _BLANK_SHARE * (whole - always))
+        for row in np.flatnonzero(missing.any(axis=0)):
+            others = sums[steady & ~missing[:, row], row] - self._zero * whole[row]
+            missing[:, row] &= _is_far_from_zero(others)
+        return np.asarray(missing.any(axis=1))
 
     def find_nonfinite_voxels(self) -> NDArray[np.intp]:
         """Return the voxels of the rows that were not finite in some steady volume."""

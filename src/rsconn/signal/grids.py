@@ -282,3 +282,34 @@ def _list_entries(
     found = np.flatnonzero(flat)
     indices = np.stack(np.unravel_index(found, box.shape, order="F")) + low[:, None]
     return np.ravel_multi_index(tuple(indices), shape, order="F"), flat[found]
+
+
+# Of a mask's largest value: what is still 0 (rounding of a resampling), and what is still inside.
+_NEARLY_ZERO, _NEARLY_ONE = 1e-6, 1e-3
+
+
+def binarise_mask(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say which values of a mask are inside; NaN and rounding errors around 0 are outside.
+
+    Raises
+    ------
+    ValueError
+        The values are not two (probabilities, labels, noise), so what is inside is not for us to say.
+
+    Examples
+    --------
+    >>> binarise_mask(np.array([0.0, 1e-15, np.nan, 255.0])).tolist()
+    [False, False, False, True]
+    """
+    largest = np.fmax.reduce(values, axis=None, initial=0)
+    if not np.isfinite(largest):
+        raise ValueError(f"holds {largest:g}")
+    inside = np.asarray(values > largest / 2)
+    outside = values[~inside]
+    strange = outside[np.abs(outside) > _NEARLY_ZERO * largest]
+    if not strange.size:
+        strange = values[inside]
+        strange = strange[strange < (1 - _NEARLY_ONE) * largest]
+    if strange.size:
+        raise ValueError(f"holds {strange[0]:g} beside 0 and {largest:g}")
+    return inside

@@ -231,7 +231,7 @@ WRONG = {
     "label twice": ({"atlas": {"image": "a", "label": "A"}}, "2 labels have this name"),
     "label not there": ({"atlas": {"image": "a", "label": "L_V2"}}, "no such label, nearest L_V1"),
     "number not there": ({"atlas": {"image": "a", "label": 7}}, "label 7 is not in"),
-    "no mask": ({"mask": "a"}, "holds more than two values, a mask is 0 and 1"),
+    "no mask": ({"mask": "a"}, "holds 1 beside 0 and 3, a mask is 0 and 1"),
     "several maps": ({"mask": "m"}, "has 2 maps, one is needed; for several use map:"),
     "several label maps": (
         {"atlas": {"image": "m", "label": 1}},

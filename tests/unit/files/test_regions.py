@@ -11,7 +11,7 @@ from nilearn.image import resample_to_img
 from nilearn.maskers import NiftiLabelsMasker, NiftiMapsMasker, NiftiSpheresMasker
 from numpy.testing import assert_allclose
 
-from rsconn.errors import SettingsError
+from rsconn.errors import RunError, SettingsError
 from rsconn.files.images import read_header, read_mask, stream_volumes
 from rsconn.files.regions import WeightsBuilder, build_variants, build_weights, list_labels
 from rsconn.settings.rois import Roi
@@ -223,7 +223,7 @@ def test_regions_that_cannot_be_used_are_named(dataset, atlas, maps, tmp_path):
     nib.save(nib.Nifti1Image(np.linspace(-1, 1, 8).reshape(2, 2, 2, 1), AFFINE), signed)
     faults = [
         ({"mask": tmp_path / "absent.nii.gz"}, "no such file"),
-        ({"mask": atlas}, "holds more than two values"),
+        ({"mask": atlas}, r"holds \d+ beside 0 and 312, a mask is 0 and 1"),
         ({"mask": maps}, "has 2 volumes, one is needed"),
         ({"atlas": {"image": atlas, "label": 99}}, r"label 99 is not in .*24 labels from 1 to 312"),
         ({"atlas": {"image": atlas, "label": 0}}, "label 0 is not in"),
@@ -271,3 +271,52 @@ def test_labels_may_be_large_or_negative_and_a_wrong_value_is_named(label):
     assert list_labels("A", "atlas.nii", data).tolist() == sorted([0, 1, label])
     with pytest.raises(SettingsError, match=r"is no atlas, it holds 2\.0235"):
         list_labels("A", "atlas.nii", np.array([0, 1, 2.0235]))
+
+
+@pytest.mark.parametrize(
+    ("values", "n_inside"),
+    [
+        ((0, 1), 9), ((0, 255), 9), ((np.nan, 1), 9), ((1e-15, 1), 9), ((-1e-12, 1), 9), ((0, 0.9999999), 9),
+        ((1, 2), None), ((0.02, 1), None), ((-1, 1), None), ((0, 0.3, 0.8, 1), None),
+    ],
+)  # fmt: skip
+def test_a_mask_is_binary_or_refused(tmp_path, values, n_inside):
+    data = np.full((4, 4, 4), values[0], float)
+    data[0, :3, :3] = values[-1] if len(values) == 2 else 1
+    for place, value in enumerate(values[1:-1]):
+        data[3, 3, place] = value
+    nib.save(nib.Nifti1Image(data, AFFINE), tmp_path / "mask.nii")
+    header = read_header(tmp_path / "mask.nii")
+    roi = {"name": "R", "mask": tmp_path / "mask.nii"}
+    if n_inside is None:
+        with pytest.raises(SettingsError, match=r"'R': .*mask\.nii holds .*a mask is 0 and 1"):
+            build_weights([roi], header)
+        with pytest.raises(
+            RunError, match=r"mask\.nii: a brain mask is 0 outside and one value inside, this one holds"
+        ):
+            read_mask(tmp_path / "mask.nii", header)
+    else:
+        assert len(build_weights([roi], header).voxels) == n_inside
+        assert read_mask(tmp_path / "mask.nii", header).sum() == n_inside
+
+
+@pytest.mark.parametrize("label", [-30445, 614454277, 2_000_001])
+def test_labels_may_be_large_or_negative(tmp_path, label):
+    data = np.zeros((4, 4, 4), np.int32)
+    data[1, :2], data[2] = label, 5
+    nib.save(nib.Nifti1Image(data, AFFINE), tmp_path / "atlas.nii")
+    header = read_header(tmp_path / "atlas.nii")
+    atlas = {"image": tmp_path / "atlas.nii", "label": label}
+    assert len(build_weights([{"name": "R", "atlas": atlas}], header).voxels) == 8
+    (tmp_path / "labels.tsv").write_text(f"index\tname\n5\tother\n{label}\tmine\n")
+    named = {**atlas, "label": "mine", "labels_tsv": tmp_path / "labels.tsv"}
+    assert len(build_weights([{"name": "R", "atlas": named}], header).voxels) == 8
+
+
+def test_a_value_that_is_no_label_is_named(tmp_path):
+    data = np.zeros((4, 4, 4))
+    data[1], data[2] = 2.0235, 5
+    nib.save(nib.Nifti1Image(data, AFFINE), tmp_path / "atlas.nii")
+    roi = {"name": "R", "atlas": {"image": tmp_path / "atlas.nii", "label": 5}}
+    with pytest.raises(SettingsError, match=r"holds 2\.0235"):
+        build_weights([roi], read_header(tmp_path / "atlas.nii"))

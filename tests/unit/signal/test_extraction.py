@@ -210,3 +210,27 @@ def test_variants_of_a_region_are_more_rows_of_the_same_pass(rng, regions):
     alone = extract_timeseries(opener(data), smooth_weights(regions, AFFINE, 5.0), mask).timeseries
     assert_allclose(both.timeseries[:, 3:], alone, rtol=1e-13)
     assert_array_equal(both.coverage[:3], both.coverage[3:])
+
+
+@pytest.mark.parametrize(
+    ("code", "slope", "intercept"), [("f4", 1.0, 0.0), ("i2", 1.0, 0.0), ("i2", 0.5, -50.0)]
+)
+@pytest.mark.parametrize("part", [slice(0, 120), slice(0, 60), slice(60, 120)])
+def test_volumes_that_are_blank_in_part_are_found(rng, regions, code, slope, intercept, part):
+    data = rng.normal(1000, 20, (30, N_VOXELS)).astype(code)
+    zero = -intercept / slope
+    data[:, 3], data[0], data[[12, 29], part] = zero, zero, zero
+    found = extract_timeseries(
+        opener(data), regions, np.ones(N_VOXELS, bool), slope=slope, intercept=intercept, n_nonsteady=1
+    )
+    assert found.blank_volumes == (12, 29)
+
+
+def test_zeros_of_images_around_zero_and_of_few_voxels_are_no_fault(rng, regions):
+    mask = np.ones(N_VOXELS, bool)
+    around = rng.integers(-1, 2, (200, N_VOXELS)).astype("i2")
+    assert extract_timeseries(opener(around), regions, mask).blank_volumes == ()
+    few = rng.normal(1000, 20, (30, N_VOXELS)).astype("f4")
+    few[5, :10] = 0
+    few[:, 20:60] = 0
+    assert extract_timeseries(opener(few), regions, mask).blank_volumes == ()
