@@ -19,6 +19,9 @@ _LABEL = re.compile(r"[A-Za-z0-9]+")
 _PATH_PART = re.compile(r"\w[\w .+()&,'-]*")
 _LONGEST = 100
 
+# Before a filter's label: files without it are asked for.
+NOT = "!"
+
 _ENTITY = re.compile(r"^([a-zA-Z]+)-([a-zA-Z0-9+.]+)$")
 
 

@@ -181,7 +181,11 @@ def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) ->
     problems, limit = check_ids(people, runs), config.censoring.max_share_lost
     with_runs = {run.participant_id for run in runs}
     warnings: list[str] = []
-    tables = list_table_ids(config.input)
+    tables = {
+        path: [person for person in ids if person not in config.exclude]
+        for path, ids in list_table_ids(config.input).items()
+    }
+    people = people[~people["participant_id"].isin(config.exclude.keys())]
     first = set(tables[config.input.participants]) | with_runs
     if runs and not problems:
         problems += check_images_match(set(people["participant_id"]), with_runs, limit)

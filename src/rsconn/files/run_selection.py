@@ -8,7 +8,7 @@ from pathlib import Path
 from rsconn.errors import DatasetError
 from rsconn.files.bids_tree import FoundFile, list_files
 from rsconn.files.sidecars import Sidecars
-from rsconn.naming import RUN_ENTITIES, format_run
+from rsconn.naming import NOT, RUN_ENTITIES, format_run
 
 # A filter value that asks for files without the entity.
 ABSENT = "none"
@@ -48,7 +48,7 @@ def normalise_filters(filters: Filters) -> dict[str, tuple[str, ...]]:
     short = {}
     for key, values in filters.items():
         entity = _LONG_NAMES.get(key, key)
-        short[entity] = tuple(str(value).removeprefix(f"{entity}-") for value in values)
+        short[entity] = tuple(_shorten(str(value), entity) for value in values)
     spaces = [split_space(label) for label in short.get("space", ())]
     if any(modifiers for _, modifiers in spaces):
         if any(modifiers != spaces[0][1] for _, modifiers in spaces):
@@ -99,7 +99,15 @@ def select_files(files: Sequence[FoundFile], filters: Filters, source: str) -> l
     return chosen
 
 
+def _shorten(label: str, entity: str) -> str:
+    mark = NOT if label.startswith(NOT) else ""
+    return mark + label.removeprefix(NOT).removeprefix(f"{entity}-")
+
+
 def _matches(file: FoundFile, key: str, labels: Sequence[str]) -> bool:
+    left_out = [label.removeprefix(NOT) for label in labels if label.startswith(NOT)]
+    if left_out:
+        return not _matches(file, key, left_out)
     label = file.entities.get(key)
     if label is None:
         return ABSENT in labels
@@ -122,8 +130,9 @@ def _describe_no_match(files: Sequence[FoundFile], filters: Filters, source: str
 def _check_every_label(files: Sequence[FoundFile], filters: Filters, source: str) -> None:
     # people without images are a matter of the participants table, so `sub` may name them
     for key, labels in filters.items():
-        unmatched = [label for label in labels if not any(_matches(file, key, [label]) for file in files)]
-        if unmatched and key != "sub":
+        named = [label.removeprefix(NOT) for label in labels]
+        unmatched = [label for label in named if not any(_matches(file, key, [label]) for file in files)]
+        if unmatched and (key != "sub" or labels[0].startswith(NOT)):
             raise DatasetError(
                 f"{source}: no file has {key} {'/'.join(unmatched)} (found: {_list_labels(files, key)}); "
                 f"change input.filters.{key}"

@@ -141,6 +141,7 @@ class CohortJob(Job):
     """Tables and how they are read, scores, groups, and the rules that runs and people must pass."""
 
     input: Values
+    exclude: Values
     sessions: str
     edges: list[str]
     columns: list[str]
@@ -160,6 +161,7 @@ class CohortJob(Job):
                 **config.input.model_dump(mode="json", exclude=of_runs),
                 "has_runs": config.input.has_runs,
             },
+            exclude=dict(config.exclude),
             sessions=config.sessions,
             edges=[edge.name for edge in config.edges],
             columns=sorted(set(list_used_columns(config)) - own),

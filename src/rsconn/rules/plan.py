@@ -17,7 +17,8 @@ from rsconn.provenance import compute_code_digest
 from rsconn.rules.jobs import JOBS
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import find_house, show_path
-from rsconn.settings.problems import raise_problems
+from rsconn.settings.problems import raise_problems, suggest
+from rsconn.study.people.participants import list_table_ids
 
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
@@ -205,8 +206,42 @@ def find_config_runs(config: Config) -> tuple[Run, ...]:
     if not config.input.has_runs:
         return ()
     if config.input.parcellated:
-        return find_parcellated_runs(config.input.parcellated, config.input.filters)
-    return find_runs(config.input.derivatives, config.input.filters)
+        runs = find_parcellated_runs(config.input.parcellated, config.input.filters)
+    else:
+        runs = find_runs(config.input.derivatives, config.input.filters)
+    return drop_excluded(runs, config)
+
+
+def drop_excluded(runs: Sequence[Run], config: Config) -> tuple[Run, ...]:
+    """Leave out the runs that the config excludes by hand.
+
+    Raises
+    ------
+    SettingsError
+        If `exclude` names a person who has no run and is in no table, or a session or run that is not there.
+    """
+    excluded = {key: [run for run in runs if _is_part(key, run)] for key in config.exclude}
+    for key, found in excluded.items():
+        if not found:
+            _check_in_tables(key, runs, config)
+    left_out = {run.name for found in excluded.values() for run in found}
+    return tuple(run for run in runs if run.name not in left_out)
+
+
+def _is_part(key: str, run: Run) -> bool:
+    person, *others = key.split("_")
+    return person == run.participant_id and all(part in run.name.split("_") for part in others)
+
+
+def _check_in_tables(key: str, runs: Sequence[Run], config: Config) -> None:
+    known = {run.name for run in runs} if "_" in key else {run.participant_id for run in runs}
+    if "_" not in key:
+        known |= {person for people in list_table_ids(config.input).values() for person in people}
+        if key in known:
+            return
+    raise SettingsError(
+        f"{show_path(config.path)}: exclude: {key!r} is nobody with images or in the tables; {suggest(key, known)}"
+    )
 
 
 def list_roi_files(config: Config) -> list[Path]:

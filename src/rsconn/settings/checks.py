@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsconn.errors import describe_unreadable
-from rsconn.naming import check_label
+from rsconn.naming import NOT, check_label
 from rsconn.settings.claims import Claim, Contrast, Where
 from rsconn.settings.fields import find_twice, show_path
 from rsconn.settings.problems import suggest
@@ -113,7 +113,7 @@ def _check_space(config: Config) -> Iterable[str]:
     """The set names its space, and the images must be in it: the MNI templates differ by millimetres."""
     space, accepted = config.rois.space, config.input.accept_space_mismatch
     for found in config.input.filters.get("space", ()):
-        if space and config.input.derivatives and found != space and not accepted:
+        if space and config.input.derivatives and found[:1] != NOT and found != space and not accepted:
             remedy = "set input.accept_space_mismatch: true to accept it"
             if (found in _SURFACES) != (space in _SURFACES):
                 remedy = "dense series (CIFTI) and volumes have other regions: change one of the two"

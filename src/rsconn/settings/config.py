@@ -18,6 +18,7 @@ from rsconn.analysis.specification import (
     Usability,
 )
 from rsconn.errors import SettingsError, UserError
+from rsconn.naming import NOT
 from rsconn.settings.checks import check_config
 from rsconn.settings.claims import Claim, read_claims
 from rsconn.settings.fields import (
@@ -41,6 +42,7 @@ from rsconn.settings.sections import (
     CovariateSettings,
     DenoisingChoice,
     DenoisingSettings,
+    Exclusions,
     GroupSettings,
     InferenceSettings,
     InputSettings,
@@ -57,6 +59,7 @@ class ConfigFile(Settings):
     """The config file as written: other files by their paths."""
 
     input: InputSettings
+    exclude: Exclusions = Field(default_factory=dict)
     output_dir: Path = Path("results")
     sessions: Literal["combine", "separate"] = "combine"
     rois: LocalPath | None = None
@@ -97,6 +100,7 @@ class Config(Settings):
 
     path: Path
     input: InputSettings
+    exclude: Exclusions
     output_dir: Path
     sessions: Literal["combine", "separate"]
     rois: RoiSet
@@ -247,7 +251,7 @@ def _read_rois(file: ConfigFile) -> RoiSet:
 
 
 def _get_space(settings: InputSettings) -> str | None:
-    spaces = settings.filters.get("space", ())
+    spaces = [space for space in settings.filters.get("space", ()) if not space.startswith(NOT)]
     return spaces[0] if len(spaces) == 1 else None
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from rsconn.naming import NOT
 from rsconn.questionnaires import Instrument, Subscale
 from rsconn.settings.fields import (
     Count,
@@ -37,6 +38,32 @@ def _name_missing(value: Any) -> Any:
 CellValue = Annotated[str, BeforeValidator(_name_missing)]
 
 
+def _read_filter(value: Any) -> Any:
+    """Read ``{not: [a, b]}`` as labels with the mark of those that are left out."""
+    if not isinstance(value, dict):
+        return value
+    if list(value) != ["not"] or not value["not"]:
+        raise ValueError(f"{value} found, labels or {{not: [labels]}} needed")
+    labels = value["not"] if isinstance(value["not"], (list, tuple)) else [value["not"]]
+    return tuple(f"{NOT}{label}" for label in labels)
+
+
+Filter = Annotated[OneOrMore[Text], BeforeValidator(_read_filter)]
+
+_EXCLUDED = re.compile(r"sub-[A-Za-z0-9+._]+?(_[a-z]+-[A-Za-z0-9+]+)*")
+
+
+def _check_excluded(excluded: dict[str, str]) -> dict[str, str]:
+    for key in excluded:
+        if not _EXCLUDED.fullmatch(key):
+            raise ValueError(f"{key!r} found, sub-012, sub-034_ses-2 or sub-034_task-rest_run-1 needed")
+    return excluded
+
+
+# By hand: a person, or a session or run by its entities -> the reason.
+Exclusions = Annotated[dict[Text, Text], AfterValidator(_check_excluded)]
+
+
 class InputSettings(Settings):
     """What is read."""
 
@@ -45,7 +72,7 @@ class InputSettings(Settings):
     denoised: bool | None = None
     participants: LocalPath
     phenotype: OneOrMore[LocalPath] = ()
-    filters: dict[Text, OneOrMore[Text]] = Field(default_factory=dict)
+    filters: dict[Text, Filter] = Field(default_factory=dict)
     values: dict[Text, dict[str, CellValue]] = Field(default_factory=dict)
     id_column: Text = "participant_id"
     ids: dict[Text, Text] = Field(default_factory=dict)

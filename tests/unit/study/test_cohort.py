@@ -15,6 +15,7 @@ from rsconn.study.people.scores import score_people
 def make_config(*claims, sessions="combine", edge=("age", "sex", "mean_fd"), groups=True):
     return SimpleNamespace(
         sessions=sessions,
+        exclude={},
         edges=(SimpleNamespace(name="A-B"), SimpleNamespace(name="C-D")),
         inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=edge, score=()),

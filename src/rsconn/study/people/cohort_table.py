@@ -12,7 +12,7 @@ import pandas as pd
 
 from rsconn.files.tables import read_tsv
 from rsconn.study.people.identity import match_sessions
-from rsconn.study.people.ledger import LedgerRow, compare_people, count_flow, tabulate_ledger
+from rsconn.study.people.ledger import LedgerRow, compare_people, count_flow, report_excluded, tabulate_ledger
 from rsconn.study.people.participants import convert_column, read_people
 from rsconn.study.people.scores import Scores, score_people
 from rsconn.study.people.used_columns import check_used_columns, list_used_columns
@@ -29,7 +29,7 @@ _Key = tuple[str, str | None]
 
 @dataclass(frozen=True, eq=False)
 class Cohort:
-    """Everybody in the tables, with or without images.
+    """Everybody in the tables, with or without images, but those excluded by hand.
 
     Attributes
     ----------
@@ -103,10 +103,15 @@ def build_cohort(
     table = _arrange(table, list(scores.table.columns), names, list_used_columns(config))
     found = set(quality["participant_id"] if with_runs is None else with_runs)
     usable = set(edges["participant_id"])
-    rows = [*run_ledger, *scores.ledger, *compare_people(set(people["participant_id"]), found)]
+    found |= {key.partition("_")[0] for key in config.exclude if "_" in key}
+    by_hand = {key for key in config.exclude if "_" not in key}
+    rows = [*run_ledger, *scores.ledger, *report_excluded(config.exclude)]
+    rows += compare_people(set(people["participant_id"]) - by_hand, found - by_hand)
     rows += _report_people(table, people, usable, config)
     ledger = tabulate_ledger(rows)
-    return Cohort(table, ledger, count_flow(table, ledger, usable), source)
+    flow = count_flow(table, ledger, usable)
+    left = table[~table["participant_id"].isin(by_hand)].reset_index(drop=True)
+    return Cohort(left, ledger, flow, source)
 
 
 def read_cohort(path: Path) -> pd.DataFrame:

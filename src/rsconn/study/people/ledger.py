@@ -22,6 +22,7 @@ Ruling = Literal["excluded", "kept", "flagged"]
 
 STAGES: tuple[Stage, ...] = ("index", "extract", "denoise", "connect", "cohort", "claim")
 NO_RUN = "no run found"
+EXCLUDED = "exclude"
 NO_GROUP = "no group"
 _COVERAGE_RULE = "quality.min_coverage"
 FLOW_STAGES = ("in the tables", "with images", "with a usable run", "with a usable edge")
@@ -186,6 +187,18 @@ def report_failed_run(facts: Mapping[str, Any], stage: Stage, reason: str) -> Le
     )
 
 
+def report_excluded(excluded: Mapping[str, str]) -> list[LedgerRow]:
+    """Return a row for each person, session or run that the config excludes by hand, with the reason given."""
+    rows = []
+    for key, reason in excluded.items():
+        person, *others = key.split("_")
+        session = next((part[4:] for part in others if part.startswith("ses-")), None)
+        run = key if [part for part in others if not part.startswith("ses-")] else None
+        text = f"{key}: {reason} (exclude)"
+        rows.append(LedgerRow(person, session, run, EXCLUDED, None, None, None, "index", "excluded", text))
+    return rows
+
+
 def compare_people(in_tables: Collection[str], with_runs: Collection[str]) -> list[LedgerRow]:
     """Return a row for everyone who is in the tables without a run, or has a run without being in a table.
 
@@ -227,13 +240,15 @@ def count_flow(cohort: pd.DataFrame, ledger: pd.DataFrame, with_usable_run: Coll
         group=("group", "first"), included=("included", "any")
     )
     lost_by = _find_first_rules(ledger)
+    whole = ledger["session"].isna() & ledger["run"].isna()
+    by_hand = set(ledger["participant_id"][whole & (ledger["rule"] == EXCLUDED)])
     rows: list[tuple[str, str, int, int, str | None]] = []
     for group, members in people.groupby(people["group"].astype(object).fillna(NO_GROUP), sort=True):
         left = list(members.index)
         rows.append((FLOW_STAGES[0], str(group), len(left), 0, None))
         with_edge = set(members.index[members["included"]])
         conditions = (
-            {person for person in left if lost_by.get(person) != NO_RUN},
+            {person for person in left if lost_by.get(person) != NO_RUN and person not in by_hand},
             with_edge | set(with_usable_run),
             with_edge,
         )

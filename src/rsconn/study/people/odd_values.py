@@ -67,7 +67,7 @@ def find_unit(cells: Sequence[Any]) -> str | None:
     """
     texts = [cell for cell in cells if isinstance(cell, str)]
     found = {text: match[1].strip().lower() for text in texts if (match := _UNIT.fullmatch(text))}
-    if sum(text in found for text in texts) * 2 < len(texts) or not found:
+    if sum(text in found for text in texts) * 2 <= len(texts):
         return None
     if set(found.values()) & _AGES or len(found) > _FEW_LEVELS:
         return next(iter(found))
