@@ -40,10 +40,8 @@ CellValue = Annotated[str, BeforeValidator(_name_missing)]
 
 def _read_filter(value: Any) -> Any:
     """Read ``{not: [a, b]}`` as labels with the mark of those that are left out."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or list(value) != ["not"] or not value["not"]:
         return value
-    if list(value) != ["not"] or not value["not"]:
-        raise ValueError(f"{value} found, labels or {{not: [labels]}} needed")
     labels = value["not"] if isinstance(value["not"], (list, tuple)) else [value["not"]]
     return tuple(f"{NOT}{label}" for label in labels)
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from rsconn.settings.claims import Claim
-from rsconn.settings.sections import ScoreSettings
+from rsconn.settings.sections import InputSettings, ScoreSettings
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.people.cohort_table import build_cohort
 from rsconn.study.people.participants import read_people
@@ -25,8 +25,9 @@ def make_config(table, *, groups, scores, claims, decimal=".", values=None):
     if not table.exists():
         pytest.skip("the shared real data are not beside the repository")
     return SimpleNamespace(
-        input=SimpleNamespace(participants=table, phenotype=(), values=values or {}, decimal=decimal),
+        input=InputSettings(participants=table, values=values or {}, decimal=decimal),
         sessions="combine",
+        exclude={},
         groups=groups,
         scores={name: ScoreSettings(**settings) for name, settings in scores.items()},
         edges=(),
