@@ -88,3 +88,46 @@ def test_sites_that_are_the_groups_are_named_first(tmp_path: Path) -> None:
     people["site"] = ["A"] * 30 + ["B"] * 30
     result = check(tmp_path, people, "site")
     assert "  not testable: C1: covariate site is aliased with what is tested" in result.lines
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [("123", True), ("12", False), (("1.5", "2.5", "4"), False), (("a", "b", "c"), False)],
+)
+def test_numbers_that_may_be_codes_are_questioned(tmp_path: Path, values: str, asked: bool) -> None:
+    people = make_people()
+    people["site"] = [values[number % len(values)] for number in range(60)]
+    lines = [line for line in check(tmp_path, people, "site").lines if "categorical: [site]" in line]
+    assert bool(lines) == asked
+    assert not any(
+        "categorical" in line for line in check(tmp_path, people, "site", more="categorical: [site]").lines
+    )
+
+
+def test_a_categorical_column_that_is_not_there(tmp_path: Path) -> None:
+    result = check(tmp_path, make_people(), "site", more="categorical: [sit]")
+    assert result.problems[0].startswith("no column 'sit' in the tables (categorical)")
+
+
+def test_one_person_under_two_ids(tmp_path: Path) -> None:
+    people = make_people()
+    for name in ("age", "x", "y"):
+        people[name][40] = people[name][7]
+    result = check(tmp_path, people, "sex")
+    assert result.problems[0].startswith("sub-07 and sub-40 have the same values of age, y, x: one person")
+
+
+def test_strangers_with_equal_sums_are_two_people(tmp_path: Path) -> None:
+    people = make_people()
+    rng = np.random.default_rng(1)
+    for name in ("y", "x", "age"):  # whole numbers of few steps, all alike in two people
+        people[name] = rng.integers(0, 28, 60).tolist()
+        people[name][40] = people[name][7]
+    assert check(tmp_path, people, "sex").problems == ()
+
+
+@pytest.mark.parametrize("cell", ["1e400", "-1e999", "inf"])
+def test_numbers_without_end_are_refused(tmp_path: Path, cell: str) -> None:
+    people = make_people()
+    people["y"][3] = cell
+    assert cell in check(tmp_path, people, "sex").problems[0]

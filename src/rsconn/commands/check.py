@@ -31,8 +31,9 @@ from rsconn.study.people.identity import (
 from rsconn.study.people.odd_values import list_odd_values
 from rsconn.study.people.own_names import check_own_names, list_shadowed
 from rsconn.study.people.participants import list_table_ids, read_people
+from rsconn.study.people.same_people import find_same_people
 from rsconn.study.people.scores import Scores, score_people
-from rsconn.study.people.used_columns import check_used_columns, list_unused_names
+from rsconn.study.people.used_columns import check_used_columns, list_codes, list_unused_names
 
 Result = TypeVar("Result")
 _SHOWN = 5
@@ -93,6 +94,8 @@ def check_config(path: Path) -> CheckResult:
             *list_shadowed(config),
             *list_odd_values(people.table, config),
         ]
+        warnings += list_codes(people.table, config)
+        problems += find_same_people(people.table)
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
     predictions: dict[str, Prediction] = {}
     if runs:

@@ -179,6 +179,7 @@ class InferJob(Job):
     claims: list[Values]
     edges: list[str]
     covariates: Values
+    categorical: list[str]
     groups: Values | None
     inference: Values
     circular: Values | None
@@ -193,6 +194,7 @@ class InferJob(Job):
             claims=[claim.model_dump(mode="json") for claim in config.claims],
             edges=[edge.name for edge in config.edges],
             covariates=config.covariates.model_dump(mode="json"),
+            categorical=list(config.categorical),
             groups=config.groups.model_dump(mode="json") if config.groups else None,
             inference=config.inference.model_dump(mode="json"),
             circular=circular.model_dump(mode="json") if circular else None,
@@ -211,6 +213,7 @@ class MapsJob(Job):
     rois: list[Values]
     limits: Values
     covariates: list[str]
+    categorical: list[str]
     groups: Values | None
     alpha: float
     seed: int
@@ -232,6 +235,7 @@ class MapsJob(Job):
             ],
             limits=describe_limits(config),
             covariates=list(config.covariates.edge),
+            categorical=list(config.categorical),
             groups=config.groups.model_dump(mode="json") if config.groups else None,
             alpha=config.inference.alpha,
             seed=config.inference.seed,

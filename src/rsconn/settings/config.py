@@ -73,6 +73,7 @@ class ConfigFile(Settings):
     groups: GroupSettings | None = None
     scores: dict[SafeName, ScoreSettings] = Field(default_factory=dict)
     covariates: CovariateSettings = CovariateSettings()
+    categorical: OneOrMore[Text] = ()
     claims: LocalPath | None = None
     inference: InferenceSettings = InferenceSettings()
     registered: LocalPath | None = None
@@ -115,6 +116,7 @@ class Config(Settings):
     groups: GroupSettings | None
     scores: dict[str, ScoreSettings]
     covariates: CovariateSettings
+    categorical: tuple[str, ...] = ()
     claims: tuple[Claim, ...]
     claims_path: Path | None
     inference: InferenceSettings

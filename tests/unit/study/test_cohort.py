@@ -17,6 +17,7 @@ def make_config(*claims, sessions="combine", edge=("age", "sex", "mean_fd"), gro
         sessions=sessions,
         exclude={},
         edges=(SimpleNamespace(name="A-B"), SimpleNamespace(name="C-D")),
+        categorical=(),
         inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=edge, score=()),
         groups=SimpleNamespace(column="group") if groups else None,

@@ -297,6 +297,7 @@ def test_circularity(data, column):
     config = SimpleNamespace(
         rois=SimpleNamespace(circular=SimpleNamespace(contrast=column, data=data)),
         edges=(SimpleNamespace(name="A-B"),),
+        categorical=(),
         inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=(), score=()),
         groups=SimpleNamespace(column="diagnosis", levels={"T": "1", "C": "2"}),
@@ -358,6 +359,7 @@ def test_circularity_of_a_slope(outcome, predictor, column):
     config = SimpleNamespace(
         rois=SimpleNamespace(circular=SimpleNamespace(contrast=column, data="this")),
         edges=(SimpleNamespace(name="A-B"),),
+        categorical=(),
         inference=SimpleNamespace(exchange_within=None, exchange_whole=None),
         covariates=SimpleNamespace(edge=(), score=()),
         groups=None,
@@ -523,3 +525,16 @@ def test_columns():
     assert match_value(columns["site"], "x").tolist() == [False, False]
     assert match_value(columns["word"], "a").tolist() == [True, False]
     assert encode(np.array(["a", "a"], dtype=object)).shape == (2, 0)
+
+
+def test_codes_are_categories_where_the_config_says_so():
+    """Three sites, the second high: one number cannot adjust for them."""
+    cohort = make_cohort()
+    cohort["code"] = [1, 2, 3] * 8
+    words = cohort.assign(code=[f"s{code}" for code in cohort["code"]])
+    terms = Terms(frozenset({"A-B"}), ("code",), (), categorical=frozenset({"code"}))
+    coded, named = (
+        build(make_claim(outcome="A-B"), table, terms).model.nuisance for table in (cohort, words)
+    )
+    np.testing.assert_array_equal(coded, named)
+    assert build(make_claim(outcome="A-B", sample="code == 2"), cohort, terms).n == 8

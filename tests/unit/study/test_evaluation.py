@@ -39,6 +39,7 @@ def make_config(*claims, n_permutations=199, alpha=0.05, circular=None):
         scores={},
         covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
         groups=SimpleNamespace(column="group", levels={"T": "T", "C": "C"}),
+        categorical=(),
         inference=SimpleNamespace(
             alpha=alpha,
             n_permutations=n_permutations,

@@ -44,6 +44,7 @@ def make_config(claims, exchange_whole):
     return SimpleNamespace(
         rois=SimpleNamespace(circular=None),
         edges=(SimpleNamespace(name="A-B"),),
+        categorical=(),
         inference=SimpleNamespace(
             alpha=0.05, n_permutations=99, seed=1, sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
             exchange_within=None, exchange_whole=exchange_whole,

@@ -36,6 +36,7 @@ def make_config(
         groups=groups,
         covariates=SimpleNamespace(edge=edge),
         maps=SimpleNamespace(**({"scores": (), "interaction": False} | maps)),
+        categorical=(),
         inference=SimpleNamespace(exchange_within=within, exchange_whole=whole),
     )
 

@@ -31,6 +31,7 @@ def make_config(table, *, groups, scores, claims, decimal=".", values=None):
         groups=groups,
         scores={name: ScoreSettings(**settings) for name, settings in scores.items()},
         edges=(),
+        categorical=(),
         covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
         rois=SimpleNamespace(circular=None),
         claims=tuple(Claim(**({"family": "f", "text": "t"} | claim)) for claim in claims),

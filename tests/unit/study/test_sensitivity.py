@@ -31,6 +31,7 @@ def make_config(*claims):
         claims=claims,
         rois=SimpleNamespace(circular=None),
         edges=(SimpleNamespace(name="A-B"),),
+        categorical=(),
         covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
         groups=SimpleNamespace(column="group", levels={"T": "T", "C": "C"}),
         inference=SimpleNamespace(

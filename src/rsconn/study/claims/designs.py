@@ -72,6 +72,7 @@ def read_terms(config: Config) -> Terms:
         exchange_within=config.inference.exchange_within,
         exchange_whole=config.inference.exchange_whole,
         group_levels=tuple(config.groups.levels) if config.groups is not None else (),
+        categorical=frozenset(config.categorical),
     )
 
 

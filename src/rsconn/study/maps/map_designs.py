@@ -134,6 +134,7 @@ def list_map_designs(columns: Columns, has_map: Mask, config: Config) -> tuple[M
         group_column=config.groups.column if config.groups else "group",
         exchange_within=config.inference.exchange_within,
         exchange_whole=config.inference.exchange_whole,
+        categorical=frozenset(config.categorical),
     )
     return tuple(_choose(wish, columns, terms) for wish in _list_wishes(columns, has_map, config))
 

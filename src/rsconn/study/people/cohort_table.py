@@ -14,6 +14,7 @@ from rsconn.files.tables import read_tsv
 from rsconn.study.people.identity import match_sessions
 from rsconn.study.people.ledger import LedgerRow, compare_people, count_flow, report_excluded, tabulate_ledger
 from rsconn.study.people.participants import convert_column, read_people
+from rsconn.study.people.same_people import check_same_edges
 from rsconn.study.people.scores import Scores, score_people
 from rsconn.study.people.used_columns import check_used_columns, list_used_columns
 
@@ -83,12 +84,14 @@ def build_cohort(
     Raises
     ------
     TableError, ProblemsError
-        A column that a covariate or claim names is absent, holds numbers and words mixed, or lacks a level.
+        A column that a covariate or claim names is absent, holds numbers and words mixed, or lacks a level; or two
+        people have the same edges to the last digit.
     """
     check_used_columns(people, scores.table.columns, config)
     if config.sessions == "separate":
         labels = {*edges["session"].dropna(), *quality["session"].dropna()}
         people = match_sessions(people, labels)
+    check_same_edges(edges)
     keys = _list_keys(people, edges, separate=config.sessions == "separate")
     table = _join(people, scores, keys)
     source = "participants" if "mean_fd" in people else None

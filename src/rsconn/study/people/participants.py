@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -173,9 +174,10 @@ def _parse_number(cell: str, *, comma: bool) -> float | None:
     if not any(character.isdigit() for character in cell) or "_" in cell:
         return None
     try:
-        return float(cell)
+        number = float(cell)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None  # 1e400 is no number that a table can mean
 
 
 Key = tuple[str, str | None]

@@ -89,6 +89,46 @@ def list_unused_names(people: pd.DataFrame, config: Config) -> list[str]:
     return warnings
 
 
+# Codes are few; ages in years and motion are known to be quantities.
+_MOST_CODES, _QUANTITIES = 20, frozenset({"age", "mean_fd"})
+
+
+def list_codes(people: pd.DataFrame, config: Config) -> list[str]:
+    """Return a warning for each covariate whose few whole numbers may be codes of categories, such as sites.
+
+    Two values are told apart alike by one number and by a category, so that nothing is asked of them.
+
+    Parameters
+    ----------
+    people : DataFrame
+        `rsconn.study.people.participants.read_people`.
+    config : Config
+        Covariates of the claims; ``categorical``.
+    """
+    columns, warnings = make_columns(people), []
+    for name, option in _list_covariates(config).items():
+        if name not in columns or name in _QUANTITIES or name in config.categorical or is_text(columns[name]):
+            continue
+        cells = columns[name][find_present(columns[name])]
+        values = np.unique(cells)
+        if 3 <= values.size <= min(_MOST_CODES, cells.size / 3) and (values == np.round(values)).all():
+            shown = ", ".join(name_value(value) for value in values[:4])
+            warnings.append(
+                f"covariate {name!r} ({option}) holds {values.size} whole numbers ({shown}"
+                f"{', ...' if values.size > 4 else ''}) and is taken as one quantity; if they are codes, such as those "
+                f"of sites, set categorical: [{name}]"
+            )
+    return warnings
+
+
+def _list_covariates(config: Config) -> dict[str, str]:
+    covariates: dict[str, str] = {}
+    for name, option in _iterate_uses(config):
+        if "covariates" in option:
+            covariates.setdefault(name, option)
+    return covariates
+
+
 def _is_named(name: str, people: pd.DataFrame, config: Config) -> bool:
     made = {*config.scores, *(edge.name for edge in config.edges)}
     return name in _MADE or name in people.columns or name in made
@@ -135,6 +175,7 @@ def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:
         yield config.inference.exchange_within, "inference.exchange_within"
     if config.inference.exchange_whole is not None:
         yield config.inference.exchange_whole, "inference.exchange_whole"
+    yield from ((name, "categorical") for name in config.categorical)
     for claim in config.claims:
         with_edge = claim.outcome in edges or claim.predictor in edges
         default = config.covariates.edge if with_edge else config.covariates.score
