@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.tallies import Tally
-from rsconn.settings.claims import Claim
+from rsconn.settings.claims import Claim, Verdict
 from rsconn.study.claims.verdicts import get_rule, get_sign
 
 # A rate fails when it misses its bound by more than so many Monte Carlo errors at the bound.
@@ -66,7 +66,7 @@ COVERAGE = "coverage of 95 % intervals"
 FAMILY = "any false support in the family"
 FAMILY_MAXT = "any p < 5 % in the family, sign-flip max-T"
 CONTRADICTION = "size of p_contradict at the bound"
-FAMILY_CONTRADICTION = "any false contradiction in the family"
+FAMILY_CONTRADICTION = "any false negligible or contradicted in the family"
 
 
 MAPS = "any corrected p ≤ 5 % in the map"
@@ -115,7 +115,7 @@ def _count_null(tally: Tally, claims: Sequence[Claim]) -> list[Rate]:
             claimed = get_sign(claim.expect) * tally.get("estimate", [claim.id])[:, 0] > 0
             rates.append(_count(DIRECTIONAL, claim.id, np.where(claimed | np.isnan(p), p, 1.0), bound=0.025))
     for family, members in _list_families(claims).items():
-        supported = tally.has("supported", members).any(axis=1)
+        supported = tally.has(Verdict.SUPPORTED, members).any(axis=1)
         rates.append(Rate(FAMILY, family, int(supported.sum()), tally.n, 0.05))
         maxt = tally.get("p_family_maxt", members)
         drawn = np.isfinite(maxt).any(axis=1)
@@ -127,7 +127,7 @@ def _count_null(tally: Tally, claims: Sequence[Claim]) -> list[Rate]:
 def _count_sesoi(tally: Tally, claims: Sequence[Claim]) -> list[Rate]:
     rates = [_count(CONTRADICTION, claim.id, tally.get("p_contradict", [claim.id])[:, 0]) for claim in claims]
     for family, members in _list_families(claims).items():
-        hits = tally.has("contradicted", members).any(axis=1)
+        hits = (tally.has(Verdict.CONTRADICTED, members) | tally.has(Verdict.NEGLIGIBLE, members)).any(axis=1)
         rates.append(Rate(FAMILY_CONTRADICTION, family, int(hits.sum()), tally.n, 0.05))
     return rates
 

@@ -131,7 +131,7 @@ def _write_planted(tallies: Mapping[str, Tally]) -> str:
         for claim in tally.ids:
             shares = _share(tally, claim)
             right = shares[VERDICTS.index(truth[claim]["truth"])]
-            decided = shares[0] + shares[1]
+            decided = sum(shares[:3])
             size = f"{truth[claim]['scale'].replace('_', ' ')} {truth[claim]['effect']:+.2f}"
             accuracy = f"{right / decided:.1%}" if decided else "n/a"
             rows.append([claim, size, truth[claim]["truth"], *(f"{share:.1%}" for share in shares), accuracy])

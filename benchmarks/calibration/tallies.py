@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rsconn.settings.claims import Verdict
 from rsconn.study.claims.evaluation import Evaluation
 
-VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
+VERDICTS = tuple(Verdict)
 NUMBERS = ("estimate", "ci_low", "ci_high", "p", "p_contradict", "p_permutation", "p_family_maxt")
 
 _ADOPTED = "adopted"

@@ -28,7 +28,7 @@ uses, with the study's own 21 claims in their Holm families (and one added claim
 A verdict is easiest to get wrong at the edge of its null hypothesis, so that is where the cohorts are drawn: every
 claim of a difference or an association has an effect of exactly zero, and every claim of no difference lies exactly
 on its smallest effect of interest. Then *any* "supported" is false. In the scenario `sesoi` each effect lies on the
-smallest effect of interest, in the claimed direction, and any "contradicted" is false.
+smallest effect of interest, in the claimed direction, and any "negligible" or "contradicted" is false.
 
 A rate passes when it keeps its bound within {margin} Monte Carlo (MC) errors, the standard error of a simulated rate
 at the bound. Permutation p values have {n_permutations} permutations in every cohort. "Any false support" includes
@@ -60,8 +60,8 @@ PLANTED = """## Power and accuracy on the simulated study
 
 The demo's own cohorts (52 and 92 people with scores, 18 and 18 scanned; bounded, skewed sums, people who are lost to
 motion or have missing answers), through the same code. The true verdict is the one that unlimited data would give.
-Of an effect that has the claimed direction but is smaller than the smallest effect of interest (S4, B5), "contradicted"
-because it is too small is true as well; unlimited data would say "supported" and flag it "smaller than sesoi"."""
+Of an effect that has the claimed direction but is smaller than the smallest effect of interest (S4, B5) it is
+"negligible", flagged "in the claimed direction"; "supported" says less and is true as well."""
 
 MAPS = """## Seed maps
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import check_new_files, write_json
-from rsconn.settings.claims import Claim
+from rsconn.settings.claims import Claim, RawBound, Verdict
 from rsconn.settings.config import Config, read_config
 from rsconn.simulate.planned_cohorts import StudyDesign, draw_numbers, read_study_design, simulate_planned
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.claims.samples import find_sides
-from rsconn.study.claims.verdicts import NOT_TESTABLE, SUPPORTED, decide, get_rule, get_sign
+from rsconn.study.claims.verdicts import decide, find_bound, get_rule, get_sign
 from rsconn.study.people.used_columns import make_columns
 
 DEFAULT_N = (20, 40, 60, 80, 120)
@@ -37,6 +37,8 @@ COLUMNS = {
     "alpha": "Level of the claim: its alpha over the number of claims in its family.",
     "power": "Share of the simulated cohorts in which the claim is supported.",
     "mc_error": "Monte Carlo standard error of the power.",
+    "negligible": "Share in which it is negligible: an effect as large as the smallest one of interest is ruled out.",
+    "contradicted": "Share in which it is contradicted.",
     "not_testable": "Share of the simulated cohorts in which it could not be tested.",
 }
 
@@ -51,16 +53,18 @@ class Target:
     effect: float
     alpha: float
     m: int
+    sesoi: float
 
     @property
     def copy(self) -> Claim:
         """The claim on a column of its own, alone in its family."""
-        return self.claim.model_copy(update={"id": self.name, "family": self.name, "outcome": self.name})
+        names = {"id": self.name, "family": self.name, "outcome": self.name}
+        return self.claim.model_copy(update={**names, "sesoi": self.sesoi})
 
-    def judge(self, row: Mapping[str, Any]) -> str:
+    def judge(self, row: Mapping[str, Any]) -> Verdict:
         """Return the verdict on the copy, with its p corrected as in the first step of Holm."""
-        if row["verdict"] == NOT_TESTABLE:
-            return NOT_TESTABLE
+        if row["verdict"] == Verdict.NOT_TESTABLE:
+            return Verdict.NOT_TESTABLE
         p, p_contradict = (min(1.0, self.m * row[name]) for name in ("p", "p_contradict"))
         return decide(
             self.claim.expect,
@@ -143,8 +147,7 @@ def _list_targets(config: Config, multiples: Sequence[float]) -> list[Target]:
     targets = []
     for claim in config.claims:
         equivalence = get_rule(claim.expect) == "equivalence"
-        default = config.inference.sesoi.partial_r if claim.contrast is None else config.inference.sesoi.g
-        sesoi = default if claim.sesoi is None else claim.sesoi
+        sesoi = _find_planned_sesoi(claim, config)
         alpha = config.inference.alpha if claim.alpha is None else claim.alpha
         m = sizes[claim.family, claim.exploratory]
         for multiple in (0.0,) if equivalence else multiples:
@@ -153,8 +156,16 @@ def _list_targets(config: Config, multiples: Sequence[float]) -> list[Target]:
                 raise SettingsError(
                     f"--multiple {multiple:g}: claim {claim.id} would have a partial r of {effect:g}"
                 )
-            targets.append(Target(f"{claim.id}@{multiple:g}", claim, multiple, effect, alpha, m))
+            targets.append(Target(f"{claim.id}@{multiple:g}", claim, multiple, effect, alpha, m, sesoi))
     return targets
+
+
+def _find_planned_sesoi(claim: Claim, config: Config) -> float:
+    """Return a claim's g or partial r; planned people have no SD, so one in raw units gives way to the config's."""
+    bound = find_bound(claim, config.inference)
+    if bound.is_raw:
+        bound = find_bound(claim.model_copy(update={"sesoi": None}), config.inference)
+    return bound.value
 
 
 def _simulate(
@@ -162,7 +173,7 @@ def _simulate(
 ) -> list[dict[str, Any]]:
     """Return one row per target at one n."""
     rng = np.random.default_rng([config.inference.seed, n_per_group])
-    verdicts: list[list[str]] = []
+    verdicts: list[list[Verdict]] = []
     table = pd.DataFrame()
     for _ in range(n_simulations):
         cohort = _draw_cohort(targets, design, n_per_group, rng)
@@ -170,6 +181,7 @@ def _simulate(
         rows = table.to_dict(orient="records")
         verdicts.append([target.judge(row) for target, row in zip(targets, rows, strict=True)])
     found = np.array(verdicts)
+    shares = {verdict: (found == verdict).mean(axis=0) for verdict in Verdict}
     return [
         {
             "name": target.name,
@@ -184,14 +196,12 @@ def _simulate(
             "alpha": target.alpha / target.m,
             "power": power,
             "mc_error": float(np.sqrt(power * (1 - power) / n_simulations)),
-            "not_testable": float(not_testable),
+            "negligible": float(shares[Verdict.NEGLIGIBLE][place]),
+            "contradicted": float(shares[Verdict.CONTRADICTED][place]),
+            "not_testable": float(shares[Verdict.NOT_TESTABLE][place]),
         }
-        for target, n, power, not_testable in zip(
-            targets,
-            table["n"],
-            (found == SUPPORTED).mean(axis=0).tolist(),
-            (found == NOT_TESTABLE).mean(axis=0),
-            strict=True,
+        for place, (target, n, power) in enumerate(
+            zip(targets, table["n"], shares[Verdict.SUPPORTED].tolist(), strict=True)
         )
     ]
 
@@ -256,6 +266,9 @@ def plan_power(
     write_figure(plot_power(table), folder / "power")
     whole = settings.inference.exchange_whole
     families = [f"people are independent here: families ({whole}) would change the power"] if whole else []
+    raw = [claim.id for claim in settings.claims if isinstance(claim.sesoi, RawBound)]
+    if raw:
+        families.append(f"sesoi in raw units: {', '.join(raw)} planned at the config's g or partial r")
     return [*format_table(table), *families, f"written: {folder / 'power.tsv'}, power.svg, power.png"]
 
 

@@ -175,7 +175,9 @@ def compute_noncentrality(plan: Plan, effect: float, *, without_effect: bool = F
     return float(size * np.sqrt(plan.n * plan.information_per_person))
 
 
-def compute_power(plan: Plan, effect: float, *, alpha: float, rule: Rule) -> float:
+def compute_power(
+    plan: Plan, effect: float, *, alpha: float, rule: Rule, sesoi: float | None = None
+) -> float:
     """Probability that the claim is supported.
 
     Parameters
@@ -188,6 +190,10 @@ def compute_power(plan: Plan, effect: float, *, alpha: float, rule: Rule) -> flo
     rule : {'directional', 'two-sided', 'equivalence'}
         ``directional``: two-sided p < alpha and the claimed sign. ``two-sided``: p < alpha.
         ``equivalence``: TOST.
+    sesoi : float, optional
+        Smallest effect of interest, for the first two rules: the claim is not supported where the data rule out
+        an effect as large (one-sided p < alpha), however clearly there is one. The bound is taken to rise and fall
+        with the sample's own SD, as that of a g or a partial r does.
 
     Examples
     --------
@@ -201,14 +207,31 @@ def compute_power(plan: Plan, effect: float, *, alpha: float, rule: Rule) -> flo
     critical = float(special.stdtrit(plan.test_dof, 1 - tail) * np.sqrt(plan.inflation))
     if rule == "equivalence":
         return compute_tost_power(noncentrality, plan.error_dof, critical)
+    if sesoi is not None:
+        critical = max(critical, _find_least_supported(plan, effect, sesoi, alpha))
     power = compute_noncentral_cdf(-critical, plan.error_dof, -noncentrality)
     if rule == "two-sided":
         power += compute_noncentral_cdf(-critical, plan.error_dof, noncentrality)
     return power
 
 
-def find_min_detectable(plan: Plan, *, alpha: float, rule: Rule, power: float = 0.8) -> float:
+def _find_least_supported(plan: Plan, effect: float, sesoi: float, alpha: float) -> float:
+    """Return the statistic above which an effect as large as ``sesoi`` is not ruled out.
+
+    A partial r bounds r s(y|Z) / s(x|Z), and s(y|Z) holds the true effect.
+    """
+    bound = compute_noncentrality(plan, sesoi, without_effect=True)
+    if plan.kind == "slope":
+        bound /= float(np.sqrt(1 - effect**2))
+    return bound - float(special.stdtrit(plan.test_dof, 1 - alpha) * np.sqrt(plan.inflation))
+
+
+def find_min_detectable(
+    plan: Plan, *, alpha: float, rule: Rule, power: float = 0.8, sesoi: float | None = None
+) -> float:
     """Smallest effect (g or partial r) that reaches ``power``; for ``equivalence`` the smallest bound.
+
+    With ``sesoi`` it is an effect that is supported, not one that is negligible (`compute_power`).
 
     NaN when there are no degrees of freedom, when the rule has this power without any effect, or when not even a
     partial r of 1 would reach it.
@@ -218,7 +241,7 @@ def find_min_detectable(plan: Plan, *, alpha: float, rule: Rule, power: float = 
     highest = 1 - 1e-12 if plan.kind == "slope" else 1e6
 
     def excess(effect: float) -> float:
-        return compute_power(plan, effect, alpha=alpha, rule=rule) - power
+        return compute_power(plan, effect, alpha=alpha, rule=rule, sesoi=sesoi) - power
 
     if excess(0.0) >= 0 or excess(highest) < 0:
         return float("nan")
@@ -226,12 +249,13 @@ def find_min_detectable(plan: Plan, *, alpha: float, rule: Rule, power: float = 
 
 
 def find_n(plan: Plan, effect: float, *, alpha: float, rule: Rule, power: float = 0.8) -> int | None:
-    """Smallest n with this power at ``effect``, shares and covariates as planned; None above a million."""
+    """Smallest n with this power at ``effect``, the sesoi; shares and covariates as planned; None above a million."""
     if effect <= 0:
         return None
 
     def is_enough(n: int) -> bool:
-        return compute_power(scale_plan(plan, n), effect, alpha=alpha, rule=rule) >= power
+        plan_n = scale_plan(plan, n)
+        return compute_power(plan_n, effect, alpha=alpha, rule=rule, sesoi=effect) >= power
 
     low, high = plan.n_parameters, plan.n_parameters + 1
     while not is_enough(high):

@@ -41,7 +41,7 @@ _CLAIMS = {
     "sesoi_estimate": "The same on the scale of the estimate.",
     "min_detectable": "Smallest effect size that this verdict rule finds with 80 % power at alpha/m and this n; for "
     "equivalent and unrelated the smallest bound that it shows so if there is no effect.",
-    "verdict": "supported, contradicted, inconclusive or not testable.",
+    "verdict": "supported, negligible, contradicted, inconclusive or not testable.",
     "flags": "Remarks on the verdict, joined by ;.",
     "reason": "Why it is not testable or inconclusive, the n that could decide, covariates left out.",
 }

@@ -21,6 +21,7 @@ from rsconn.report.page.html_page import write_page
 from rsconn.report.page.methods_text import write_citations, write_methods
 from rsconn.rules.infer import find_simulated
 from rsconn.rules.plan import CLAIM_TABLES, COHORT_TABLES, find_config_runs, has_dense
+from rsconn.settings.checks import list_default_sesoi
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
@@ -65,7 +66,9 @@ def write_report(group: Path, *, config: Path) -> None:
         _write_maps(folder, settings, simulated=simulated)
     else:  # maps of an earlier config must not look like results of this one
         (folder / "figures" / f"{MODELS_TABLE}.tsv").unlink(missing_ok=True)
-    methods = write_methods({**values, "dense": dense}, list_versions())
+    methods = write_methods(
+        {**values, "dense": dense, "default_sesoi": list_default_sesoi(settings)}, list_versions()
+    )
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
     write_json(folder / "provenance.json", describe_provenance(settings, simulated=simulated))

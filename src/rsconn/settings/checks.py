@@ -24,6 +24,8 @@ RESERVED_COLUMNS = ("participant_id", "session", "group", "sex", "age", "mean_fd
 _SURFACES = frozenset({"fsLR"})
 
 # fMRIPrep removes cosines of 128 s and longer before it computes CompCor components.
+# Bounds beyond these are questioned.
+_ABSURD = {"g": 1.5, "partial_r": 0.7}
 _ACOMPCOR_HIGH_PASS_HZ = 1 / 128
 
 
@@ -43,6 +45,47 @@ def check_config(config: Config) -> list[str]:
 
 def list_warnings(config: Config) -> list[str]:
     """Return what is odd in a config and no obstacle."""
+    return [*_list_filter_warnings(config), *_list_sesoi_warnings(config)]
+
+
+def list_default_sesoi(config: Config) -> list[str]:
+    """Return the names of the smallest effects of interest that decide some claim and that nobody set."""
+    kinds = {"g": "contrast", "partial_r": "predictor"}
+    used = {
+        name
+        for name, kind in kinds.items()
+        for claim in config.claims
+        if claim.sesoi is None and getattr(claim, kind) is not None
+    }
+    return [name for name in kinds if name in used - config.inference.sesoi.model_fields_set]
+
+
+def _list_sesoi_warnings(config: Config) -> list[str]:
+    lines = []
+    for name in list_default_sesoi(config):
+        value = getattr(config.inference.sesoi, name)
+        lines.append(
+            f"inference.sesoi.{name}: not set; the default {value:g} decides what is negligible and what is "
+            "equivalent"
+        )
+    own = [(f"inference.sesoi.{name}", name, getattr(config.inference.sesoi, name)) for name in _ABSURD]
+    for claim in config.claims:
+        if isinstance(claim.sesoi, float):
+            name = "partial_r" if claim.contrast is None else "g"
+            own.append((f"claim {claim.id}: sesoi", name, claim.sesoi))
+    return lines + [question_bound(where, name, value) for where, name, value in own if value > _ABSURD[name]]
+
+
+def question_bound(where: str, name: str, value: float) -> str:
+    """Return the line that questions a smallest effect of interest too large to decide anything."""
+    word = "g" if name == "g" else "partial r"
+    return (
+        f"{where}: {word} {value:.3g} is larger than nearly all effects there are (above {_ABSURD[name]:g}); "
+        "almost any effect would be negligible or equivalent"
+    )
+
+
+def _list_filter_warnings(config: Config) -> list[str]:
     high_pass_hz = config.denoising.high_pass_hz
     if not _uses_acompcor(config) or high_pass_hz is None or high_pass_hz >= _ACOMPCOR_HIGH_PASS_HZ:
         return []

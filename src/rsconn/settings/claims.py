@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -30,6 +31,18 @@ from rsconn.settings.sample_grammar import parse_expression
 Expectation = Literal[
     "greater", "less", "different", "equivalent", "positive", "negative", "associated", "unrelated"
 ]
+
+
+class Verdict(StrEnum):
+    """What a claim can be answered with; in tables and on pages in this order."""
+
+    SUPPORTED = "supported"
+    NEGLIGIBLE = "negligible"
+    CONTRADICTED = "contradicted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_TESTABLE = "not testable"
+
+
 CONTRAST_EXPECTATIONS = ("greater", "less", "different", "equivalent")
 SLOPE_EXPECTATIONS = ("positive", "negative", "associated", "unrelated")
 
@@ -149,6 +162,17 @@ class Original(Settings):
             raise ValueError(f"original: n: {len(self.n)} numbers found, {max(sides, 1)} needed")
 
 
+class RawBound(Settings):
+    """A smallest effect of interest in the units of the estimate: of the outcome, for a slope per unit of predictor."""
+
+    raw: Positive
+
+
+def _read_bound(value: Any) -> Any:
+    """Return a number as it is, or `{raw: ...}` as its bound."""
+    return RawBound.model_validate(value) if isinstance(value, Mapping) else value
+
+
 class Claim(Settings):
     """One sentence of the study, with the direction that it states."""
 
@@ -163,7 +187,7 @@ class Claim(Settings):
     expect: Expectation
     covariates: OneOrMore[Text] | None = None
     alpha: Probability | None = None
-    sesoi: Positive | None = None
+    sesoi: Annotated[Positive | RawBound | None, BeforeValidator(_read_bound)] = None
     exploratory: bool = False
     paired: bool = False
     original: Original | None = None
@@ -187,7 +211,7 @@ class Claim(Settings):
             )
         if self.predictor == self.outcome:
             raise ValueError(f"outcome and predictor are both {self.outcome!r}")
-        if self.predictor is not None and self.sesoi is not None and self.sesoi >= 1:
+        if self.predictor is not None and isinstance(self.sesoi, float) and self.sesoi >= 1:
             raise ValueError(
                 f"sesoi: {self.sesoi:g} found, a partial r between 0 and 1 needed for a predictor"
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rsconn.settings.claims import Verdict
 from rsconn.simulate.simulated_people import compute_contrast_g, make_scales
 from rsconn.simulate.truth import StudyPlan
 
@@ -42,12 +43,12 @@ _SLOPES = {
 
 # Verdicts that the full study (52/92 scored, 18/18 scanned, effect 1) reaches with a power of 90 % or more.
 _EXPECTED = {
-    "P1": "supported",
-    "P2": "supported",
-    "P4": "contradicted",
-    "P5": "supported",
-    "F1": "supported",
-    "F2": "supported",
+    "P1": Verdict.SUPPORTED,
+    "P2": Verdict.SUPPORTED,
+    "P4": Verdict.CONTRADICTED,
+    "P5": Verdict.SUPPORTED,
+    "F1": Verdict.SUPPORTED,
+    "F2": Verdict.SUPPORTED,
 }
 
 
@@ -68,8 +69,8 @@ def describe_claims(
     -------
     dict of claim id to dict
         ``outcome``, ``predictor`` or None, ``scale`` (``g`` or ``partial_r``), ``effect`` (signed as a - b or as
-        the slope; for edges after measurement error), ``expect`` as claimed, ``truth`` (``supported`` or
-        ``contradicted`` with unlimited data) and ``expected`` (a verdict, or ``open`` where power is low).
+        the slope; for edges after measurement error), ``expect`` as claimed, ``truth`` (the verdict of
+        unlimited data) and ``expected`` (a verdict, or ``open`` where power is low).
     """
     scales = make_scales(plan, n_scored)
     described = {}
@@ -107,15 +108,11 @@ def _describe(outcome: str, predictor: str | None, scale: str, effect: float, ex
     }
 
 
-def _judge(expect: str, effect: float, sesoi: float) -> str:
-    holds = {
-        "greater": effect > 0,
-        "positive": effect > 0,
-        "less": effect < 0,
-        "negative": effect < 0,
-        "different": effect != 0,
-        "associated": effect != 0,
-        "equivalent": abs(effect) < sesoi,
-        "unrelated": abs(effect) < sesoi,
-    }
-    return "supported" if holds[expect] else "contradicted"
+def _judge(expect: str, effect: float, sesoi: float) -> Verdict:
+    """Return the verdict of unlimited data."""
+    if expect in {"equivalent", "unrelated"}:
+        return Verdict.SUPPORTED if abs(effect) < sesoi else Verdict.CONTRADICTED
+    claimed = {"greater": effect, "positive": effect, "less": -effect, "negative": -effect}.get(expect)
+    if claimed is not None and claimed < 0:
+        return Verdict.CONTRADICTED
+    return Verdict.NEGLIGIBLE if abs(effect) < sesoi else Verdict.SUPPORTED

@@ -279,9 +279,9 @@ def evaluate(claim: dict, design: SimpleNamespace, m: int) -> dict:
             if equivalence or sign * estimate > 0 or claim["expect"] == "associated"
             else "contradicted"
         )
-        reason, flags = "", "opposite" if verdict == "contradicted" else ""
+        reason = ""
     elif min(1, p_contradict * m) < 0.05:
-        verdict, reason, flags = "contradicted", "", "" if equivalence else "too small"
+        verdict, reason = "contradicted" if equivalence else "negligible", ""
     sizes = f"a={int((x == 1).sum())};b={int((x == 0).sum())}"
     return {
         "id": claim["id"],

@@ -153,12 +153,12 @@ def test_family_interval_is_bonferroni():
     ("shift", "expect", "verdict", "flag"),
     [
         (0.9, "greater", "supported", None),
-        (-0.9, "greater", "contradicted", "opposite"),
-        (-0.2, "greater", "contradicted", "too small"),
+        (-0.9, "greater", "contradicted", None),
+        (-0.2, "greater", "negligible", None),
         (0.3, "greater", "inconclusive", None),
         (-0.9, "less", "supported", None),
         (0.9, "different", "supported", None),
-        (0.0, "different", "contradicted", None),
+        (0.0, "different", "negligible", None),
         (0.3, "different", "inconclusive", None),
         (0.0, "equivalent", "supported", None),
         (1.2, "equivalent", "contradicted", None),
@@ -172,10 +172,43 @@ def test_verdicts_on_contrasts_of_known_size(shift, expect, verdict, flag):
         assert flag in row["flags"].split(";")
 
 
-def test_a_large_sample_supports_an_effect_smaller_than_the_sesoi():
+def test_a_large_sample_finds_an_effect_smaller_than_the_sesoi_negligible():
     row = evaluate(make_cohort(2000, 2000, PT=0.2), make_claim("P1"), n_permutations=0).loc["P1"]
-    assert row["verdict"] == "supported"
-    assert row["flags"] == "smaller than sesoi"
+    assert row["verdict"] == "negligible"
+    assert row["flags"] == "in the claimed direction;default sesoi"
+
+
+def test_a_smallest_effect_that_somebody_set_is_no_default():
+    cohort, claim = make_cohort(200, 200, PT=0.0), make_claim("P1", expect="equivalent")
+    found = [
+        evaluate(cohort, claim.model_copy(update={"sesoi": own})).loc["P1", "flags"] for own in (None, 0.5)
+    ]
+    assert ["default sesoi" in (flags or "") for flags in found] == [True, False]
+
+
+def test_a_bound_in_the_outcomes_units_stays_where_it_is():
+    cohort, claim = make_cohort(PT=0.8), make_claim("P1", expect="equivalent", sesoi={"raw": 2})
+    row = evaluate(cohort, claim).loc["P1"]
+    assert row["sesoi_estimate"] == 2
+    a, b = (cohort.loc[cohort["group"] == level, "PT"] for level in ("T", "C"))
+    assert row["sesoi"] == pytest.approx(2 / np.sqrt((a.var() + b.var()) / 2))
+    cohort.loc[0, "PT"] = 200.0
+    assert evaluate(cohort, claim).loc["P1", "sesoi_estimate"] == 2
+
+
+@pytest.mark.parametrize("n_small", [2, 3, 4])
+def test_fewer_than_five_people_on_a_side_are_not_tested(n_small):
+    row = evaluate(make_cohort(n_small, 30, PT=2.0), make_claim("P1")).loc["P1"]
+    assert row["verdict"] == "not testable"
+    assert row["reason"] == f"a side has fewer than 5 people (a={n_small};b=30)"
+
+
+def test_a_constant_side_is_not_tested_and_flagged():
+    cohort = make_cohort(30, 30, PT=0.5)
+    cohort.loc[cohort["group"] == "T", "PT"] = 22.0
+    row = evaluate(cohort, make_claim("P1")).loc["P1"]
+    assert (row["verdict"], row["flags"]) == ("not testable", "constant group")
+    assert row["reason"] == "all 30 people of side a have the same outcome, 22"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +217,7 @@ def test_a_large_sample_supports_an_effect_smaller_than_the_sesoi():
         (-0.6, "negative", "supported"),
         (0.6, "negative", "contradicted"),
         (0.0, "unrelated", "supported"),
-        (0.0, "associated", "contradicted"),
+        (0.0, "associated", "negligible"),
         (0.6, "associated", "supported"),
         (0.6, "unrelated", "contradicted"),
     ],

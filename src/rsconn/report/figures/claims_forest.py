@@ -26,6 +26,7 @@ from rsconn.report.figures.style import (
     use_style,
 )
 from rsconn.report.page.wording import format_number
+from rsconn.settings.claims import Verdict
 from rsconn.study.claims.claim_table import (
     BOUNDED,
     describe_condition,
@@ -203,9 +204,6 @@ def _add_legend(figure: Figure) -> None:
     figure.legend(handles=handles, loc="upper left", ncols=3)
 
 
-VERDICTS = ("supported", "contradicted", "inconclusive", "not testable")
-
-
 def count_verdicts(claims: pd.DataFrame) -> pd.DataFrame:
     """Return how many claims of each family, and of all (`family` is ``all``), have each verdict.
 
@@ -218,7 +216,7 @@ def count_verdicts(claims: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for family in families:
         verdicts = claims.loc[claims["family"].eq(family) | (family == "all"), "verdict"]
-        counts = {name.replace(" ", "_"): int((verdicts == name).sum()) for name in VERDICTS}
+        counts = {name.replace(" ", "_"): int((verdicts == name).sum()) for name in Verdict}
         rows.append({"family": family, "n_claims": len(verdicts), **counts})
     return pd.DataFrame(rows)
 

@@ -28,8 +28,9 @@ from rsconn.report.figures.style import (
     wrap,
 )
 from rsconn.report.page.wording import format_significant
+from rsconn.settings.claims import Verdict
 
-LIMIT = VERDICT_COLOURS["contradicted"]
+LIMIT = VERDICT_COLOURS[Verdict.CONTRADICTED]
 
 
 def plot_motion_coverage(table: pd.DataFrame, *, simulated: bool = False) -> Figure:

@@ -21,6 +21,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from PIL import Image
 
+from rsconn.settings.claims import Verdict
+
 # Okabe and Ito (2008): distinguishable with every common colour vision deficiency; shapes say the same again.
 GROUP_COLOURS = ("#0072B2", "#E69F00", "#CC79A7", "#56B4E9", "#009E73", "#5F5F5F")
 GROUP_MARKERS = ("o", "D", "s", "^", "v", "P")
@@ -29,12 +31,19 @@ FAINT_INK = "#5A6270"
 RULE = "#D5D9E0"
 ZONE = "#E6EAF0"
 VERDICT_COLOURS = {
-    "supported": "#00704F",
-    "contradicted": "#B34700",
-    "inconclusive": "#4D5663",
-    "not testable": "#7A6A00",
+    Verdict.SUPPORTED: "#00704F",
+    Verdict.NEGLIGIBLE: "#7B3F98",
+    Verdict.CONTRADICTED: "#B34700",
+    Verdict.INCONCLUSIVE: "#4D5663",
+    Verdict.NOT_TESTABLE: "#7A6A00",
 }
-VERDICT_SYMBOLS = {"supported": "✔", "contradicted": "✘", "inconclusive": "?", "not testable": "∅"}
+VERDICT_SYMBOLS = {
+    Verdict.SUPPORTED: "✔",
+    Verdict.NEGLIGIBLE: "≈",
+    Verdict.CONTRADICTED: "✘",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.NOT_TESTABLE: "∅",
+}
 SIMULATED = "SIMULATED DATA"
 MOST_PANELS = 12
 
@@ -90,7 +99,7 @@ def make_figure(
     if simulated:
         figure.text(
             1 - 0.06 / width, 0.05 / height, SIMULATED, ha="right", va="bottom", fontsize=8,
-            fontweight="bold", color=VERDICT_COLOURS["contradicted"],
+            fontweight="bold", color=VERDICT_COLOURS[Verdict.CONTRADICTED],
         )  # fmt: skip
     return figure
 

@@ -16,41 +16,47 @@ from rsconn.report.figures.claim_pictures import plot_claim
 from rsconn.report.figures.style import encode_svg
 from rsconn.report.page.results import Results
 from rsconn.report.page.wording import Source
+from rsconn.settings.claims import Verdict
+from rsconn.study.claims.flags import Flag
 
 DIRECTIONAL = frozenset({"greater", "less", "positive", "negative"})
 # flag in group/claims.tsv: what it means, and the sensitivity analysis whose note tells more
-FLAGS = {
-    "opposite": ("The effect points the opposite way to the claim.", ""),
-    "too small": ("Any effect in the claimed direction is below the smallest effect of interest.", ""),
-    "smaller than sesoi": ("The effect is there, but below the smallest effect of interest.", ""),
-    "underpowered": ("With these people the test would often miss an effect that matters.", ""),
-    "exact permutation": ("The permutation p is exact: every arrangement was counted.", ""),
-    "exploratory": ("Exploratory: not among the claims that were specified to be confirmed.", ""),
-    "fragile": ("Fragile: without one of the people the verdict would be another.", "leave one out"),
-    "motion": (
+FLAGS: dict[str, tuple[str, str]] = {
+    Flag.CLAIMED_DIRECTION: ("There is an effect in the claimed direction, too small to matter.", ""),
+    Flag.NOT_ZERO: ("There is an effect, too small to matter.", ""),
+    Flag.DEFAULT_SESOI: (
+        "The smallest effect of interest is the program's default; nobody chose it for this study.",
+        "",
+    ),
+    Flag.CONSTANT_SIDE: (
+        "Everybody on one side has the same value, which is nearly always a coding error.",
+        "",
+    ),
+    Flag.UNDERPOWERED: ("With these people the test would often miss an effect that matters.", ""),
+    Flag.EXACT: ("The permutation p is exact: every arrangement was counted.", ""),
+    Flag.EXPLORATORY: ("Exploratory: not among the claims that were specified to be confirmed.", ""),
+    Flag.FRAGILE: ("Fragile: without one of the people the verdict would be another.", "leave one out"),
+    Flag.MOTION: (
         "Head motion goes with the groups or the score of this claim, and could carry the effect.",
         "",
     ),
-    "slopes differ in sign": (
-        "The slopes over everybody, within the groups and in each group do not all have one sign.",
+    Flag.SLOPES_DIFFER: (
+        "The slopes over everybody and within the groups differ in sign, by more than noise.",
         "slope within groups",
     ),
 }
 _NOT_GUARANTEED = "and the tests' error rates are not guaranteed in such designs."
 FLAGS |= {
-    "stress: unequal small cells": (
+    Flag.UNEQUAL_SIDES: (
         f"A small group with another variance than the larger one, {_NOT_GUARANTEED}",
-        "stress: unequal small cells",
+        Flag.UNEQUAL_SIDES.value,
     ),
-    "stress: strong skew": (f"Strong skew in a small sample, {_NOT_GUARANTEED}", "stress: strong skew"),
-    "stress: one person's leverage": (
-        f"The slope hangs on one person, {_NOT_GUARANTEED}",
-        "stress: one person's leverage",
-    ),
+    Flag.SKEW: (f"Strong skew in a small sample, {_NOT_GUARANTEED}", Flag.SKEW.value),
+    Flag.LEVERAGE: (f"The slope hangs on one person, {_NOT_GUARANTEED}", Flag.LEVERAGE.value),
 }
 ANSWERS = {
-    "not testable": "No test was made, because none could give an answer.",
-    "inconclusive": "These data cannot tell: neither the claim nor its opposite is established.",
+    Verdict.NOT_TESTABLE: "No test was made, because none could give an answer.",
+    Verdict.INCONCLUSIVE: "These data cannot tell: neither the claim nor its opposite is established.",
 }
 
 
@@ -104,28 +110,27 @@ def make_anchor(name: str) -> str:
     return "claim-" + re.sub(r"[^A-Za-z0-9]+", "-", name)
 
 
-def answer_claim(expect: str, verdict: str, flags: tuple[str, ...]) -> str:
+def answer_claim(expect: str, verdict: Verdict) -> str:
     """Return the verdict as a sentence.
 
     Examples
     --------
-    >>> answer_claim("greater", "contradicted", ("opposite",))
+    >>> answer_claim("greater", Verdict.CONTRADICTED)
     'The data contradict the claim: the effect points the other way.'
     """
     if verdict in ANSWERS:
         return ANSWERS[verdict]
     if expect in {"equivalent", "unrelated"}:
-        if verdict == "supported":
+        if verdict is Verdict.SUPPORTED:
             return "The data support the claim: any effect lies within the zone of no relevant effect."
         return "The data contradict the claim: there is an effect outside the zone of no relevant effect."
-    if verdict == "supported":
+    if verdict is Verdict.SUPPORTED:
         where = "points the claimed way" if expect in DIRECTIONAL else "is there"
         return f"The data support the claim: the effect {where}, more clearly than chance would allow."
-    if "opposite" in flags:
-        return "The data contradict the claim: the effect points the other way."
-    return (
-        "The data contradict the claim: an effect as large as the smallest effect of interest is ruled out."
-    )
+    if verdict is Verdict.NEGLIGIBLE:
+        where = " in the claimed direction" if expect in DIRECTIONAL else ""
+        return f"Negligible: an effect{where} as large as the smallest effect of interest is ruled out."
+    return "The data contradict the claim: the effect points the other way."
 
 
 def _build_card(results: Results, row: int) -> Card:
@@ -143,7 +148,7 @@ def _build_card(results: Results, row: int) -> Card:
         verdict=str(claim["verdict"]),
         sentence=str(told.get("sentence") or told.get("text") or _text(claim["text"])),
         source=str(told.get("source") or ""),
-        answer=answer_claim(str(shown["expect"]), str(claim["verdict"]), flags),
+        answer=answer_claim(str(shown["expect"]), Verdict(claim["verdict"])),
         facts=tuple(list_facts(ClaimRow(claims, row, shown))),
         flags=tuple(_explain_flag(flag, results.group.get("sensitivity"), analyses) for flag in flags),
         reason=claims.print_text(row, "reason"),

@@ -16,14 +16,16 @@ from rsconn.report.maps.map_section import build_map_section
 from rsconn.report.page.cards import Card, build_cards, make_anchor
 from rsconn.report.page.methods_text import cite_in_words, find_citations, read_references, render_markdown
 from rsconn.report.page.results import PageTable, Results, build_page_tables, read_results
+from rsconn.settings.claims import Verdict
 
 __all__ = ["PageTable", "build_context", "flatten", "render_page", "write_page"]
 
 VERDICT_MEANINGS = {
-    "supported": "the data show what was claimed",
-    "contradicted": "the data show otherwise",
-    "inconclusive": "these data cannot tell",
-    "not testable": "no test could answer",
+    Verdict.SUPPORTED: "the data show what was claimed",
+    Verdict.NEGLIGIBLE: "an effect large enough to matter is ruled out",
+    Verdict.CONTRADICTED: "the data show otherwise",
+    Verdict.INCONCLUSIVE: "these data cannot tell",
+    Verdict.NOT_TESTABLE: "no test could answer",
 }
 
 

@@ -26,7 +26,8 @@ def write_methods(settings: Values, versions: Mapping[str, str]) -> str:
     Parameters
     ----------
     settings : mapping
-        Plain values of the config (``Config.model_dump(mode="json")``).
+        Plain values of the config (``Config.model_dump(mode="json")``), and as ``default_sesoi`` the names of the
+        smallest effects of interest that nobody set.
     versions : mapping
         Package name to version.
     """
@@ -43,7 +44,7 @@ def write_methods(settings: Values, versions: Mapping[str, str]) -> str:
     environment.globals |= {"join": join_words, "list_edges": list_edges, "number": format_setting}
     own = [claim["id"] for claim in settings["claims"] if claim.get("sesoi") is not None]
     text = environment.get_template("methods.md.j2").render(
-        settings=settings, versions=versions, own_sesoi=own
+        settings=settings, versions=versions, own_sesoi=own, default_sesoi=settings.get("default_sesoi", ())
     )
     text = re.sub(r"\n{3,}", "\n\n", text)
     return re.sub(r"(?m)^(- .*)\n\n(?=- )", r"\1\n", text).strip() + "\n"

@@ -14,11 +14,12 @@ from rsconn.inference.alternatives import compute_bayes_factor
 from rsconn.inference.effect_sizes import estimate_effect_size
 from rsconn.inference.estimators import compute_interval
 from rsconn.inference.power import find_min_detectable
+from rsconn.settings.claims import Verdict
 from rsconn.study.claims.designs import Design
+from rsconn.study.claims.flags import Flag
 from rsconn.study.claims.verdicts import (
-    INCONCLUSIVE,
-    NOT_TESTABLE,
     POWER,
+    BoundSource,
     ClaimTest,
     Decision,
     Finding,
@@ -65,7 +66,7 @@ class FamilyResult:
 def judge(test: ClaimTest, result: FamilyResult) -> Decision:
     """Return the verdict on a claim, testable or not."""
     if test.finding is None:
-        return Decision(NOT_TESTABLE)
+        return Decision(Verdict.NOT_TESTABLE)
     return decide(
         test.claim.expect,
         test.finding.estimate.estimate,
@@ -113,23 +114,30 @@ def describe_claim(
         "n_per_group": test.design.n_per_group,
         "sesoi": test.sesoi,
     }
-    decision, flags, reasons = judge(test, result), list(warnings), [test.reason]
+    decision, reasons = judge(test, result), [test.reason]
+    flags = [*test.flags, *warnings, *_list_default(test, decision.verdict)]
     if test.finding is not None:
         alpha = test.alpha / result.m
         row |= _list_numbers(test.finding, alpha) | _list_p(test.finding, result)
         row |= _describe_effect(test, alpha) if describe else {}
-        flags += ["exact permutation"] if result.exact else []
-        if describe and decision.verdict == INCONCLUSIVE:
-            reasons = [
-                describe_needed_n(test.finding.model, test.finding.plan, test.claim, test.sesoi, alpha=alpha)
-            ]
-            flags += ["underpowered"] if not row["min_detectable"] <= test.sesoi else []
-    flags += ["exploratory"] if test.claim.exploratory else []
+        flags += [Flag.EXACT] if result.exact else []
+        if describe and decision.verdict == Verdict.INCONCLUSIVE:
+            reasons = [describe_needed_n(test, test.finding.model, test.finding.plan, alpha=alpha)]
+            flags += [Flag.UNDERPOWERED] if not row["min_detectable"] <= test.sesoi else []
+    flags += [Flag.EXPLORATORY] if test.claim.exploratory else []
     return row | {
-        "verdict": decision.verdict,
+        "verdict": decision.verdict.value,
         "flags": ";".join([*decision.flags, *flags]) or None,
         "reason": "; ".join(filter(None, [*reasons, *explain_dropped(test.design)])) or None,
     }
+
+
+def _list_default(test: ClaimTest, verdict: Verdict) -> list[Flag]:
+    """Flag a smallest effect of interest that nobody set where the verdict rests on it."""
+    rests = verdict is Verdict.NEGLIGIBLE or (
+        verdict is not Verdict.NOT_TESTABLE and get_rule(test.claim.expect) == "equivalence"
+    )
+    return [Flag.DEFAULT_SESOI] if rests and test.bound_source is BoundSource.DEFAULT else []
 
 
 def explain_dropped(design: Design) -> list[str]:
@@ -176,7 +184,9 @@ def _describe_effect(test: ClaimTest, alpha: float) -> dict[str, float]:
         "effect_ci_low": effect.low,
         "effect_ci_high": effect.high,
         "bayes_factor_10": min(compute_bayes_factor(finding.model), _LARGEST_BAYES_FACTOR),
-        "min_detectable": find_min_detectable(finding.plan, alpha=alpha, rule=rule, power=POWER),
+        "min_detectable": find_min_detectable(
+            finding.plan, alpha=alpha, rule=rule, power=POWER, sesoi=test.power_sesoi
+        ),
     }
 
 

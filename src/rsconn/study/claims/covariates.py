@@ -20,6 +20,7 @@ from rsconn.study.claims.complete_rows import (
     find_lone,
     merge_repeats,
 )
+from rsconn.study.claims.flags import Flag
 from rsconn.study.claims.samples import Draft, name_sides
 from rsconn.study.people.used_columns import Columns
 
@@ -189,9 +190,9 @@ def _list_conditions(claim: Claim) -> set[str]:
     return {name for side in sides for name in parse_expression(side.where).columns}
 
 
-UNEQUAL_SMALL_CELLS = "stress: unequal small cells"
-STRONG_SKEW = "stress: strong skew"
-HIGH_LEVERAGE = "stress: one person's leverage"
+UNEQUAL_SMALL_CELLS = Flag.UNEQUAL_SIDES
+STRONG_SKEW = Flag.SKEW
+HIGH_LEVERAGE = Flag.LEVERAGE
 
 SMALL_CELL = 10
 LARGEST_N_RATIO = 1.25
@@ -210,13 +211,13 @@ class Stress:
 
     Attributes
     ----------
-    flag : str
+    flag : Flag
         For the flags column.
     detail : str
         The numbers behind it.
     """
 
-    flag: str
+    flag: Flag
     detail: str
 
 
@@ -238,8 +239,8 @@ def find_stress(model: Model) -> list[Stress]:
     >>> outcome = np.concatenate([3 * rng.normal(size=8), rng.normal(size=40)])
     >>> group = np.repeat([1.0, 0.0], [8, 40])
     >>> model = Model(outcome, group, np.ones((48, 1)), "contrast", "welch", np.arange(48))
-    >>> [stress.flag for stress in find_stress(model)]
-    ['stress: unequal small cells']
+    >>> [str(stress.flag) for stress in find_stress(model)]
+    ['small unequal groups']
     """
     found = [_check_cells(model), _check_skew(model), _check_leverage(model)]
     return [stress for stress in found if stress is not None]

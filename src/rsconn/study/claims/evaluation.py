@@ -11,10 +11,12 @@ import pandas as pd
 
 from rsconn.inference.estimators import adjust_holm
 from rsconn.inference.permutation import PermutationTest, permute, sign_flip_maxt
+from rsconn.settings.claims import Verdict
 from rsconn.study.claims.claim_table import FamilyResult, judge, tabulate_claims
 from rsconn.study.claims.covariates import find_stress
 from rsconn.study.claims.designs import Design, Terms, build_model, read_terms
-from rsconn.study.claims.verdicts import CONTRADICTED, SUPPORTED, ClaimTest, get_rule, run_claim_test
+from rsconn.study.claims.flags import Flag
+from rsconn.study.claims.verdicts import ClaimTest, get_rule, run_claim_test
 from rsconn.study.people.used_columns import Columns, make_columns
 from rsconn.study.second_looks.fragility import Fragility, find_fragility
 from rsconn.study.second_looks.motion_checks import check_motion
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from rsconn.settings.sections import InferenceSettings
 
 FLOW_COLUMNS = ("claim", "step", "rule", "n", "n_excluded")
-FRAGILE = "fragile"
-SLOPES_DIFFER = "slopes differ in sign"
-MOTION = "motion"
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,16 +158,17 @@ def _list_warnings(
     terms: Terms,
 ) -> list[str]:
     """Return the flags that the claim's sensitivity analyses raise."""
-    warnings = []
+    warnings: list[str] = []
     own = fragility.get(test.claim.id)
-    if own is not None and own.changed and judge(test, result).verdict in {SUPPORTED, CONTRADICTED}:
-        warnings.append(FRAGILE)
+    # a claim that cannot be tested has no fragility
+    if own is not None and own.changed and judge(test, result).verdict is not Verdict.INCONCLUSIVE:
+        warnings.append(Flag.FRAGILE)
     slopes = compare_slopes(test.claim, test.design, columns, terms)
     if slopes is not None and slopes.signs_differ:
-        warnings.append(SLOPES_DIFFER)
+        warnings.append(Flag.SLOPES_DIFFER)
     motion = check_motion(test.claim, test.design, columns, terms)
     if motion is not None and motion.is_threat:
-        warnings.append(MOTION)
+        warnings.append(Flag.MOTION)
     if test.finding is not None:
         warnings += [stress.flag for stress in find_stress(test.finding.model)]
     return warnings

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from rsconn.inference.alternatives import leave_one_out
 from rsconn.inference.estimators import Estimate, adjust_holm
+from rsconn.settings.claims import Verdict
 from rsconn.study.claims.claim_table import FamilyResult, judge
-from rsconn.study.claims.verdicts import NOT_TESTABLE, ClaimTest, compute_claim_p, decide
+from rsconn.study.claims.verdicts import ClaimTest, compute_claim_p, decide
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Fragility:
         Of the estimates.
     largest_p : float
         Of the uncorrected p that speaks for the claim.
-    changed : tuple of (str, str)
+    changed : tuple of (str, Verdict)
         participant_id and the verdict without that person, where it is another.
     """
 
@@ -32,7 +33,7 @@ class Fragility:
     lowest: float
     highest: float
     largest_p: float
-    changed: tuple[tuple[str, str], ...]
+    changed: tuple[tuple[str, Verdict], ...]
 
 
 def find_fragility(test: ClaimTest, result: FamilyResult, family: Sequence[ClaimTest]) -> Fragility | None:
@@ -53,12 +54,12 @@ def find_fragility(test: ClaimTest, result: FamilyResult, family: Sequence[Claim
     verdict = judge(test, result).verdict
     others = [other.finding for other in family if other is not test and other.finding is not None]
     other_p = [finding.p for finding in others], [finding.p_contradict for finding in others]
-    changed: list[tuple[str, str]] = []
+    changed: list[tuple[str, Verdict]] = []
     values: list[float] = []
     p_values: list[float] = []
     for person, estimate in zip(test.design.people, leave_one_out(test.finding.model), strict=True):
         if estimate is None:
-            changed.append((person, NOT_TESTABLE))
+            changed.append((person, Verdict.NOT_TESTABLE))
             continue
         again, p = _judge_again(test, estimate, other_p)
         values.append(estimate.estimate)
@@ -76,7 +77,7 @@ def find_fragility(test: ClaimTest, result: FamilyResult, family: Sequence[Claim
 
 def _judge_again(
     test: ClaimTest, estimate: Estimate, other_p: tuple[Sequence[float], Sequence[float]]
-) -> tuple[str, float]:
+) -> tuple[Verdict, float]:
     """Return the verdict with another estimate, and its p."""
     bound = test.finding.bound if test.finding else math.nan
     p, p_contradict = compute_claim_p(estimate, test.claim.expect, bound)
