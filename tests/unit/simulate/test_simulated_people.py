@@ -146,7 +146,7 @@ def test_truth_of_the_null_study():
         assert claim["effect"] == 0
         assert claim["expected"] == "open"
         equivalence = claim["expect"] == "equivalent"
-        assert claim["truth"] == ("supported" if equivalence else "contradicted")
+        assert claim["truth"] == ("supported" if equivalence else "negligible")
 
 
 def test_cohort_has_the_contract_columns_and_gaps(study):

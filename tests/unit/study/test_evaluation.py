@@ -8,6 +8,7 @@ from statsmodels.api import OLS
 
 from rsconn.inference.power import compute_power
 from rsconn.settings.claims import Claim
+from rsconn.settings.sections import Sesoi
 from rsconn.study.claims.evaluation import evaluate_claims
 
 DESIGN_COLUMNS = [
@@ -44,7 +45,7 @@ def make_config(*claims, n_permutations=199, alpha=0.05, circular=None):
             alpha=alpha,
             n_permutations=n_permutations,
             seed=1,
-            sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
+            sesoi=Sesoi(),
             exchange_within=None,
             exchange_whole=None,
         ),
@@ -193,6 +194,7 @@ def test_a_bound_in_the_outcomes_units_stays_where_it_is():
     a, b = (cohort.loc[cohort["group"] == level, "PT"] for level in ("T", "C"))
     assert row["sesoi"] == pytest.approx(2 / np.sqrt((a.var() + b.var()) / 2))
     cohort.loc[0, "PT"] = 200.0
+    claim = claim.model_copy(update={"expect": "greater"})
     assert evaluate(cohort, claim).loc["P1", "sesoi_estimate"] == 2
 
 
@@ -256,7 +258,7 @@ def test_an_inconclusive_claim_says_which_n_could_decide():
     cohort = make_cohort(18, 18, PT=0.3)
     row = evaluate(cohort, make_claim("P1"), make_claim("P2", outcome="FS", expect="less")).loc["P1"]
     assert row["verdict"] == "inconclusive"
-    assert row["reason"] == "78 + 78 people needed for 80% power at g 0.5"
+    assert row["reason"] == "78 + 78 people needed for 80% power at g 0.5 (a default)"
     assert "underpowered" in row["flags"]
     assert row["min_detectable"] > 0.96
     other = make_cohort(18, 18, seed=5, PT=0.35)
@@ -301,7 +303,7 @@ def test_permutation_and_maxt_are_for_claims_of_a_difference():
 
 
 def test_full_enumeration_is_flagged_exact():
-    row = evaluate(make_cohort(4, 4, PT=3.0), make_claim("P1")).loc["P1"]
+    row = evaluate(make_cohort(5, 5, PT=3.0), make_claim("P1"), n_permutations=999).loc["P1"]
     assert "exact permutation" in row["flags"].split(";")
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from rsconn.settings.claims import Claim
+from rsconn.settings.sections import Sesoi
 from rsconn.study.claims.designs import Terms, build_model
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.claims.samples import find_units
@@ -46,7 +47,7 @@ def make_config(claims, exchange_whole):
         edges=(SimpleNamespace(name="A-B"),),
         categorical=(),
         inference=SimpleNamespace(
-            alpha=0.05, n_permutations=99, seed=1, sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
+            alpha=0.05, n_permutations=99, seed=1, sesoi=Sesoi(),
             exchange_within=None, exchange_whole=exchange_whole,
         ),
         covariates=SimpleNamespace(edge=(), score=()),

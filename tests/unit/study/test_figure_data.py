@@ -141,7 +141,7 @@ def test_sessions_are_told_apart():
 
 def test_verdicts_are_counted_by_family_and_over_all(figures, study):
     table = figures["verdict_counts"].set_index("family")
-    verdicts = ["supported", "contradicted", "inconclusive", "not_testable"]
+    verdicts = ["supported", "negligible", "contradicted", "inconclusive", "not_testable"]
     assert (table[verdicts].sum(axis=1) == table["n_claims"]).all()
     assert (table.drop("all").sum() == table.loc["all"]).all()
     assert table.loc["all", "n_claims"] == len(study[0]["claims"])

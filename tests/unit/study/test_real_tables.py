@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from rsconn.settings.claims import Claim
-from rsconn.settings.sections import InputSettings, ScoreSettings
+from rsconn.settings.sections import InputSettings, ScoreSettings, Sesoi
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.people.cohort_table import build_cohort
 from rsconn.study.people.participants import read_people
@@ -39,7 +39,7 @@ def make_config(table, *, groups, scores, claims, decimal=".", values=None):
             alpha=0.05,
             n_permutations=199,
             seed=1,
-            sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
+            sesoi=Sesoi(),
             exchange_within=None,
             exchange_whole=None,
         ),

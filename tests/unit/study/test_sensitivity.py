@@ -9,6 +9,7 @@ from scipy import stats
 from statsmodels.formula.api import ols
 
 from rsconn.settings.claims import Claim
+from rsconn.settings.sections import Sesoi
 from rsconn.study.claims.claim_table import FamilyResult, judge
 from rsconn.study.claims.designs import Terms, build_model
 from rsconn.study.claims.evaluation import evaluate_claims
@@ -38,7 +39,7 @@ def make_config(*claims):
             alpha=0.05,
             n_permutations=0,
             seed=1,
-            sesoi=SimpleNamespace(g=0.5, partial_r=0.3),
+            sesoi=Sesoi(),
             exchange_within=None,
             exchange_whole=None,
         ),
