@@ -169,8 +169,18 @@ class RawBound(Settings):
 
 
 def _read_bound(value: Any) -> Any:
-    """Return a number as it is, or `{raw: ...}` as its bound."""
-    return RawBound.model_validate(value) if isinstance(value, Mapping) else value
+    """Return a positive number, or `{raw: ...}` as its bound; one message for both forms."""
+    if value is None or isinstance(value, RawBound):
+        return value
+    if isinstance(value, Mapping):
+        return RawBound.model_validate(value)
+    try:
+        bound = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        bound = math.nan
+    if not 0 < bound < math.inf:
+        raise ValueError(f"{describe_value(value)} found, a number greater than 0 needed")
+    return bound
 
 
 class Claim(Settings):

@@ -41,7 +41,7 @@ FLAGS: dict[str, tuple[str, str]] = {
         "",
     ),
     Flag.SLOPES_DIFFER: (
-        "The slopes over everybody and within the groups differ in sign, by more than noise.",
+        "The slopes over everybody and within the groups differ in sign.",
         "slope within groups",
     ),
 }
