@@ -62,7 +62,7 @@ def find_unit(cells: Sequence[Any]) -> str | None:
 
     Examples
     --------
-    >>> find_unit(["023Y", "031Y"]), find_unit(["38 years", "n/a"]), find_unit(["3T", "7T", "3T"])
+    >>> find_unit(["023Y", "031Y"]), find_unit(["38 years", "40 years", "n/a"]), find_unit(["3T", "7T", "3T"])
     ('023Y', '38 years', None)
     """
     texts = [cell for cell in cells if isinstance(cell, str)]

@@ -31,12 +31,6 @@ def find_same_people(people: pd.DataFrame) -> list[str]:
     ----------
     people : DataFrame
         `rsconn.study.people.participants.read_people`.
-
-    Examples
-    --------
-    >>> numbers = {name: [1.2345 + k, 2.7182 * k, 1.2345 + k] for k, name in enumerate("abc", start=1)}
-    >>> [line[:34] for line in find_same_people(pd.DataFrame({"participant_id": ["s1", "s2", "s3"], **numbers}))]
-    ['s1 and s3 have the same values of ']
     """
     columns = make_columns(people)
     names = [name for name, cells in columns.items() if not is_text(cells)]
