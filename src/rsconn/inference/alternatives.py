@@ -16,7 +16,7 @@ from rsconn.inference.estimators import (
     fit_direction,
     make_estimate,
 )
-from rsconn.inference.model import Floats, Model, check_model, choose_estimator, make_geometry, project_out
+from rsconn.inference.model import RANK_TOLERANCE, Floats, Model, check_model, make_geometry, project_out
 
 # Huber's tuning constant: 95 % efficiency for normal errors.
 HUBER_K = 1.345
@@ -122,14 +122,55 @@ def estimate_partial_spearman(model: Model) -> Estimate:
     ----------
     Conover (1999), Practical nonparametric statistics, 5.4. R: ``ppcor::pcor.test(method = "spearman")``.
     """
-    nuisance = np.column_stack([_rank_column(column) for column in model.nuisance.T])
-    ranked = replace(
-        model, outcome=stats.rankdata(model.outcome), tested=stats.rankdata(model.tested), nuisance=nuisance
-    )
-    fit = estimate_ols(replace(ranked, kind="slope", estimator=choose_estimator(model.units)))
-    r = fit.statistic / np.sqrt(fit.statistic**2 + fit.dof)
-    std_error = float(np.sqrt((1 - r**2) / fit.dof))
-    return make_estimate(model, "partial_spearman", float(r), std_error, fit.dof)
+    basis = _span(np.column_stack([_rank_column(column) for column in model.nuisance.T]))
+    x, y = (project_out(stats.rankdata(column), basis) for column in (model.tested, model.outcome))
+    dof = model.n - basis.shape[1] - 1
+    lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
+    if dof < 1 or lengths <= RANK_TOLERANCE * model.n**3:  # the ranks of the covariates leave nothing over
+        return make_estimate(model, "partial_spearman", np.nan, np.nan, dof)
+    r = float(np.clip(x @ y / lengths, -1.0, 1.0))
+    return make_estimate(model, "partial_spearman", r, float(np.sqrt((1 - r**2) / dof)), dof)
+
+
+def _span(columns: Floats) -> Floats:
+    """Orthonormal basis of columns that may depend on each other, as ranks can where their columns do not."""
+    vectors, sizes, _ = np.linalg.svd(columns / np.linalg.norm(columns, axis=0), full_matrices=False)
+    return np.asarray(vectors[:, sizes > RANK_TOLERANCE * sizes[0]])
+
+
+def compute_rank_interval(estimate: Estimate, level: float) -> tuple[float, float]:
+    """Confidence interval of `estimate_partial_spearman`, by Fisher's z with variance (1 + r^2/2) / (dof - 1).
+
+    References
+    ----------
+    Bonett & Wright (2000), Psychometrika 65:23-28.
+
+    Examples
+    --------
+    >>> found = Estimate("partial_spearman", -0.93, 0.116, 10.0, -8.0, 12)
+    >>> print("{:.3f} {:.3f}".format(*compute_rank_interval(found, 0.95)))
+    -0.985 -0.705
+    """
+    r, dof = estimate.estimate, estimate.dof
+    if dof <= 1:
+        return -1.0, 1.0
+    if abs(r) == 1:
+        return r, r
+    half = special.ndtri(0.5 + level / 2) * np.sqrt((1 + r**2 / 2) / (dof - 1))
+    return float(np.tanh(np.arctanh(r) - half)), float(np.tanh(np.arctanh(r) + half))
+
+
+def compute_superiority_interval(estimate: Estimate, level: float) -> tuple[float, float]:
+    """Confidence interval of `estimate_brunner_munzel`, made on the logit so that no probability lies outside 0..1.
+
+    References
+    ----------
+    Brunner, Bathke & Konietschke (2018), Rank and pseudo-rank procedures, 3.7.
+    """
+    share = estimate.estimate + 0.5
+    half = special.stdtrit(estimate.dof, 0.5 + level / 2) * estimate.std_error / (share * (1 - share))
+    low, high = special.expit(special.logit(share) + np.array([-half, half])) - 0.5
+    return float(low), float(high)
 
 
 def _rank_column(column: Floats) -> Floats:

@@ -5,6 +5,7 @@ Every test and interval refers (estimate - null) / std_error to Student's t with
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +50,8 @@ class Estimate:
 
 def make_estimate(model: Model, estimator: str, value: float, std_error: float, dof: float) -> Estimate:
     """Complete an estimate with its statistic and the model's counts."""
-    statistic = value / std_error
+    # ranks can agree completely; a model that passed check_model has an error
+    statistic = value / std_error if std_error != 0 else math.copysign(math.inf, value)
     if model.kind != "contrast":
         return Estimate(estimator, value, std_error, dof, statistic, model.n)
     n_a = int(model.in_a.sum())

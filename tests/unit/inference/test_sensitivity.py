@@ -8,6 +8,8 @@ import statsmodels.api as sm
 from scipy import stats
 
 from rsconn.inference.alternatives import (
+    compute_rank_interval,
+    compute_superiority_interval,
     estimate_brunner_munzel,
     estimate_hc2_bm,
     estimate_huber,
@@ -94,6 +96,21 @@ def test_partial_spearman_without_covariates_is_spearman(make_slope):
     np.testing.assert_allclose(
         [found.estimate, compute_p(found)], [oracle.statistic, oracle.pvalue], rtol=1e-10
     )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_intervals_of_ranks_are_possible_ones(make_slope, make_contrast, seed):
+    rng = np.random.default_rng(seed)
+    slope, contrast = make_slope(seed=seed), make_contrast(5, 6, seed=seed)
+    strength = 10.0 ** rng.uniform(-3, 3)
+    slope = replace(slope, outcome=slope.outcome + rng.choice([-1, 1]) * strength * slope.tested)
+    contrast = replace(contrast, outcome=contrast.outcome + strength * contrast.tested)
+    ranks, superior = estimate_partial_spearman(slope), estimate_brunner_munzel(contrast)
+    low, high = compute_rank_interval(ranks, 0.95)
+    assert -1 <= low <= ranks.estimate <= high <= 1
+    if superior.std_error > 0:
+        low, high = compute_superiority_interval(superior, 0.95)
+        assert -0.5 <= low <= superior.estimate <= high <= 0.5
 
 
 def test_partial_spearman_knows_no_units(make_slope):

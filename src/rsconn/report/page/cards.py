@@ -41,7 +41,7 @@ FLAGS: dict[str, tuple[str, str]] = {
         "",
     ),
     Flag.SLOPES_DIFFER: (
-        "The slopes over everybody and within the groups differ in sign.",
+        "The slopes over everybody and within the groups differ in sign, by more than noise.",
         "slope within groups",
     ),
 }

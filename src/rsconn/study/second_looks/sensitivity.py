@@ -12,6 +12,8 @@ import pandas as pd
 from rsconn.inference.alternatives import (
     compute_bayes_factor,
     compute_cooks_distance,
+    compute_rank_interval,
+    compute_superiority_interval,
     estimate_brunner_munzel,
     estimate_hc2_bm,
     estimate_huber,
@@ -46,6 +48,8 @@ SENSITIVITY_COLUMNS = (
     "claim", "analysis", "n", "estimate", "std_error", "dof", "ci_low", "ci_high", "p", "effect_size", "note",
 )  # fmt: skip
 _SHOWN = 5
+# Estimates that cannot go beyond their bounds have intervals that do not either.
+_INTERVALS = {"partial_spearman": compute_rank_interval, "brunner_munzel": compute_superiority_interval}
 
 Row = dict[str, Any]
 
@@ -98,7 +102,7 @@ def _make_row(claim: str, analysis: str, **numbers: Any) -> Row:
 def _make_estimate_row(claim: str, analysis: str, found: Estimate, **more: Any) -> Row:
     if not found.std_error > 0:  # ranks that separate the sides completely have no error to estimate
         return _make_row(claim, analysis, n=found.n, estimate=found.estimate, **more)
-    low, high = compute_interval(found, 0.95)
+    low, high = _INTERVALS.get(found.estimator, compute_interval)(found, 0.95)
     return _make_row(
         claim,
         analysis,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rsconn.inference.estimators import Estimate, compute_interval, estimate_model
+from rsconn.inference.estimators import Estimate, adjust_holm, compute_interval, compute_p, estimate_model
 from rsconn.inference.model import Model, check_model
 from rsconn.study.claims.designs import Design, Terms, build_model
 from rsconn.study.people.used_columns import Columns, match_value
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 GROUP = "group"
 TOTAL = "slope without group"
+_ALPHA = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +63,22 @@ class SlopeComparison:
 
     @property
     def signs_differ(self) -> bool:
-        """Whether the common, the total and the groups' slopes point in different directions."""
-        signs = {np.sign(slope.estimate.estimate) for slope in self.slopes if slope.estimate is not None}
-        return {-1.0, 1.0} <= signs
+        """Whether slopes point in different directions by more than noise.
+
+        Two groups' slopes have different signs and the data tell them apart (Holm over the pairs of groups), or the
+        intervals of two slopes exclude a common sign.
+        """
+        signs = {_find_sure_sign(slope) for slope in self.slopes}
+        return {-1, 1} <= signs or self._groups_cross
+
+    @property
+    def _groups_cross(self) -> bool:
+        p = [math.nan if slope.estimate is None else compute_p(slope.estimate) for slope in self.interactions]
+        own = [slope.estimate for slope in self.slopes[2:]]
+        return any(
+            adjusted < _ALPHA and one is not None and other is not None and one.estimate * other.estimate < 0
+            for adjusted, (one, other) in zip(adjust_holm(p), combinations(own, 2), strict=True)
+        )
 
 
 def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms) -> SlopeComparison | None:
@@ -132,14 +147,16 @@ def _fit_interaction(
 def describe_signs(comparison: SlopeComparison) -> str | None:
     """Say that slopes point in different directions, and whether that is more than noise."""
     if not comparison.signs_differ:
-        return None
-    signs = {slope.name: _find_sure_sign(slope) for slope in comparison.slopes}
-    total = signs.pop(TOTAL)
-    if total and -total in signs.values():
+        signs = {
+            np.sign(slope.estimate.estimate) for slope in comparison.slopes if slope.estimate is not None
+        }
+        return "signs differ by no more than noise would give" if {-1.0, 1.0} <= signs else None
+    sure = {slope.name: _find_sure_sign(slope) for slope in comparison.slopes}
+    total = sure.pop(TOTAL)
+    if total and -total in sure.values():
         return "signs differ, intervals too (Simpson's paradox): what holds for everybody does not hold in each group"
-    if {-1, 1} <= set(signs.values()):
-        return "the groups' slopes differ in sign, intervals too: no slope holds for everybody"
-    return "signs differ between the pooled slope and the groups'; the intervals allow one sign"
+    how = "intervals too" if {-1, 1} <= set(sure.values()) else "by the interaction"
+    return f"the groups' slopes differ in sign, {how}: no slope holds for everybody"
 
 
 def _find_sure_sign(slope: Slope) -> int:
