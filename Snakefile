@@ -10,12 +10,12 @@ import snakemake.exceptions
 from snakemake.utils import min_version
 
 from rsconn.errors import UserError
-from rsconn.rules.plan import make_plan
+from rsconn.rules.plan import plan_workflow
 
 min_version("9.15")
 
 try:
-    PLAN = make_plan(workflow.configfiles)
+    PLAN = plan_workflow(workflow.configfiles)
 except UserError as error:
     raise snakemake.exceptions.WorkflowError(str(error))
 

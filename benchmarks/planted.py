@@ -34,7 +34,7 @@ from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise
 from rsconn.rules.extract import extract
 from rsconn.rules.maps import FOLDER, make_group_maps
-from rsconn.rules.plan import LAUNCH_FOLDER, make_plan
+from rsconn.rules.plan import LAUNCH_FOLDER, plan_workflow
 from rsconn.rules.seedmap import make_seedmaps
 from rsconn.settings.config import read_config
 from rsconn.simulate.simulated_dataset import simulate_study
@@ -76,7 +76,7 @@ def _run_study(folder: Path, seed: int, *, null: bool, maps: bool) -> dict[str, 
     results.mkdir()
     os.environ[LAUNCH_FOLDER] = str(results)  # as a run from there would
     with contextlib.chdir(results), contextlib.redirect_stdout(io.StringIO()):
-        plan = make_plan([path])
+        plan = plan_workflow([path])
         records = [_run_batch(plan, batch) for batch in plan.batches]
         gather_cohort(records, config=path)
         settings = read_config(path)

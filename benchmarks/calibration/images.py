@@ -22,7 +22,7 @@ from rsconn.rules.cohort import gather_cohort
 from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise
 from rsconn.rules.extract import extract
-from rsconn.rules.plan import Plan, find_config_runs
+from rsconn.rules.plan import WorkflowPlan, find_config_runs
 from rsconn.settings.config import parse_config
 from rsconn.settings.fields import find_house
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
@@ -72,7 +72,7 @@ def _evaluate_study(folder: Path, number: int) -> Evaluation:
     write_study(folder / "study", study)
     config_file = write_config(folder)
     config = parse_config(json.loads(config_file.read_text()), config_file, launched=folder)
-    plan = Plan(config, find_config_runs(config))
+    plan = WorkflowPlan(config, find_config_runs(config))
     records = []
     for batch in plan.batches:
         stages = {stage: Path("work", stage, f"{batch}.json") for stage in ("extract", "denoise", "connect")}

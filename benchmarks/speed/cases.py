@@ -72,7 +72,7 @@ def series(runs, mask, confounds, t_r, rois="spheres", atlas="", n_rois=4) -> No
     from rsconn.files.images import stream_volumes
     from rsconn.signal.connectivity import compute_relmat
     from rsconn.signal.extraction import extract_timeseries
-    from rsconn.signal.projection import Design, project_out
+    from rsconn.signal.projection import NuisanceDesign, project_out
 
     for run in runs:
         header, weights, inside = _prepare(run, mask, rois, atlas, n_rois)
@@ -83,7 +83,7 @@ def series(runs, mask, confounds, t_r, rois="spheres", atlas="", n_rois=4) -> No
             slope=header.slope,
             intercept=header.intercept,
         )
-        design = Design(header.n_volumes, t_r, (HIGH_PASS_HZ, LOW_PASS_HZ), np.load(confounds))
+        design = NuisanceDesign(header.n_volumes, t_r, (HIGH_PASS_HZ, LOW_PASS_HZ), np.load(confounds))
         cleaned = project_out(found.timeseries, design, np.ones(header.n_volumes, bool)).cleaned
         compute_relmat(cleaned)
 

@@ -26,7 +26,7 @@ _PLAIN = {
 }
 _BY_NAME = {"getattr", "hasattr", "attrgetter", "methodcaller"}
 _EFFECTS = "<effects>"  # statements that bind no name: they run when the module is imported
-Key = tuple[str, str]
+UnitKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class _Search:
     def __init__(self, package: Path, beyond: frozenset[str]) -> None:
         self.package = package
         self.beyond = beyond
-        self.waiting: list[Key] = []
-        self.seen: dict[Key, Unit] = {}
+        self.waiting: list[UnitKey] = []
+        self.seen: dict[UnitKey, Unit] = {}
         self.attributes: set[str] = set()
         self.in_sight: dict[str, Module] = {}
 
@@ -142,7 +142,7 @@ class _Search:
         for star in (target for name, target in content.imports.items() if name.startswith("*")):
             self.add(star)
 
-    def _wait(self, key: Key) -> None:
+    def _wait(self, key: UnitKey) -> None:
         if key not in self.seen and key not in self.waiting and ".".join(key) not in self.beyond:
             self.waiting.append(key)
 

@@ -20,7 +20,7 @@ from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise
 from rsconn.rules.extract import extract
 from rsconn.rules.infer import infer
-from rsconn.rules.plan import Plan, make_plan
+from rsconn.rules.plan import WorkflowPlan, plan_workflow
 from rsconn.rules.report import write_report
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "config" / "examples"
@@ -38,7 +38,7 @@ SAID = {
 }
 
 
-def run_steps(plan: Plan, *, to_the_report: bool = False) -> None:
+def run_steps(plan: WorkflowPlan, *, to_the_report: bool = False) -> None:
     """Do what the workflow does, in this process and the working directory."""
     records = []
     for batch in plan.batches:
@@ -64,7 +64,7 @@ def run(shared_data, tmp_path, monkeypatch):
     def run_example(name, **options):
         (tmp_path / name).mkdir()
         monkeypatch.chdir(tmp_path / name)
-        plan = make_plan([EXAMPLES / f"{name}.yaml"])
+        plan = plan_workflow([EXAMPLES / f"{name}.yaml"])
         run_steps(plan, **options)
         return plan
 

@@ -20,17 +20,17 @@ from rsconn.signal.connectivity import (
     Edges,
     combine_runs,
     combine_variances,
+    compute_band_power,
     compute_edges,
     compute_partial_relmat,
-    compute_power,
     compute_relmat,
 )
-from rsconn.signal.projection import Band, Design, Projection, count_dof, project_out
+from rsconn.signal.projection import Band, NuisanceDesign, Projection, count_dof, project_out
 from rsconn.signal.quality import compute_max_fd, compute_mean_fd, count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import Confounds, Regressors, select_confounds
 
 # Series (n_volumes, n_rois), design and sample mask -> what is left of the series.
-Cleaner = Callable[[FloatArray, Design, np.ndarray], Projection]
+Cleaner = Callable[[FloatArray, NuisanceDesign, np.ndarray], Projection]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class RunModel:
     ----------
     regressors : Regressors
         Confounds of the strategy.
-    design : Design
+    design : NuisanceDesign
         Those confounds and the band.
     sample_mask : bool array (n_volumes,)
         True = retained.
@@ -61,7 +61,7 @@ class RunModel:
     """
 
     regressors: Regressors
-    design: Design
+    design: NuisanceDesign
     sample_mask: np.ndarray
     n_nonsteady: int
     quality: RunQuality
@@ -271,7 +271,7 @@ def make_run_model(confounds: Confounds, t_r: float, cleaning: Cleaning, censori
     regressors = select_confounds(names, values, confounds.metadata, **asdict(cleaning.terms))
     return RunModel(
         regressors,
-        Design(len(values), t_r, cleaning.band, regressors.values),
+        NuisanceDesign(len(values), t_r, cleaning.band, regressors.values),
         volumes.sample_mask,
         volumes.n_nonsteady,
         volumes.quality,
@@ -396,7 +396,9 @@ def connect_rois(
         relmat,
         pairs,
         dof=sampling.dof if sampling else None,
-        power=compute_power(cleaned, sampling.sample_mask, sampling.t_r, sampling.band) if sampling else None,
+        power=compute_band_power(cleaned, sampling.sample_mask, sampling.t_r, sampling.band)
+        if sampling
+        else None,
         n_conditioned=int(np.isfinite(np.diag(relmat)).sum()) - 2 if partial else 0,
     )
     return Connections(relmat, edges)

@@ -8,7 +8,7 @@ from typing import Literal
 from rsconn.signal.projection import Band
 
 Mode = Literal["projection", "nilearn"]
-Kind = Literal["pearson", "partial"]
+ConnectivityKind = Literal["pearson", "partial"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Usability:
 class Estimation:
     """How edges are estimated, and how much of a ROI must have signal (0 to 1) for it to have any."""
 
-    kind: Kind = "pearson"
+    kind: ConnectivityKind = "pearson"
     min_coverage: float = 0.0
 
 

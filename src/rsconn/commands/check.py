@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from rsconn.commands.prediction import Expectation, Prediction, check_regions, expect_cohort, predict_run
-from rsconn.errors import ProblemsError, UserError, refuse_unreadable
+from rsconn.commands.prediction import ExpectedCohort, Prediction, check_regions, expect_cohort, predict_run
 from rsconn.files.bids import Run
 from rsconn.files.writing import check_results_folder
-from rsconn.rules.plan import Plan, describe_dense, find_config_runs, list_dense_problems
+from rsconn.rules.plan import WorkflowPlan, describe_dense, find_config_runs, list_dense_problems
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
+from rsconn.settings.problems import collect_problems
 from rsconn.study.claims.deviations import find_deviations
 from rsconn.study.people.identity import (
     check_images_match,
@@ -35,7 +34,6 @@ from rsconn.study.people.same_people import find_same_people
 from rsconn.study.people.scores import Scores, score_people
 from rsconn.study.people.used_columns import check_used_columns, list_codes, list_unused_names
 
-Result = TypeVar("Result")
 _SHOWN = 5
 # Runs whose degrees of freedom are printed one by one: all of a usual study, the worst of a large one.
 _SHOWN_RUNS = 40
@@ -78,15 +76,23 @@ def check_config(path: Path) -> CheckResult:
         The config file.
     """
     problems: list[str] = []
-    config = _try(problems, lambda: read_config(path))
+    config = collect_problems(problems, lambda: read_config(path))
     if config is None:
         return _finish(problems, [], Path())
     problems += find_missing_files(config)
-    problems += _try(problems, lambda: list_truth_problems(config)) or []
-    _try(problems, lambda: check_results_folder(config.output_dir, "output_dir"))
-    deviations = _try(problems, lambda: find_deviations(config)) or []
-    people = _try(problems, lambda: _read_scored_people(config)) if _exist(_list_tables(config)) else None
-    runs = _try(problems, lambda: find_config_runs(config)) if _exist(_list_datasets(config)) else None
+    problems += collect_problems(problems, lambda: list_truth_problems(config)) or []
+    collect_problems(problems, lambda: check_results_folder(config.output_dir, "output_dir"))
+    deviations = collect_problems(problems, lambda: find_deviations(config)) or []
+    people = (
+        collect_problems(problems, lambda: _read_scored_people(config))
+        if _exist(_list_tables(config))
+        else None
+    )
+    runs = (
+        collect_problems(problems, lambda: find_config_runs(config))
+        if _exist(_list_datasets(config))
+        else None
+    )
     lines, warnings = [_describe_config(config, runs or ())], list_warnings(config)
     if people is not None:
         warnings += [
@@ -99,7 +105,7 @@ def check_config(path: Path) -> CheckResult:
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
     predictions: dict[str, Prediction] = {}
     if runs:
-        plan = Plan(config, runs)
+        plan = WorkflowPlan(config, runs)
         problems += list_dense_problems(config, runs)
         lines += describe_dense(config, runs)
         predictions = {run.name: predict_run(run, config) for run in runs}
@@ -113,7 +119,7 @@ def check_config(path: Path) -> CheckResult:
         identity = check_identity(people.table, runs, config)
         problems += identity.problems
         warnings += identity.warnings
-        expected = _try(
+        expected = collect_problems(
             problems, lambda: expect_cohort(people.table, people.scores, runs, predictions, config)
         )
         if expected is not None:
@@ -267,17 +273,6 @@ def _read_scored_people(config: Config) -> _People:
     return _People(people, scores)
 
 
-def _try(problems: list[str], read: Callable[[], Result]) -> Result | None:
-    try:
-        with refuse_unreadable():
-            return read()
-    except ProblemsError as error:
-        problems += error.problems
-    except UserError as error:
-        problems.append(str(error))
-    return None
-
-
 def _describe_config(config: Config, runs: Sequence[Run]) -> str:
     claims = f"{len(config.claims)} claims"
     if not config.input.has_runs:
@@ -312,7 +307,7 @@ def _describe_unusable(runs: Sequence[Run], predictions: Mapping[str, Prediction
     return [f"{len(unusable)} of {len(runs)} runs will be left out:", *(f"  {line}" for line in unusable)]
 
 
-def _describe_expected(expected: Expectation, config: Config) -> list[str]:
+def _describe_expected(expected: ExpectedCohort, config: Config) -> list[str]:
     lines = ["people, by group:", *(f"  {group}: {counts}" for group, counts in expected.groups.items())]
     lines += [f"covariates missing: {line}" for line in _shorten(expected.missing)]
     if config.claims:

@@ -33,7 +33,7 @@ from rsconn.rules.denoise import (
     settle_parcellated_t_r,
 )
 from rsconn.rules.extract import check_files, check_space, count_run_nonsteady
-from rsconn.rules.plan import Plan
+from rsconn.rules.plan import WorkflowPlan
 from rsconn.settings.config import Config
 from rsconn.signal.weights import RoiWeights
 from rsconn.study.claims.designs import Terms, build_model, read_terms
@@ -112,7 +112,7 @@ def predict_run(run: Run, config: Config) -> Prediction:
         return Prediction(reason=str(error))
 
 
-def check_regions(plan: Plan) -> RegionCheck:
+def check_regions(plan: WorkflowPlan) -> RegionCheck:
     """Compare every ROI with the brain masks of the runs, up to twenty of them spread over the dataset.
 
     A ROI that is outside the mask, or covered too little, in all of these runs is a problem; in some of them,
@@ -120,7 +120,7 @@ def check_regions(plan: Plan) -> RegionCheck:
 
     Parameters
     ----------
-    plan : Plan
+    plan : WorkflowPlan
         Config and runs.
     """
     runs = [run for run in plan.runs if run.bold and (run.mask or is_dense_series(run.bold))]
@@ -136,7 +136,7 @@ def check_regions(plan: Plan) -> RegionCheck:
     return _judge_regions(np.array(counts), plan) if counts else RegionCheck()
 
 
-def _count_inside(run: Run, plan: Plan, grids: dict[bytes, RoiWeights]) -> NDArray[np.float64]:
+def _count_inside(run: Run, plan: WorkflowPlan, grids: dict[bytes, RoiWeights]) -> NDArray[np.float64]:
     """Return each row's share of weight, and number of voxels, inside the run's mask: (2, n_rows)."""
     assert run.bold is not None  # noqa: S101 - check_regions saw to it
     header = read_run_header(run.bold)
@@ -151,7 +151,7 @@ def _count_inside(run: Run, plan: Plan, grids: dict[bytes, RoiWeights]) -> NDArr
     return np.stack([share, np.bincount(row, inside, n_rois)])
 
 
-def _list_unusable_rois(run: Run, plan: Plan) -> Iterator[str]:
+def _list_unusable_rois(run: Run, plan: WorkflowPlan) -> Iterator[str]:
     """Yield the fault of every region that cannot be built, not of the first alone."""
     assert run.bold is not None  # noqa: S101 - check_regions saw to it
     header = read_run_header(run.bold)
@@ -163,7 +163,7 @@ def _list_unusable_rois(run: Run, plan: Plan) -> Iterator[str]:
                 yield f"{plan.config.rois_path}: {error}"
 
 
-def _judge_regions(counts: NDArray[np.float64], plan: Plan) -> RegionCheck:
+def _judge_regions(counts: NDArray[np.float64], plan: WorkflowPlan) -> RegionCheck:
     """Judge shares and voxels of (n_runs, 2, n_rows)."""
     least, n_runs = plan.config.quality.min_coverage, len(counts)
     brain = "among the grayordinates" if plan.dense else "in the brain mask"
@@ -268,7 +268,7 @@ _STAGES = FLOW_STAGES[:3]
 
 
 @dataclass(frozen=True)
-class Expectation:
+class ExpectedCohort:
     """What the tables and the predicted runs amount to.
 
     Attributes
@@ -301,7 +301,7 @@ def expect_cohort(
     runs: Sequence[Run],
     predictions: Mapping[str, Prediction],
     config: Config,
-) -> Expectation:
+) -> ExpectedCohort:
     """Put together the cohort as if every usable run gave all its edges.
 
     Parameters
@@ -339,7 +339,7 @@ def expect_cohort(
     counts = flow.drop_duplicates(["group", "stage"]).groupby("group", sort=True)
     columns, terms = sort_columns(cohort.table), read_terms(config)
     missing = list_missing(config.claims, columns, terms)
-    return Expectation(
+    return ExpectedCohort(
         groups={
             str(group): ", ".join(f"{n} {stage}" for stage, n in zip(rows["stage"], rows["n"], strict=True))
             for group, rows in counts

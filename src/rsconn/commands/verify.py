@@ -14,7 +14,7 @@ from typing import Any
 from rsconn.commands.run import recompute
 from rsconn.errors import DatasetError, SettingsError
 from rsconn.provenance import hash_file, list_versions
-from rsconn.rules.plan import make_plan
+from rsconn.rules.plan import plan_workflow
 from rsconn.rules.report import CONFIG_NOTE
 
 # What says when and how fast, and what holds paths of the machine.
@@ -120,7 +120,7 @@ def _compare_origin(provenance: dict[str, Any], config: Path) -> list[str]:
 
 
 def _draw_targets(config: Path, sample: int, seed: int) -> list[str]:
-    batches = sorted(make_plan([config.absolute()]).batches)
+    batches = sorted(plan_workflow([config.absolute()]).batches)
     drawn = random.Random(seed).sample(batches, min(sample, len(batches)))  # noqa: S311 - which files are looked at
     return [f"work/connect/{batch}.json" for batch in sorted(drawn)]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from rsconn.errors import RunError
-from rsconn.signal.projection import Design, Projection, drop_explained
+from rsconn.signal.projection import NuisanceDesign, Projection, drop_explained
 
 
 def clean_like_nilearn(
     timeseries: np.ndarray,
-    design: Design,
+    design: NuisanceDesign,
     sample_mask: np.ndarray,
 ) -> Projection:
     """Return what nilearn's ``signal.clean`` leaves of the series, on the retained volumes.
@@ -27,7 +27,7 @@ def clean_like_nilearn(
     ----------
     timeseries : array (n_volumes, n_rois)
         Series; a column with NaN stays NaN.
-    design : Design
+    design : NuisanceDesign
         Confounds, repetition time and band; drifts leave as nilearn has it.
     sample_mask : bool array (n_volumes,)
         True = retained.

@@ -16,7 +16,7 @@ from rsconn.inference.estimators import (
     fit_direction,
     make_estimate,
 )
-from rsconn.inference.model import RANK_TOLERANCE, Floats, Model, check_model, make_geometry, project_out
+from rsconn.inference.model import RANK_TOLERANCE, Floats, Model, check_model, make_geometry, residualise
 
 # Huber's tuning constant: 95 % efficiency for normal errors.
 HUBER_K = 1.345
@@ -123,7 +123,7 @@ def estimate_partial_spearman(model: Model) -> Estimate:
     Conover (1999), Practical nonparametric statistics, 5.4. R: ``ppcor::pcor.test(method = "spearman")``.
     """
     basis = _span(np.column_stack([_rank_column(column) for column in model.nuisance.T]))
-    x, y = (project_out(stats.rankdata(column), basis) for column in (model.tested, model.outcome))
+    x, y = (residualise(stats.rankdata(column), basis) for column in (model.tested, model.outcome))
     dof = model.n - basis.shape[1] - 1
     lengths = float(np.linalg.norm(x) * np.linalg.norm(y))
     if dof < 1 or lengths <= RANK_TOLERANCE * model.n**3:  # the ranks of the covariates leave nothing over
@@ -248,7 +248,7 @@ def _make_coefficient_curves(model: Model) -> tuple[_Curve, _Curve]:
 def _compute_r2(outcome: Floats, design: Floats) -> float:
     """Share of the variance explained by a design that contains the constant."""
     basis = np.linalg.qr(design / np.linalg.norm(design, axis=0))[0]
-    left, centred = project_out(outcome, basis), outcome - outcome.mean()
+    left, centred = residualise(outcome, basis), outcome - outcome.mean()
     return float(1 - left @ left / (centred @ centred))
 
 

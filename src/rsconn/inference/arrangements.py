@@ -8,7 +8,7 @@ from math import comb, factorial, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.inference.model import Floats, Geometry, Integers, Model, project_out, split_units
+from rsconn.inference.model import Floats, Geometry, Integers, Model, residualise, split_units
 
 
 def draw_orders(n: int, blocks: Integers | None, count: int, rng: np.random.Generator) -> Integers:
@@ -175,7 +175,7 @@ def compute_unit_forms(geometry: Geometry, units: Integers) -> Floats:
         own = geometry.basis[rows]
         values, vectors = np.linalg.eigh(np.eye(rows.size) - own @ own.T)
         columns[rows, j] = vectors @ ((vectors.T @ geometry.direction[rows]) / np.sqrt(values))
-    return project_out(columns, geometry.basis)
+    return residualise(columns, geometry.basis)
 
 
 def compute_satterthwaite_dof(forms: Floats) -> float:
@@ -191,8 +191,8 @@ def estimate_likeness(outcome: Floats, geometry: Geometry, units: Integers) -> f
     e'Je are a tr(M) + b tr(MJ) and a tr(MJ) + b tr(MJMJ); the correlation is b / (a + b).
     """
     members = make_membership(units)
-    residuals = project_out(outcome, geometry.basis)
-    left = project_out(members, geometry.basis)
+    residuals = residualise(outcome, geometry.basis)
+    left = residualise(members, geometry.basis)
     trace, cross = units.size - geometry.basis.shape[1], float((left * left).sum())
     double = float(((members.T @ left) ** 2).sum())
     found = float(residuals @ residuals), float(((members.T @ residuals) ** 2).sum())

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import optimize, special
 
 from rsconn.inference.estimators import Estimate, estimate_ols
-from rsconn.inference.model import Model, make_geometry, project_out
+from rsconn.inference.model import Model, make_geometry, residualise
 from rsconn.inference.noncentral import compute_noncentral_cdf
 
 
@@ -126,7 +126,7 @@ def convert_sesoi(model: Model, sesoi: float) -> float:
     if model.kind == "paired":
         return sesoi * _compute_standardiser(model)
     geometry = make_geometry(model)
-    outcome = project_out(model.outcome, geometry.nuisance_basis)
+    outcome = residualise(model.outcome, geometry.nuisance_basis)
     # both residual SDs have the same dof, so it cancels
     return float(sesoi * np.sqrt(outcome @ outcome / geometry.information))
 

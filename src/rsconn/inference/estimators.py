@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from rsconn.inference.arrangements import compute_satterthwaite_dof, compute_unit_forms
-from rsconn.inference.model import Floats, Geometry, Model, make_geometry, project_out
+from rsconn.inference.model import Floats, Geometry, Model, make_geometry, residualise
 from rsconn.inference.noncentral import compute_noncentral_cdf
 
 Alternative = Literal["two-sided", "greater", "less"]
@@ -143,7 +143,7 @@ def estimate_ols(model: Model) -> Estimate:
 def fit_direction(model: Model, geometry: Geometry) -> tuple[float, np.ndarray]:
     """Return the least-squares coefficient of the tested column and the residuals (n,) of the whole model."""
     value = float(geometry.direction @ model.outcome / geometry.information)
-    return value, project_out(model.outcome, geometry.basis)
+    return value, residualise(model.outcome, geometry.basis)
 
 
 def compute_p(estimate: Estimate, null: float = 0.0, alternative: Alternative = "two-sided") -> float:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.inference.arrangements import compute_unit_forms
-from rsconn.inference.model import Floats, Integers, Model, make_geometry, project_out
+from rsconn.inference.model import Floats, Integers, Model, make_geometry, residualise
 from rsconn.inference.patches import STRIPE, Patch, Singles, match_dof
 
 # Numbers in a tile of products: half a megabyte, so that it stays in the second-level cache with its operands.
@@ -67,7 +67,7 @@ def find_exceedances(patches: Sequence[Patch], orders: Integers, threshold: floa
     for patch in patches:
         rows = patch.make_rows(orders)
         candidates = _find_candidates(patch, rows, threshold)
-        found.append(judge(patch, rows, *candidates, threshold))
+        found.append(keep_exceedances(patch, rows, *candidates, threshold))
     return _merge(found)
 
 
@@ -143,7 +143,9 @@ def _find_true(flags: NDArray[np.bool_]) -> Integers:
     return np.asarray(8 * words[found >> 3] + (found & 7))
 
 
-def judge(patch: Patch, rows: Floats, order: Integers, place: Integers, threshold: float) -> Exceedances:
+def keep_exceedances(
+    patch: Patch, rows: Floats, order: Integers, place: Integers, threshold: float
+) -> Exceedances:
     """Compute t of candidates (order, place) in float64 and keep what exceeds the threshold."""
     # of two bytes, so that the stable sort is a radix sort
     arranged = np.argsort(order.astype(np.uint16) if len(rows[0]) < 1 << 16 else order, kind="stable")
@@ -264,7 +266,7 @@ def make_kernel(model: Model, statistic: Statistic | None = None) -> Kernel:
 
 def compute_null_residuals(model: Model, kernel: Kernel) -> Floats:
     """Return what the nuisance alone leaves of the outcome; shape (n,)."""
-    return project_out(model.outcome, kernel.nuisance_basis)
+    return residualise(model.outcome, kernel.nuisance_basis)
 
 
 def compute_statistics(rows: Floats, kernel: Kernel) -> Floats:

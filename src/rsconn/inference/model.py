@@ -135,7 +135,7 @@ class Geometry:
         return np.column_stack([self.direction / np.sqrt(self.information), self.nuisance_basis])
 
 
-def project_out(values: Floats, basis: Floats) -> Floats:
+def residualise(values: Floats, basis: Floats) -> Floats:
     """Return what an orthonormal basis (n, q) leaves of values (n,) or (n, m).
 
     It subtracts twice: once leaves rounding errors of the size of what was taken out.
@@ -150,7 +150,7 @@ def make_geometry(model: Model) -> Geometry:
     The design must have full rank; see :func:`check_model`.
     """
     nuisance_basis = np.linalg.qr(model.nuisance)[0]
-    direction = project_out(model.tested, nuisance_basis)
+    direction = residualise(model.tested, nuisance_basis)
     leverage = (nuisance_basis**2).sum(axis=1) + direction**2 / (direction @ direction)
     return Geometry(direction, nuisance_basis, leverage)
 
@@ -214,7 +214,7 @@ def _check_outcome(model: Model) -> str | None:
     if spread <= negligible and (model.kind != "paired" or negligible == 0):
         return "the outcome is constant"
     geometry = make_geometry(model)
-    residuals = project_out(model.outcome, geometry.basis)
+    residuals = residualise(model.outcome, geometry.basis)
     if np.abs(residuals).max() <= max(1e-10 * spread, negligible):
         return "the design reproduces the outcome exactly: no error is left to judge by"
     if _have_no_error(model, geometry.direction, residuals, negligible):

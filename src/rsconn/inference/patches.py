@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from rsconn.inference.arrangements import draw_orders, draw_whole_orders
-from rsconn.inference.model import Floats, Integers, is_full_rank, project_out, split_units
+from rsconn.inference.model import Floats, Integers, is_full_rank, residualise, split_units
 
 Singles = NDArray[np.float32]
 # Voxels that lie together, one dimension after the other: the matrix products then have operands that lie in order.
@@ -186,7 +186,7 @@ def make_patch(
     nuisance, tested = nuisance[people], tested[people]
     q = nuisance.shape[1]
     whole = np.linalg.qr(nuisance, mode="complete")[0]
-    direction = project_out(tested, whole[:, :q])
+    direction = residualise(tested, whole[:, :q])
     axes = np.column_stack([direction / np.linalg.norm(direction), _drop_constant(whole[:, :q])])
     complement = whole[:, q:]
     n_stripes, n_dimensions = -(-len(voxels) // STRIPE), complement.shape[1]

@@ -89,7 +89,7 @@ class DenoiseJob(Job):
             denoised=bool(config.input.parcellated and config.input.denoised),
             t_r=config.input.t_r,
             denoising=describe_recipe(config),
-            censoring=describe_censoring(config),
+            censoring=select_censoring(config),
         )
 
 
@@ -110,7 +110,7 @@ class SeedmapJob(ExtractJob):
             seeds=list(config.seeds),
             maps_smoothing_fwhm_mm=config.maps.smoothing_fwhm_mm,
             denoising=describe_recipe(config),
-            censoring=describe_censoring(config),
+            censoring=select_censoring(config),
         )
 
 
@@ -297,7 +297,7 @@ def describe_recipe(config: Config) -> dict[str, Any]:
     }
 
 
-def describe_censoring(config: Config) -> dict[str, Any]:
+def select_censoring(config: Config) -> dict[str, Any]:
     """Return which volumes are left out."""
     return config.censoring.model_dump(mode="json", include={"fd_threshold_mm", "dvars_threshold"})
 

@@ -37,7 +37,7 @@ from rsconn.study.maps.map_tables import (
     Places,
     read_landmarks,
     tabulate_clusters,
-    tabulate_rois,
+    tabulate_roi_tests,
 )
 from rsconn.study.maps.seed_images import (
     FOLDER,
@@ -155,7 +155,7 @@ def _write_tables(
     ]
     sizes = [each.size for each in entries]
     regions = [
-        tabulate_rois(seed, *pair, points, rois=rois, members=members, sizes=sizes, alpha=alpha)
+        tabulate_roi_tests(seed, *pair, points, rois=rois, members=members, sizes=sizes, alpha=alpha)
         for pair in fitted
     ]
     _write_table(FOLDER / f"{seed}_clusters.tsv", clusters, CLUSTER_TEXTS)

@@ -41,7 +41,7 @@ CLAIM_TABLES = ("claims", "claim_flow", "sensitivity")
 
 
 @dataclass(frozen=True)
-class Plan:
+class WorkflowPlan:
     """The config and the runs it selects, in the form that the rules ask for.
 
     Attributes
@@ -170,7 +170,7 @@ class Plan:
         return compute_code_digest(f"rsconn.rules.{step}.{STEPS[step]}", beyond=CONFIG_READERS)
 
 
-def make_plan(config_files: Sequence[Path]) -> Plan:
+def plan_workflow(config_files: Sequence[Path]) -> WorkflowPlan:
     """Read the one config and find its runs.
 
     Parameters
@@ -198,7 +198,7 @@ def make_plan(config_files: Sequence[Path]) -> Plan:
     runs = find_config_runs(config)
     if problems := list_dense_problems(config, runs):
         raise_problems(problems)
-    return Plan(config, runs)
+    return WorkflowPlan(config, runs)
 
 
 def find_config_runs(config: Config) -> tuple[Run, ...]:

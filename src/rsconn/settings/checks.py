@@ -29,7 +29,7 @@ _ABSURD = {"g": 1.5, "partial_r": 0.7}
 _ACOMPCOR_HIGH_PASS_HZ = 1 / 128
 
 
-def check_config(config: Config) -> list[str]:
+def find_contradictions(config: Config) -> list[str]:
     """Return one line per contradiction between sections; an empty list means none."""
     problems = [
         *_check_sources(config),

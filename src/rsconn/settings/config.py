@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,7 +18,7 @@ from rsconn.analysis.specification import (
 )
 from rsconn.errors import SettingsError, UserError
 from rsconn.naming import NOT
-from rsconn.settings.checks import check_config
+from rsconn.settings.checks import find_contradictions
 from rsconn.settings.claims import Claim, read_claims
 from rsconn.settings.fields import (
     Count,
@@ -34,7 +33,7 @@ from rsconn.settings.fields import (
     resolve_path,
     show_path,
 )
-from rsconn.settings.problems import describe_value, list_problems, raise_problems, validate
+from rsconn.settings.problems import collect_problems, describe_value, list_problems, raise_problems, validate
 from rsconn.settings.rois import Edge, RoiSet, list_all_edges, parse_edges, read_roi_set
 from rsconn.settings.sections import (
     CensoringSettings,
@@ -51,8 +50,6 @@ from rsconn.settings.sections import (
     ScoreSettings,
 )
 from rsconn.settings.strategies import Strategy, change_strategy, read_strategy, read_strategy_file
-
-Result = TypeVar("Result")
 
 
 class ConfigFile(Settings):
@@ -185,7 +182,7 @@ def parse_config(content: dict[str, Any], path: Path, *, launched: Path | None =
     except UserError as error:
         raise_problems(list_problems(error) + _find_problems_elsewhere(content, base))
     config = _resolve(file, path, base, launched or Path.cwd())
-    problems = check_config(config)
+    problems = find_contradictions(config)
     if problems:
         raise_problems(problems)
     return config
@@ -199,17 +196,17 @@ def _find_problems_elsewhere(content: dict[str, Any], base: Path) -> list[str]:
     for key, read in (("rois", read_rois), ("claims", read_claims)):
         named = content.get(key)
         if isinstance(named, str) and named:
-            _try(problems, partial(read, resolve_path(Path(named), base)))
+            collect_problems(problems, partial(read, resolve_path(Path(named), base)))
     return problems
 
 
 def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config:
     """Read the files that the config names; the mistakes of all of them are told at once."""
     problems: list[str] = []
-    rois = _try(problems, lambda: _read_rois(file))
-    claims = _try(problems, lambda: read_claims(file.claims) if file.claims else ())
-    strategy = _try(problems, lambda: _read_strategy(file.denoising, path, base))
-    edges = _try(problems, lambda: _read_edges(file.edges, rois, path)) if rois else None
+    rois = collect_problems(problems, lambda: _read_rois(file))
+    claims = collect_problems(problems, lambda: read_claims(file.claims) if file.claims else ())
+    strategy = collect_problems(problems, lambda: _read_strategy(file.denoising, path, base))
+    edges = collect_problems(problems, lambda: _read_edges(file.edges, rois, path)) if rois else None
     if rois is None or claims is None or strategy is None or edges is None:
         raise_problems(problems)
     unchanged = {name: getattr(file, name) for name in ConfigFile.model_fields if name not in _READ_IN}
@@ -236,14 +233,6 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
 
 _READ_IN = {"output_dir", "rois", "edges", "denoising", "claims"}
 _STRATEGY_KEYS = ("motion", "acompcor", "acompcor_variance", "wm_csf", "global_signal")
-
-
-def _try(problems: list[str], read: Callable[[], Result]) -> Result | None:
-    try:
-        return read()
-    except UserError as error:
-        problems.extend(list_problems(error))
-        return None
 
 
 def _read_rois(file: ConfigFile) -> RoiSet:

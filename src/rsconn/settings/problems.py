@@ -5,16 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from rsconn.errors import ProblemsError, SettingsError
+from rsconn.errors import ProblemsError, SettingsError, UserError, refuse_unreadable
 from rsconn.settings.fields import show_path
 
-Model = TypeVar("Model", bound=BaseModel)
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+Result = TypeVar("Result")
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
 _NEEDED = {
@@ -44,7 +45,9 @@ _NEEDED = {
 }
 
 
-def validate(model: type[Model], content: Any, path: Path, *, base: Path, prefix: str = "") -> Model:
+def validate(
+    model: type[AnySettings], content: Any, path: Path, *, base: Path, prefix: str = ""
+) -> AnySettings:
     """Return the settings object that `content` describes.
 
     Parameters
@@ -186,3 +189,13 @@ def _find_model(annotation: Any) -> type[BaseModel] | None:
         return annotation
     found = (_find_model(part) for part in typing.get_args(annotation))
     return next((part for part in found if part is not None), None)
+
+
+def collect_problems(problems: list[str], read: Callable[[], Result]) -> Result | None:
+    """Return what `read` returns, or None with its mistakes added to `problems`, so that all are found at once."""
+    try:
+        with refuse_unreadable():
+            return read()
+    except UserError as error:
+        problems.extend(list_problems(error))
+    return None

@@ -30,7 +30,7 @@ from rsconn.errors import SettingsError
 from rsconn.settings.problems import suggest
 
 BoolArray = npt.NDArray[np.bool_]
-Columns = Mapping[str, Sequence[Any]]
+TableColumns = Mapping[str, Sequence[Any]]
 
 _ORDER: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -54,7 +54,7 @@ class Expression:
         """The columns that the condition reads."""
         return frozenset(comparison.column for comparison in self.comparisons)
 
-    def evaluate(self, columns: Columns) -> BoolArray:
+    def evaluate(self, columns: TableColumns) -> BoolArray:
         """Return who satisfies the condition.
 
         Parameters
@@ -106,7 +106,7 @@ def _list_comparisons(node: Node) -> tuple[Comparison, ...]:
     return tuple(found for operand in node.operands for found in _list_comparisons(operand))
 
 
-def _evaluate(node: Node, columns: Columns) -> tuple[BoolArray, BoolArray]:
+def _evaluate(node: Node, columns: TableColumns) -> tuple[BoolArray, BoolArray]:
     """Return where the condition holds and where it fails; a missing value does neither."""
     if isinstance(node, Comparison):
         return _compare(node, columns)
@@ -120,7 +120,7 @@ def _evaluate(node: Node, columns: Columns) -> tuple[BoolArray, BoolArray]:
     return np.logical_or.reduce(every_holds), np.logical_and.reduce(every_fails)
 
 
-def _compare(comparison: Comparison, columns: Columns) -> tuple[BoolArray, BoolArray]:
+def _compare(comparison: Comparison, columns: TableColumns) -> tuple[BoolArray, BoolArray]:
     name, sign = comparison.column, comparison.operator
     if name not in columns:
         raise SettingsError(f"column {name!r} is not in the table; {suggest(name, columns, what='columns')}")

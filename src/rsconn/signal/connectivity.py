@@ -246,7 +246,7 @@ def combine_variances(variances: np.ndarray, weights: np.ndarray) -> np.ndarray:
 _SMOOTHING_SHARE = 0.15
 
 
-def compute_power(cleaned: np.ndarray, sample_mask: np.ndarray, t_r: float, band: Band) -> np.ndarray:
+def compute_band_power(cleaned: np.ndarray, sample_mask: np.ndarray, t_r: float, band: Band) -> np.ndarray:
     """Return the smoothed power of each series in each in-band DCT-II bin.
 
     Parameters

@@ -142,7 +142,7 @@ def _spread(
     box: NDArray[np.float64], axis: int, low: int, size: int, sigma: float
 ) -> tuple[NDArray[np.float64], int]:
     """Apply the transpose of the one-dimensional filter; return the grown box and its new lower corner."""
-    kernel = make_kernel(sigma)
+    kernel = make_gaussian(sigma)
     radius = len(kernel) // 2
     start, stop = max(0, low - radius), min(size, low + box.shape[axis] + radius)
     # Column j of the matrix tells where voxel low + j spreads to: reflected at the edges, as the image is.
@@ -222,7 +222,7 @@ def find_reach(
     for axis, sigma in zip((2, 1, 0), sigmas, strict=True):
         known = np.moveaxis(near, axis, 0)
         wide = known.copy()
-        for step in range(1, len(make_kernel(sigma)) // 2 + 1):
+        for step in range(1, len(make_gaussian(sigma)) // 2 + 1):
             wide[step:] |= known[:-step]
             wide[:-step] |= known[step:]
         near = np.moveaxis(wide, 0, axis)
@@ -240,7 +240,7 @@ def make_filter(sigma: float, size: int, low: int, high: int) -> NDArray[np.floa
     >>> make_filter(0.4, 3, 0, 3).round(2).tolist()
     [[0.96, 0.04, 0.0], [0.04, 0.92, 0.04], [0.0, 0.04, 0.96]]
     """
-    kernel = make_kernel(sigma)
+    kernel = make_gaussian(sigma)
     radius = len(kernel) // 2
     rows = np.arange(low, high)
     sources = _reflect(rows[:, None] + np.arange(-radius, radius + 1), size) - low
@@ -254,12 +254,12 @@ def make_filter(sigma: float, size: int, low: int, high: int) -> NDArray[np.floa
     return matrix
 
 
-def make_kernel(sigma: float) -> NDArray[np.float64]:
+def make_gaussian(sigma: float) -> NDArray[np.float64]:
     """Return the Gaussian of `sigma` voxels, cut at 4 sigma, summing to 1; a lone 1 if sigma is 0.
 
     Examples
     --------
-    >>> make_kernel(0.4).round(3).tolist()
+    >>> make_gaussian(0.4).round(3).tolist()
     [0.0, 0.04, 0.919, 0.04, 0.0]
     """
     if sigma == 0:

@@ -17,7 +17,7 @@ _NOTHING_LEFT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class NuisanceDesign:
     """What is to leave the series of one run, on its full time grid.
 
     Attributes
@@ -86,7 +86,7 @@ class Projection:
     dof: int
 
 
-def project_out(timeseries: np.ndarray, design: Design, sample_mask: np.ndarray) -> Projection:
+def project_out(timeseries: np.ndarray, design: NuisanceDesign, sample_mask: np.ndarray) -> Projection:
     """Return what the design does not explain of the series, on the retained volumes.
 
     cleaned = y - Q Q'y = P P'y, Q an orthonormal basis of the design's retained rows, P one of its complement;
@@ -96,7 +96,7 @@ def project_out(timeseries: np.ndarray, design: Design, sample_mask: np.ndarray)
     ----------
     timeseries : array (n_volumes, n_rois)
         Series; a column with NaN stays NaN.
-    design : Design
+    design : NuisanceDesign
         Confounds and band.
     sample_mask : bool array (n_volumes,)
         True = retained.
@@ -108,7 +108,7 @@ def project_out(timeseries: np.ndarray, design: Design, sample_mask: np.ndarray)
 
     Examples
     --------
-    >>> design = Design(3, 2.0, (None, None), np.array([[1.0], [0.0], [0.0]]))
+    >>> design = NuisanceDesign(3, 2.0, (None, None), np.array([[1.0], [0.0], [0.0]]))
     >>> result = project_out(np.array([[1.0], [2.0], [4.0]]), design, np.ones(3, dtype=bool))
     >>> result.rank, result.dof
     (3, 0)
@@ -143,19 +143,19 @@ def drop_explained(cleaned: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.where(gone, np.nan, cleaned)
 
 
-def count_dof(design: Design, sample_mask: np.ndarray) -> int:
+def count_dof(design: NuisanceDesign, sample_mask: np.ndarray) -> int:
     """Return the degrees of freedom that a design will leave, without any series.
 
     Parameters
     ----------
-    design : Design
+    design : NuisanceDesign
         Confounds and band.
     sample_mask : bool array (n_volumes,)
         True = retained.
 
     Examples
     --------
-    >>> count_dof(Design(5, 2.0, (None, None), np.empty((5, 0))), np.array([True, True, True, False, True]))
+    >>> count_dof(NuisanceDesign(5, 2.0, (None, None), np.empty((5, 0))), np.array([True, True, True, False, True]))
     2
     """
     n_retained = int(sample_mask.sum())

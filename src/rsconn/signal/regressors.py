@@ -205,17 +205,17 @@ def _check_columns(wanted: Sequence[str], names: Sequence[str], components: Sequ
         shown = ", ".join(missing[:_SHOWN_NAMES])
         more = f" and {len(missing) - _SHOWN_NAMES} more" if len(missing) > _SHOWN_NAMES else ""
         raise RunError(
-            f"confounds: {shown}{more} missing; the file has {describe_columns(names, components)}; "
+            f"confounds: {shown}{more} missing; the file has {list_confound_kinds(names, components)}; "
             "choose another denoising.strategy"
         )
 
 
-def describe_columns(names: Sequence[str], components: Sequence[_Component] | None = None) -> str:
+def list_confound_kinds(names: Sequence[str], components: Sequence[_Component] | None = None) -> str:
     """Say in a line which kinds of confounds a file has.
 
     Examples
     --------
-    >>> describe_columns(["trans_x", "rot_x", "csf", "cosine00"])
+    >>> list_confound_kinds(["trans_x", "rot_x", "csf", "cosine00"])
     '2 motion, 0 motion derivatives and squares, no aCompCor of WM, no aCompCor of CSF, csf'
     """
     known = _list_components(names, {}) if components is None else components

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rsconn.simulate.anatomy import Anatomy
-from rsconn.simulate.simulated_runs import N_NONSTEADY, T_R, Run, compute_fd
+from rsconn.simulate.simulated_runs import N_NONSTEADY, T_R, SimulatedRun, compute_fd
 
 MOTION_NAMES = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 HIGH_PASS_S = 128.0
@@ -26,7 +26,7 @@ class ConfoundTable:
     metadata: Mapping[str, Mapping[str, Any]]
 
 
-def compute_confounds(run: Run, anatomy: Anatomy, *, n_components: int = 10) -> ConfoundTable:
+def compute_confounds(run: SimulatedRun, anatomy: Anatomy, *, n_components: int = 10) -> ConfoundTable:
     """Measure every confound on the simulated image.
 
     Columns, order and sidecar follow fMRIPrep 20.2 (CSF components come first, then white matter, then
@@ -34,7 +34,7 @@ def compute_confounds(run: Run, anatomy: Anatomy, *, n_components: int = 10) -> 
 
     Parameters
     ----------
-    run : Run
+    run : SimulatedRun
     anatomy : Anatomy
     n_components : int
 
@@ -97,7 +97,7 @@ def compute_components(image: np.ndarray, cosines: np.ndarray) -> tuple[np.ndarr
 def _add_components(
     columns: dict[str, np.ndarray],
     metadata: dict[str, Mapping[str, Any]],
-    run: Run,
+    run: SimulatedRun,
     anatomy: Anatomy,
     cosines: np.ndarray,
     n_components: int,

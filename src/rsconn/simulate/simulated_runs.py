@@ -54,7 +54,7 @@ class RunPlan:
 
 
 @dataclass(frozen=True)
-class Run:
+class SimulatedRun:
     """A simulated run before it is written.
 
     Attributes
@@ -85,7 +85,7 @@ def draw_run_plan(coupling: Mapping[str, float], n_volumes: int, *, rng: np.rand
 
 def simulate_run(
     plan: RunPlan, anatomy: Anatomy, edges: tuple[EdgePlan, ...], *, rng: np.random.Generator
-) -> Run:
+) -> SimulatedRun:
     """Simulate the image of one run as low-rank sources, motion and thermal noise.
 
     y[t, v] = level[v] * (1 + sources[t] @ patterns[:, v]) + noise; level: reference after drop-out.
@@ -100,7 +100,7 @@ def simulate_run(
 
     Returns
     -------
-    Run
+    SimulatedRun
     """
     motion = simulate_motion(
         plan.n_volumes, T_R, restlessness=plan.restlessness, n_jerks=plan.n_jerks, rng=rng
@@ -116,7 +116,7 @@ def simulate_run(
     n_bright = min(N_NONSTEADY, plan.n_volumes)
     image[:n_bright] *= 1.0 + np.array(NONSTEADY_GAIN, dtype=np.float32)[:n_bright, None]
     mask = (anatomy.brain > rng.uniform(0.4, 0.6)) & (signal_left > LOW_SIGNAL)
-    return Run(image, mask, motion)
+    return SimulatedRun(image, mask, motion)
 
 
 def simulate_roi_series(

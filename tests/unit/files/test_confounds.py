@@ -9,7 +9,7 @@ import pytest
 
 from rsconn.errors import RunError, TableError
 from rsconn.files.confounds import read_confounds, rename_old_column
-from rsconn.signal.projection import Design, project_out
+from rsconn.signal.projection import NuisanceDesign, project_out
 from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
 
@@ -150,7 +150,7 @@ def test_dof_on_real_runs_is_what_the_rank_leaves(shared_data, rng, file, strate
     mask = make_sample_mask(
         fd, None, fd_threshold_mm=0.5, n_nonsteady=count_nonsteady(confounds.names, confounds.values)
     )
-    design = Design(len(fd), 1.5 if "rapidtide" in file else 2.0, (0.01, 0.08), chosen.values)
+    design = NuisanceDesign(len(fd), 1.5 if "rapidtide" in file else 2.0, (0.01, 0.08), chosen.values)
     result = project_out(rng.standard_normal((len(fd), 2)), design, mask)
     rows = design.matrix[mask]
     lengths = np.linalg.norm(rows, axis=0)

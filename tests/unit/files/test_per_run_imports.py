@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rsconn.rules.plan import make_plan
+from rsconn.rules.plan import plan_workflow
 
 TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
 HEAVY = ("nilearn", "nibabel", "pandas", "matplotlib", "statsmodels", "scipy", "sklearn", "pydantic")
@@ -64,7 +64,7 @@ def test_running_the_per_run_path_imports_no_heavy_library(tmp_path):
     shutil.copytree(TINY, tmp_path / "study", ignore=shutil.ignore_patterns("expected", "*.py"))
     config = tmp_path / "study" / "config.yaml"
     config.write_text(config.read_text() + "seeds: [LAI]\n")
-    plan = make_plan([config])
+    plan = plan_workflow([config])
     described = {
         "runs": plan.list_runs("batch-001")[:1],
         "extract": plan.extract_settings,

@@ -10,7 +10,7 @@ import pytest
 from rsconn.errors import RunError
 from rsconn.files.confounds import read_confounds
 from rsconn.settings.strategies import read_strategy
-from rsconn.signal.projection import Design, count_dof
+from rsconn.signal.projection import NuisanceDesign, count_dof
 from rsconn.signal.quality import count_nonsteady, make_sample_mask
 from rsconn.signal.regressors import select_confounds
 
@@ -68,7 +68,7 @@ def test_degrees_of_freedom(folders, read, run):
     dof = []
     for name in ("acompcor", "36P", "simple6"):
         chosen = select(confounds, read_strategy(name, folders))
-        dof.append(count_dof(Design(len(fd), t_r, BAND, chosen.values), mask))
+        dof.append(count_dof(NuisanceDesign(len(fd), t_r, BAND, chosen.values), mask))
     assert dof == expected
 
 

@@ -21,7 +21,7 @@ from rsconn.inference.estimators import compute_p, estimate_model, estimate_ols_
 from rsconn.inference.exceedances import compute_null_residuals, compute_statistics, make_kernel
 from rsconn.inference.model import Model, check_model, make_geometry
 from rsconn.inference.permutation import compute_flipped_statistics, permute, sign_flip_maxt
-from rsconn.inference.power import compute_power, find_n, make_plan
+from rsconn.inference.verdict_power import compute_power, find_n, make_plan
 
 SIZES = (1, 2, 3, 2, 1, 4, 2, 2, 3, 1, 2, 1)
 

@@ -12,7 +12,7 @@ from rsconn.inference.effect_sizes import convert_sesoi
 from rsconn.inference.estimators import compute_p, compute_tost_p, estimate_model
 from rsconn.inference.model import make_geometry
 from rsconn.inference.noncentral import compute_tost_power
-from rsconn.inference.power import (
+from rsconn.inference.verdict_power import (
     compute_noncentrality,
     compute_power,
     find_min_detectable,

@@ -20,7 +20,7 @@ from rsconn.files.tables import read_numbers
 from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise, read_run_confounds
 from rsconn.rules.extract import extract
-from rsconn.rules.plan import make_plan
+from rsconn.rules.plan import plan_workflow
 
 TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
 STAGES = [Path(f"work/{stage}.json") for stage in ("extract", "denoise", "connect")]
@@ -67,4 +67,4 @@ def plan_study(folder, option):
     for section, values in (yaml.safe_load(option) or {}).items():
         content[section] = {**content.get(section, {}), **values}
     config.write_text(yaml.safe_dump(content, sort_keys=False))
-    return make_plan([config])
+    return plan_workflow([config])

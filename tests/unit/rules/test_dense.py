@@ -20,7 +20,7 @@ from rsconn.files.tables import read_numbers, read_tsv
 from rsconn.report.page.methods_text import write_methods
 from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
 from rsconn.rules.extract import extract
-from rsconn.rules.plan import make_plan
+from rsconn.rules.plan import plan_workflow
 from rsconn.rules.seedmap import make_seedmaps
 from rsconn.signal.projection import project_out
 
@@ -63,7 +63,7 @@ def list_series(study):
 
 
 def extract_batch(study):
-    plan = make_plan([study / "config.yaml"])
+    plan = plan_workflow([study / "config.yaml"])
     extract(EXTRACT, runs=plan.list_runs("batch-001"), settings=plan.extract_settings)
     return read_records([EXTRACT])
 
@@ -93,7 +93,7 @@ def test_what_a_series_is_from_stands_beside_it(study):
 
 def test_the_seeds_maps_are_correlations_of_denoised_grayordinates(study):
     add(study / "config.yaml", SEEDS)
-    plan = make_plan([study / "config.yaml"])
+    plan = plan_workflow([study / "config.yaml"])
     make_seedmaps(SEEDMAP, runs=plan.list_runs("batch-001"), settings=plan.seedmap_settings)
     denoise(DENOISE, before=[SEEDMAP], runs=[], settings=plan.denoise_settings)
     for record in read_records([DENOISE]):
@@ -117,7 +117,7 @@ def test_the_seeds_maps_are_correlations_of_denoised_grayordinates(study):
 
 def test_group_maps_are_not_asked_for(study):
     add(study / "config.yaml", SEEDS)
-    plan = make_plan([study / "config.yaml"])
+    plan = plan_workflow([study / "config.yaml"])
     assert plan.map_files == []
     assert plan.map_figures == []
     assert plan.list_extract_records("batch-001") == ["work/seedmap/batch-001.json"]
@@ -142,7 +142,7 @@ def test_the_check_predicts_what_it_predicts_for_volumes(study, volumes):
 
 def test_the_methods_say_so(study):
     add(study / "config.yaml", SEEDS)
-    plan = make_plan([study / "config.yaml"])
+    plan = plan_workflow([study / "config.yaml"])
     settings = plan.config.model_dump(mode="json")
     text = write_methods({**settings, "dense": True}, {})
     assert "dense series (CIFTI) of grayordinates" in text
@@ -170,7 +170,7 @@ def test_smoothing_is_refused_before_any_job(study, told):
     line = f"dense/config.yaml: {told} found; dense series (CIFTI) are not smoothed here, 0 needed"
     assert line in check_config(study / "config.yaml").problems
     with pytest.raises(SettingsError) as refused:
-        make_plan([study / "config.yaml"])
+        plan_workflow([study / "config.yaml"])
     assert str(refused.value) == line
 
 
@@ -184,7 +184,7 @@ def test_volumes_and_dense_series_do_not_mix(study, volumes):
         "name its space in input.filters"
     )
     with pytest.raises((SettingsError, ProblemsError)) as refused:
-        make_plan([study / "config.yaml"])
+        plan_workflow([study / "config.yaml"])
     assert line in str(refused.value)
 
 

@@ -11,7 +11,7 @@ from rsconn.commands.check import _list_remedies, _shorten, check_config
 from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_numbers
 from rsconn.rules.denoise import denoise
-from rsconn.rules.plan import make_plan
+from rsconn.rules.plan import plan_workflow
 from rsconn.study.people.run_edges import tabulate_runs
 
 CONFIG = """
@@ -103,7 +103,7 @@ def test_a_claim_on_an_unknown_column_is_a_problem(write_study):
 
 
 def test_a_heavy_mover_without_degrees_of_freedom_is_lost_for_the_motion(write_study, tmp_path: Path):
-    plan = make_plan([write_study()])
+    plan = plan_workflow([write_study()])
     mover = plan.runs[0]
     names, values = read_numbers(mover.confounds)
     values[:, names.index("framewise_displacement")] = np.where(np.arange(120) < 5, 0.1, 2.0)

@@ -8,7 +8,7 @@ import pytest
 from rsconn.cli import main
 from rsconn.commands.power import compute_power_curves, format_table
 from rsconn.errors import SettingsError
-from rsconn.inference.power import compute_power, plan_contrast, plan_slope
+from rsconn.inference.verdict_power import compute_power, plan_contrast, plan_slope
 from rsconn.settings.claims import Claim
 from rsconn.settings.config import read_config
 from rsconn.simulate.planned_cohorts import read_study_design, simulate_planned

@@ -18,7 +18,7 @@ from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_numbers
 from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
 from rsconn.rules.extract import extract
-from rsconn.rules.plan import make_plan
+from rsconn.rules.plan import plan_workflow
 from rsconn.rules.seedmap import make_seedmaps
 from rsconn.signal.projection import project_out
 
@@ -37,7 +37,7 @@ def study(tmp_path, monkeypatch):
 
 
 def make_study_plan(study):
-    return make_plan([study / "config.yaml"])
+    return plan_workflow([study / "config.yaml"])
 
 
 def run_pass(study):

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from rsconn.rules.jobs import JOBS
-from rsconn.rules.plan import Plan
+from rsconn.rules.plan import WorkflowPlan
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files
 from rsconn.settings.config import Config, read_config
@@ -23,7 +23,7 @@ def test_only_the_report_reads_the_truth(root: Path) -> None:
 
 
 def test_no_rule_but_the_report_is_told_of_it(root: Path) -> None:
-    plan = Plan(read_config(root / "config" / "config.yaml"), ())
+    plan = WorkflowPlan(read_config(root / "config" / "config.yaml"), ())
     assert {step for step in JOBS if "truth" in plan.make_job(step).get("settings", plan.make_job(step))} == {
         "report"
     }

@@ -10,7 +10,7 @@ from scipy.fft import dct
 
 from rsconn.errors import RunError
 from rsconn.signal.projection import (
-    Design,
+    NuisanceDesign,
     count_dof,
     find_band_bins,
     make_band_regressors,
@@ -29,7 +29,7 @@ def make_case(rng, *, n_volumes=240, n_regressors=16, n_rois=5, n_censored=30, b
     series = 10_000 + 50 * rng.standard_normal((n_volumes, n_rois)).cumsum(axis=0)
     sample_mask = np.ones(n_volumes, dtype=bool)
     sample_mask[rng.choice(n_volumes, n_censored, replace=False)] = False
-    return series, Design(n_volumes, t_r, band, regressors), sample_mask
+    return series, NuisanceDesign(n_volumes, t_r, band, regressors), sample_mask
 
 
 def solve_least_squares(series, design, sample_mask):
@@ -88,9 +88,9 @@ def test_the_complement_gives_what_a_basis_of_the_design_gives(rng, band, gap, s
 def test_a_regressor_inside_the_band_costs_one_and_outside_it_nothing(rng):
     inside, outside = make_cosines(240, np.array([40])), make_cosines(240, np.array([100]))
     series, all_kept = rng.standard_normal((240, 1)), np.ones(240, dtype=bool)
-    bare = project_out(series, Design(240, 2.0, BAND, np.empty((240, 0))), all_kept)
-    assert project_out(series, Design(240, 2.0, BAND, inside), all_kept).dof == bare.dof - 1
-    assert project_out(series, Design(240, 2.0, BAND, outside), all_kept).dof == bare.dof
+    bare = project_out(series, NuisanceDesign(240, 2.0, BAND, np.empty((240, 0))), all_kept)
+    assert project_out(series, NuisanceDesign(240, 2.0, BAND, inside), all_kept).dof == bare.dof - 1
+    assert project_out(series, NuisanceDesign(240, 2.0, BAND, outside), all_kept).dof == bare.dof
 
 
 def test_cleaned_series_are_orthogonal_to_the_design(rng):
@@ -115,7 +115,7 @@ def test_what_was_planted_in_the_band_is_kept_and_the_rest_is_gone():
     drift = 30 * np.linspace(0, 1, n_volumes)[:, np.newaxis] + 10_000
     noise = 7 * make_cosines(n_volumes, np.array([5, 200])).sum(axis=1, keepdims=True)
     motion = np.random.default_rng(4).standard_normal((n_volumes, 1))
-    design = Design(n_volumes, t_r, BAND, motion)
+    design = NuisanceDesign(n_volumes, t_r, BAND, motion)
     series = kept + drift + noise + 2 * motion
     alone = project_out(kept, design, np.ones(n_volumes, dtype=bool)).cleaned
     cleaned = project_out(series, design, np.ones(n_volumes, dtype=bool)).cleaned
@@ -174,7 +174,7 @@ def test_missing_constant_and_fully_explained_series_are_nan(rng):
 def test_a_saturated_design_leaves_no_degree_of_freedom(rng, band):
     series = rng.standard_normal((20, 2))
     result = project_out(
-        series, Design(20, 2.0, band, rng.standard_normal((20, 40))), np.ones(20, dtype=bool)
+        series, NuisanceDesign(20, 2.0, band, rng.standard_normal((20, 40))), np.ones(20, dtype=bool)
     )
     assert result.dof == 0
     assert np.isnan(result.cleaned).all()
@@ -183,13 +183,15 @@ def test_a_saturated_design_leaves_no_degree_of_freedom(rng, band):
 def test_no_volume_retained_is_the_runs_error(rng):
     with pytest.raises(RunError, match=r"0 of 20 volumes retained \(censoring\)"):
         project_out(
-            rng.standard_normal((20, 2)), Design(20, 2.0, BAND, np.empty((20, 0))), np.zeros(20, dtype=bool)
+            rng.standard_normal((20, 2)),
+            NuisanceDesign(20, 2.0, BAND, np.empty((20, 0))),
+            np.zeros(20, dtype=bool),
         )
 
 
 def test_confounds_of_another_length_are_the_runs_error():
     with pytest.raises(RunError, match="confounds have 19 rows, the image has 20 volumes"):
-        Design(20, 2.0, BAND, np.zeros((19, 3)))
+        NuisanceDesign(20, 2.0, BAND, np.zeros((19, 3)))
 
 
 def test_basis_does_not_depend_on_units(rng):

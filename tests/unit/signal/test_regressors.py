@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rsconn.errors import RunError
-from rsconn.signal.regressors import MOTION_COLUMNS, describe_columns, select_confounds
+from rsconn.signal.regressors import MOTION_COLUMNS, list_confound_kinds, select_confounds
 
 ENDINGS = ("", "_derivative1", "_power2", "_derivative1_power2")
 
@@ -187,7 +187,7 @@ def test_an_unknown_number_of_terms_is_a_bug():
 def test_description_counts_what_is_there():
     names, _ = make_table(components=["w_comp_cor_00", "w_comp_cor_01", "c_comp_cor_00"])
     text = "6 motion, 18 motion derivatives and squares, 2 aCompCor of WM, 1 aCompCor of CSF, white_matter"
-    assert describe_columns(names).startswith(text)
+    assert list_confound_kinds(names).startswith(text)
 
 
 @pytest.mark.parametrize("share", [None, "n/a", float("nan"), [0.5], True, 10**400, -1])

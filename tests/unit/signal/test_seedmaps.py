@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 
 from rsconn.signal.extraction import extract_timeseries
-from rsconn.signal.projection import Design, make_band_complement, make_band_design, project_out
+from rsconn.signal.projection import NuisanceDesign, make_band_complement, make_band_design, project_out
 from rsconn.signal.seedmaps import BandProducts, SeedRecipes, compute_fisher_z, extract_seed_maps
 from rsconn.signal.weights import make_mask_weights
 
@@ -62,7 +62,7 @@ class Study:
             for axis in (1, 2, 3):
                 grid = gaussian_filter1d(grid, fwhm / np.sqrt(8 * np.log(2)) / 3, axis=axis)
             image = grid.reshape(N_VOLUMES, -1)
-        design = Design(N_VOLUMES, T_R, BAND, confounds)
+        design = NuisanceDesign(N_VOLUMES, T_R, BAND, confounds)
         voxels = project_out(image[:, self.mask], design, self.retained)
         cleaned = project_out(series[:, list(seeds)], design, self.retained).cleaned
         both = np.corrcoef(np.hstack([cleaned, voxels.cleaned]).T)

@@ -7,14 +7,14 @@ import pytest
 from scipy.fft import dct
 
 from rsconn.signal.connectivity import (
+    compute_band_power,
     compute_edges,
-    compute_power,
     compute_relmat,
     compute_variance_ratio,
     compute_z,
     smooth_power,
 )
-from rsconn.signal.projection import Design, find_band_bins, make_cosines, project_out
+from rsconn.signal.projection import NuisanceDesign, find_band_bins, make_cosines, project_out
 
 BAND = (0.01, 0.08)
 FIRST, SECOND = np.array([0]), np.array([1])
@@ -25,7 +25,7 @@ def test_power_without_censoring_is_the_dcts(rng):
     kept = np.ones(120, dtype=bool)
     bins = np.flatnonzero(find_band_bins(120, 2.0, BAND)) + 1
     expected = smooth_power(dct(series, norm="ortho", axis=0)[bins] ** 2)
-    np.testing.assert_allclose(compute_power(series, kept, 2.0, BAND), expected, rtol=1e-10)
+    np.testing.assert_allclose(compute_band_power(series, kept, 2.0, BAND), expected, rtol=1e-10)
 
 
 def test_smoothing_is_a_running_mean_over_the_mirrored_band():
@@ -60,13 +60,13 @@ def test_variance_of_coloured_independent_series(rng, slope, inflation):
     bins = np.flatnonzero(find_band_bins(n_volumes, t_r, BAND)) + 1
     waves = make_cosines(n_volumes, bins) * (bins / bins[0]) ** slope
     series = waves @ rng.standard_normal((len(bins), 2 * n_pairs))
-    design = Design(n_volumes, t_r, BAND, rng.standard_normal((n_volumes, 8)))
+    design = NuisanceDesign(n_volumes, t_r, BAND, rng.standard_normal((n_volumes, 8)))
     projection = project_out(series, design, kept)
     edges = compute_edges(
         compute_relmat(projection.cleaned),
         np.arange(2 * n_pairs).reshape(n_pairs, 2),
         dof=projection.dof,
-        power=compute_power(projection.cleaned, kept, t_r, BAND),
+        power=compute_band_power(projection.cleaned, kept, t_r, BAND),
     )
     observed = np.mean(np.square(edges.z))
     assert observed > inflation * 0.9 * edges.z_variance[0]
@@ -80,6 +80,6 @@ def test_coupling_does_not_pass_for_autocorrelation(rng):
     shared = rng.standard_normal((240, 1))
     series = shared + 0.5 * rng.standard_normal((240, 2))
     kept = np.ones(240, dtype=bool)
-    ratio = compute_variance_ratio(compute_power(series, kept, 2.0, BAND), FIRST, SECOND)[0]
+    ratio = compute_variance_ratio(compute_band_power(series, kept, 2.0, BAND), FIRST, SECOND)[0]
     assert compute_z(compute_relmat(series))[0, 1] > 0.9
     assert 0.8 < ratio <= 1.1

@@ -15,12 +15,12 @@ from threadpoolctl import threadpool_limits
 
 from rsconn.simulate.anatomy import Anatomy, make_anatomy
 from rsconn.simulate.confound_table import compute_confounds
-from rsconn.simulate.simulated_runs import N_NONSTEADY, T_R, Run, simulate_run
+from rsconn.simulate.simulated_runs import N_NONSTEADY, T_R, SimulatedRun, simulate_run
 from rsconn.simulate.simulated_study import Study, draw_study
 from rsconn.simulate.truth import ROI_CENTERS_MM
 
 
-def measure_run(run: Run, anatomy: Anatomy, radius_mm: float = 6.0) -> dict[str, float]:
+def measure_run(run: SimulatedRun, anatomy: Anatomy, radius_mm: float = 6.0) -> dict[str, float]:
     """Return z of both edges after the primary denoising, dof, mean FD and the coverage of oPFC."""
     confounds = compute_confounds(run, anatomy)
     columns = confounds.columns

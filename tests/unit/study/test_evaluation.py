@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from statsmodels.api import OLS
 
-from rsconn.inference.power import compute_power
+from rsconn.inference.verdict_power import compute_power
 from rsconn.settings.claims import Claim
 from rsconn.settings.sections import Sesoi
 from rsconn.study.claims.evaluation import evaluate_claims

@@ -14,7 +14,7 @@ from rsconn.study.maps.map_tables import (
     Places,
     find_peaks,
     tabulate_clusters,
-    tabulate_rois,
+    tabulate_roi_tests,
 )
 
 DESIGN = SimpleNamespace(name="group", text="a > b", opposite="b > a")
@@ -53,7 +53,7 @@ def test_clusters(test_of_line: MapTest) -> None:
 
 def test_rois(test_of_line: MapTest) -> None:
     members = [np.array([0, 1]), np.array([3, 4, 5]), np.array([4])]
-    table = tabulate_rois(
+    table = tabulate_roi_tests(
         "seed", DESIGN, test_of_line, POINTS, rois=ROIS, members=members, sizes=[2, 4, 1], alpha=0.05
     )
     assert list(table) == list(ROI_TEXTS)
@@ -85,7 +85,7 @@ def test_no_cluster(test_of_line: MapTest) -> None:
     )
     assert find_peaks(empty).size == 0
     assert tabulate_clusters("seed", DESIGN, empty, POINTS, 27.0, landmarks=LANDMARKS, rois=ROIS).empty
-    table = tabulate_rois(
+    table = tabulate_roi_tests(
         "seed", DESIGN, empty, POINTS, rois=ROIS, members=[np.array([0])] * 3, sizes=[1] * 3, alpha=0.05
     )
     assert table["nearest_cluster"].tolist() == ["n/a"] * 3

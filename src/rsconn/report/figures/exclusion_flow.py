@@ -27,7 +27,7 @@ LINE_HEIGHT, HEAD_HEIGHT = 0.17, 0.6
 
 
 @dataclass(frozen=True)
-class Column:
+class FlowColumn:
     """One group's boxes: where the column starts (inches), and what it says at each stage."""
 
     group: str
@@ -66,10 +66,10 @@ def plot_exclusion_flow(table: pd.DataFrame, *, simulated: bool = False) -> Figu
     return figure
 
 
-def _read_column(rows: pd.DataFrame, group: str, left: float, stages: Sequence[str]) -> Column:
+def _read_column(rows: pd.DataFrame, group: str, left: float, stages: Sequence[str]) -> FlowColumn:
     kept = rows[rows["kind"] == "kept"]
     counts = {str(stage): int(n) for stage, n in zip(kept["stage"], kept["n"], strict=True)}
-    return Column(group, left, counts, _write_notes(rows, stages))
+    return FlowColumn(group, left, counts, _write_notes(rows, stages))
 
 
 def _write_notes(rows: pd.DataFrame, stages: Sequence[str]) -> dict[str, list[str]]:
@@ -88,7 +88,7 @@ def _measure(lines: Sequence[str]) -> float:
     return max(0.95, LINE_HEIGHT * len(lines) + 0.65)
 
 
-def _draw_column(axes: Axes, column: Column, heights: Sequence[float], colour: str) -> None:
+def _draw_column(axes: Axes, column: FlowColumn, heights: Sequence[float], colour: str) -> None:
     x, top, before = column.middle, HEAD_HEIGHT, None
     axes.plot([x - 0.9, x + 0.9], [HEAD_HEIGHT] * 2, color=colour, linewidth=3)
     axes.text(

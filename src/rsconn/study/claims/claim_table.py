@@ -13,7 +13,7 @@ import pandas as pd
 from rsconn.inference.alternatives import compute_bayes_factor
 from rsconn.inference.effect_sizes import estimate_effect_size
 from rsconn.inference.estimators import compute_interval
-from rsconn.inference.power import find_min_detectable
+from rsconn.inference.verdict_power import find_min_detectable
 from rsconn.settings.claims import Verdict
 from rsconn.study.claims.designs import Design
 from rsconn.study.claims.flags import Flag

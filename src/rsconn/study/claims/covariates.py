@@ -11,7 +11,7 @@ from scipy import stats
 
 from rsconn.arrays import FloatArray
 from rsconn.errors import TableError
-from rsconn.inference.model import Model, is_full_rank, make_geometry, project_out
+from rsconn.inference.model import Model, is_full_rank, make_geometry, residualise
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claims.complete_rows import (
     Coding,
@@ -304,4 +304,4 @@ def _check_leverage(model: Model) -> Stress | None:
 
 def _compute_residuals(model: Model) -> FloatArray:
     """Return the residuals (n,) of the whole model."""
-    return np.asarray(project_out(model.outcome, make_geometry(model).basis))
+    return np.asarray(residualise(model.outcome, make_geometry(model).basis))

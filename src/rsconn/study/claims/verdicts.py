@@ -19,7 +19,7 @@ from rsconn.inference.estimators import (
     estimate_model,
 )
 from rsconn.inference.model import Model
-from rsconn.inference.power import Plan, Rule, compute_power, find_n, make_plan, plan_from_n
+from rsconn.inference.verdict_power import Plan, Rule, compute_power, find_n, make_plan, plan_from_n
 from rsconn.settings.claims import RawBound, Verdict
 from rsconn.study.claims.designs import Design
 from rsconn.study.claims.flags import Flag

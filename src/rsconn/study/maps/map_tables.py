@@ -142,7 +142,7 @@ def tabulate_clusters(
     return pd.DataFrame(rows, columns=list(CLUSTER_TEXTS))
 
 
-def tabulate_rois(
+def tabulate_roi_tests(
     seed: str,
     design: MapDesign,
     test: MapTest,

@@ -180,7 +180,7 @@ def _parse_number(cell: str, *, comma: bool) -> float | None:
     return number if math.isfinite(number) else None  # 1e400 is no number that a table can mean
 
 
-Key = tuple[str, str | None]
+PersonSession = tuple[str, str | None]
 
 
 def _read_ids(table: PublishedTable, rules: IdRules) -> list[str]:
@@ -193,7 +193,7 @@ def _read_ids(table: PublishedTable, rules: IdRules) -> list[str]:
 
 def _key_rows(
     table: PublishedTable, rules: IdRules, values: Mapping[str, Mapping[str, str]], *, sessions: str
-) -> dict[Key, int]:
+) -> dict[PersonSession, int]:
     """Return (participant_id, session) to row number of one table; each pair once."""
     everyone = _read_ids(table, rules)
     if sessions == "separate" and "session" in table.columns and "session_id" not in table.columns:
@@ -202,7 +202,7 @@ def _key_rows(
         )
     renamed = values.get("session_id", {})
     labels = [_map_cell(label, renamed) for label in table.columns.get("session_id", [""] * table.n_rows)]
-    keys: dict[Key, int] = {}
+    keys: dict[PersonSession, int] = {}
     people: dict[str, int] = {}
     for row, (person, label) in enumerate(zip(everyone, labels, strict=True)):
         session = label.removeprefix("ses-") if label.lower() not in MISSING_WORDS else None
@@ -231,13 +231,13 @@ def _read_id(cell: str, where: str) -> str:
 
 
 def _join_tables(
-    keyed: Sequence[Mapping[Key, int]], tables: Sequence[PublishedTable], skipped: Collection[str]
+    keyed: Sequence[Mapping[PersonSession, int]], tables: Sequence[PublishedTable], skipped: Collection[str]
 ) -> dict[str, Any]:
     """Join tables on person and session; a table without sessions speaks for all sessions of a person."""
     people = {person for keys in keyed for person, _ in keys}
     with_session = {key for keys in keyed for key in keys if key[1] is not None}
     without = {(person, None) for person in people - {person for person, _ in with_session}}
-    rows: list[Key] = sorted(with_session | without, key=lambda key: (key[0], key[1] or ""))
+    rows: list[PersonSession] = sorted(with_session | without, key=lambda key: (key[0], key[1] or ""))
     columns: dict[str, Any] = {
         "participant_id": [key[0] for key in rows],
         "session": [key[1] for key in rows],
@@ -251,7 +251,7 @@ def _join_tables(
     return columns
 
 
-def _merge(old: TextColumn | None, new: TextColumn, rows: Sequence[Key], where: str) -> TextColumn:
+def _merge(old: TextColumn | None, new: TextColumn, rows: Sequence[PersonSession], where: str) -> TextColumn:
     """Fill the gaps of one table with the other's values; they may not disagree."""
     if old is None:
         return new

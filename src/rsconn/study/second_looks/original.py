@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class OriginalComparison:
     """One measure of how the new effect goes with the original's.
 
     Attributes
@@ -46,7 +46,7 @@ class Comparison:
     p: float = math.nan
 
 
-def compare_with_original(claim: Claim, finding: Finding) -> Iterator[Comparison]:
+def compare_with_original(claim: Claim, finding: Finding) -> Iterator[OriginalComparison]:
     """Yield prediction interval, small telescopes, replication Bayes factor and sceptical p of a claim with `original`.
 
     Effects are Hedges g, partial r, or in the outcome's units where the original gave an estimate; covariates change
@@ -60,7 +60,7 @@ def compare_with_original(claim: Claim, finding: Finding) -> Iterator[Comparison
     yield _look_through_telescope(original, new, scale)
     factor = compute_replication_bayes_factor(original, new)
     better, ratio = ("the original's effect", factor) if factor >= 1 else ("no effect", 1 / factor)
-    yield Comparison(
+    yield OriginalComparison(
         "original: replication Bayes factor",
         f"these data are {ratio:.3g} times as likely under {better} as under "
         f"{'no effect' if factor >= 1 else 'the effect that the original found'}; prior: the original's posterior",
@@ -68,7 +68,7 @@ def compare_with_original(claim: Claim, finding: Finding) -> Iterator[Comparison
     )
     p = compute_sceptical_p(original, new)
     convinced = "succeeds" if p < 0.025 else "does not succeed"
-    yield Comparison(
+    yield OriginalComparison(
         "original: sceptical p",
         f"one-sided; at 2.5 % the replication {convinced} even for a sceptic of the original",
         p=p,
@@ -88,10 +88,10 @@ class _Scale:
         return f"{self.kind} {self.show(effect):.2f}" if self.kind else f"{effect:.3g}"
 
 
-def _predict(original: Evidence, new: Evidence, scale: _Scale) -> Comparison:
+def _predict(original: Evidence, new: Evidence, scale: _Scale) -> OriginalComparison:
     low, high = predict_replication(original, new)
     inside = "inside" if low <= new.effect <= high else "outside"
-    return Comparison(
+    return OriginalComparison(
         "original: prediction interval",
         f"the effect here, {scale.name(new.effect)}, lies {inside} the 95 % interval that "
         "the original predicts for this n",
@@ -101,12 +101,12 @@ def _predict(original: Evidence, new: Evidence, scale: _Scale) -> Comparison:
     )
 
 
-def _look_through_telescope(original: Evidence, new: Evidence, scale: _Scale) -> Comparison:
+def _look_through_telescope(original: Evidence, new: Evidence, scale: _Scale) -> OriginalComparison:
     small = find_telescope_effect(original)
     p = compute_telescope_p(original, new, small)
     smaller = "is smaller than" if p < 0.05 else "may be as large as"
     signed = math.copysign(small, original.effect)
-    return Comparison(
+    return OriginalComparison(
         "original: small telescopes",
         f"the effect {smaller} {scale.name(signed)}, which the original had 33 % power to find",
         estimate=scale.show(signed),
