@@ -24,7 +24,7 @@ import cases as case_list
 import numpy as np
 
 from rsconn import questionnaires
-from rsconn.inference import estimators, noncentral, power
+from rsconn.inference import estimators, noncentral, verdict_power
 
 HERE = Path(__file__).parent
 FROZEN = HERE / "r_values.tsv"
@@ -82,14 +82,14 @@ def compute_all(shared: Path | None) -> Values:
 def _compute_scalars() -> Values:
     holm = estimators.adjust_holm(HOLM_P)
     values = {("holm", f"holm.{i + 1}"): float(p) for i, p in enumerate(holm)}
-    equal = power.plan_contrast(18, 18)
+    equal = verdict_power.plan_contrast(18, 18)
     named = {
-        "two_18_18_g08": power.compute_power(equal, 0.8, alpha=0.05, rule="two-sided"),
-        "two_52_52_g05": power.compute_power(
-            power.plan_contrast(52, 52), 0.5, alpha=0.05 / 6, rule="two-sided"
+        "two_18_18_g08": verdict_power.compute_power(equal, 0.8, alpha=0.05, rule="two-sided"),
+        "two_52_52_g05": verdict_power.compute_power(
+            verdict_power.plan_contrast(52, 52), 0.5, alpha=0.05 / 6, rule="two-sided"
         ),
-        "detectable_18_18": power.find_min_detectable(equal, alpha=0.05, rule="two-sided"),
-        "n_g05": (power.find_n(equal, 0.5, alpha=0.05, rule="two-sided") or 0) / 2,
+        "detectable_18_18": verdict_power.find_min_detectable(equal, alpha=0.05, rule="two-sided"),
+        "n_g05": (verdict_power.find_n(equal, 0.5, alpha=0.05, rule="two-sided") or 0) / 2,
         "cdf": noncentral.compute_noncentral_cdf(2.1, 13, 2.9),
     }
     return values | {("power", f"power.{name}"): value for name, value in named.items()}
