@@ -13,6 +13,7 @@ from rsconn.settings.claims import Claim, Contrast, Where
 from rsconn.settings.fields import find_twice, show_path
 from rsconn.settings.problems import suggest
 from rsconn.settings.sample_grammar import parse_expression
+from rsconn.settings.ways import find_multiverse_problems
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
@@ -39,6 +40,7 @@ def find_contradictions(config: Config) -> list[str]:
         *_check_scores(config),
         *_check_groups(config),
         *_check_folders(config),
+        *find_multiverse_problems(config),
     ]
     return [f"{show_path(config.path)}: {problem}" for problem in problems] + check_claims(config)
 
@@ -133,15 +135,16 @@ def _list_roi_files(config: Config) -> Iterable[tuple[str, Path]]:
     surfaces = config.rois.surfaces
     for side in ("left", "right") if surfaces else ():
         yield f"surfaces.{side}", getattr(surfaces, side)
-    for roi in config.rois.rois:
+    for roi in (*config.rois.rois, *config.rois.alternatives):
         region = roi.atlas or roi.map
         paths = (roi.mask, region.image if region else None, roi.atlas.labels_tsv if roi.atlas else None)
         yield from ((f"ROI {roi.name!r}", path) for path in paths if path is not None)
 
 
 def _check_sources(config: Config) -> Iterable[str]:
-    columns = [roi.name for roi in config.rois.rois if roi.kind == "column"]
-    images = [roi.name for roi in config.rois.rois if roi.kind != "column"]
+    regions = (*config.rois.rois, *config.rois.alternatives)
+    columns = [roi.name for roi in regions if roi.kind == "column"]
+    images = [roi.name for roi in regions if roi.kind != "column"]
     if config.input.derivatives and columns:
         yield f"rois: ROI {columns[0]!r} is a table's column; a sphere, mask, atlas or map needed"
     if config.input.parcellated and images:

@@ -50,6 +50,7 @@ from rsconn.settings.sections import (
     ScoreSettings,
 )
 from rsconn.settings.strategies import Strategy, change_strategy, read_strategy, read_strategy_file
+from rsconn.settings.variations import Multiverse, MultiverseSettings
 
 
 class ConfigFile(Settings):
@@ -73,6 +74,7 @@ class ConfigFile(Settings):
     categorical: OneOrMore[Text] = ()
     claims: LocalPath | None = None
     inference: InferenceSettings = InferenceSettings()
+    multiverse: MultiverseSettings | None = None
     registered: LocalPath | None = None
     truth: LocalPath | None = None
     batch_size: Annotated[Count, Field(ge=1)] = 20
@@ -117,6 +119,7 @@ class Config(Settings):
     claims: tuple[Claim, ...]
     claims_path: Path | None
     inference: InferenceSettings
+    multiverse: Multiverse | None = None
     registered: Path | None = None
     truth: Path | None = None
     batch_size: int
@@ -207,7 +210,8 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
     claims = collect_problems(problems, lambda: read_claims(file.claims) if file.claims else ())
     strategy = collect_problems(problems, lambda: _read_strategy(file.denoising, path, base))
     edges = collect_problems(problems, lambda: _read_edges(file.edges, rois, path)) if rois else None
-    if rois is None or claims is None or strategy is None or edges is None:
+    multiverse = collect_problems(problems, lambda: _read_multiverse(file, path, base))
+    if rois is None or claims is None or strategy is None or edges is None or problems:
         raise_problems(problems)
     unchanged = {name: getattr(file, name) for name in ConfigFile.model_fields if name not in _READ_IN}
     denoising = DenoisingSettings(
@@ -228,10 +232,11 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
         denoising=denoising,
         claims=claims,
         claims_path=file.claims,
+        multiverse=multiverse,
     )
 
 
-_READ_IN = {"output_dir", "rois", "edges", "denoising", "claims"}
+_READ_IN = {"output_dir", "rois", "edges", "denoising", "claims", "multiverse"}
 _STRATEGY_KEYS = ("motion", "acompcor", "acompcor_variance", "wm_csf", "global_signal")
 
 
@@ -254,12 +259,27 @@ def _read_edges(names: tuple[str, ...], rois: RoiSet, path: Path) -> tuple[Edge,
 
 
 def _read_strategy(choice: DenoisingChoice, path: Path, base: Path) -> Strategy:
-    if choice.strategy.endswith((".yaml", ".yml")):
-        strategy = read_strategy_file(resolve_path(Path(choice.strategy), base))
-    else:
-        folders = [base / "config" / "strategies", find_house() / "config" / "strategies"]
-        try:
-            strategy = read_strategy(choice.strategy, folders)
-        except SettingsError as error:
-            raise SettingsError(f"{show_path(path)}: {error}") from None
+    strategy = _find_strategy(choice.strategy, path, base)
     return change_strategy(strategy, {key: getattr(choice, key) for key in _STRATEGY_KEYS})
+
+
+def _find_strategy(name: str, path: Path, base: Path, *, option: str = "denoising.strategy") -> Strategy:
+    if name.endswith((".yaml", ".yml")):
+        return read_strategy_file(resolve_path(Path(name), base))
+    folders = [base / "config" / "strategies", find_house() / "config" / "strategies"]
+    try:
+        return read_strategy(name, folders, option=option)
+    except SettingsError as error:
+        raise SettingsError(f"{show_path(path)}: {error}") from None
+
+
+def _read_multiverse(file: ConfigFile, path: Path, base: Path) -> Multiverse | None:
+    """Read the strategies that the multiverse names; the config's own is changed as it says, the others are not."""
+    if file.multiverse is None:
+        return None
+    own = {name: getattr(file.multiverse, name) for name in MultiverseSettings.model_fields}
+    recipes = {
+        name: _find_strategy(name, path, base, option="multiverse.strategy")
+        for name in file.multiverse.strategy
+    }
+    return Multiverse(**own, recipes=recipes)

@@ -157,6 +157,18 @@ class Roi(Settings):
         return next(kind for kind in _KINDS if getattr(self, kind) is not None)
 
 
+class Alternative(Roi):
+    """Another place or shape for a region (`of`), which only the multiverse uses."""
+
+    of: SafeName
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.variants is not None:
+            raise ValueError("variants: an alternative takes the radii and kernels of the multiverse section")
+        return self
+
+
 @dataclass(frozen=True)
 class RoiRow:
     """One row of weights: a region, or one of its variants.
@@ -184,6 +196,11 @@ class RoiSet(Settings):
     circular: Circular | None = None
     surfaces: Surfaces | None = None
     rois: tuple[Roi, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+
+    def get(self, name: str) -> Roi:
+        """Return the region or alternative of that name."""
+        return next(roi for roi in (*self.rois, *self.alternatives) if roi.name == name)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -206,9 +223,16 @@ class RoiSet(Settings):
 
     @model_validator(mode="after")
     def _check_set(self) -> Self:
-        twice = find_twice(row.roi.name for row in self.list_rows())
+        names = [*(row.roi.name for row in self.list_rows()), *(roi.name for roi in self.alternatives)]
+        twice = find_twice(names)
         if twice:
             raise ValueError(f"ROI {twice[0]!r} occurs twice; names must differ")
+        for roi in self.alternatives:
+            if roi.of not in self.names:
+                raise ValueError(
+                    f"alternatives: {roi.name!r} is of {roi.of!r}, which is no ROI; "
+                    f"{suggest(roi.of, self.names, what='ROIs')}"
+                )
         images = [roi.name for roi in self.rois if roi.kind != "column"]
         if images and not self.space:
             raise ValueError(
@@ -226,14 +250,14 @@ class RoiFile(RoiSet):
 def _list_variants(roi: Roi, smoothing_fwhm_mm: float) -> tuple[RoiRow, ...]:
     return tuple(
         RoiRow(
-            _change_size(roi, radius, fwhm), smoothing_fwhm_mm if fwhm is None else fwhm, variant_of=roi.name
+            change_size(roi, radius, fwhm), smoothing_fwhm_mm if fwhm is None else fwhm, variant_of=roi.name
         )
         for radius, fwhm in (roi.variants.sizes if roi.variants else ())
     )
 
 
-def _change_size(roi: Roi, radius: float | None, fwhm: float | None) -> Roi:
-    """Return the variant under its own name."""
+def change_size(roi: Roi, radius: float | None, fwhm: float | None) -> Roi:
+    """Return a region with another radius (mm) or kernel (FWHM, mm), under the name of that variant."""
     changed: dict[str, Any] = {"name": RoiVariant(radius, fwhm).name(roi.name), "variants": None}
     if radius is not None and roi.sphere is not None:
         changed["sphere"] = roi.sphere.model_copy(update={"radius_mm": radius})

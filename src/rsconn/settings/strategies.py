@@ -128,7 +128,7 @@ def change_strategy(strategy: Strategy, changes: Mapping[str, Any]) -> Strategy:
     return strategy.model_copy(update=given)
 
 
-def read_strategy(name: str, folders: Sequence[Path]) -> Strategy:
+def read_strategy(name: str, folders: Sequence[Path], *, option: str = "denoising.strategy") -> Strategy:
     """Return the strategy of that name from the first folder that has it.
 
     Raises
@@ -139,7 +139,7 @@ def read_strategy(name: str, folders: Sequence[Path]) -> Strategy:
     known = find_strategies(folders)
     if name not in known:
         nearest = suggest(name, known, what="there are")
-        raise SettingsError(f"denoising.strategy: no strategy {name!r}; {nearest}")
+        raise SettingsError(f"{option}: no strategy {name!r}; {nearest}")
     return read_strategy_file(known[name])
 
 

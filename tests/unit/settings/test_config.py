@@ -223,7 +223,7 @@ def test_demo_says_what_the_defaults_are(root: Path) -> None:
     text = (root / "config" / "config.yaml").read_text()
     shown = ConfigFile.model_validate(yaml.safe_load(text))
     default = ConfigFile.model_validate(SMALLEST)
-    own = {"input", "rois", "edges", "seeds", "groups", "scores", "claims", "truth"}
+    own = {"input", "rois", "edges", "seeds", "groups", "scores", "claims", "truth", "multiverse"}
     for name in set(ConfigFile.model_fields) - own:
         written, built_in = (getattr(config, name) for config in (shown, default))
         if name == "denoising":  # false is shown where none of the strategies but 36P differ

@@ -188,6 +188,8 @@ def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:
         )
         if claim.contrast is not None:
             yield from _list_contrast(claim)
+    sets = config.multiverse.covariates if config.multiverse is not None else ()
+    yield from ((name, "multiverse.covariates") for names in sets for name in names)
 
 
 def _list_contrast(claim: Claim) -> Iterator[tuple[str, str]]:
