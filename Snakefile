@@ -6,10 +6,13 @@
 #   snakemake --cores all                            the demo study (config/config.yaml)
 #   snakemake --cores all --configfile my.yaml       your own
 
+from pathlib import Path
+
 import snakemake.exceptions
 from snakemake.utils import min_version
 
 from rsconn.errors import UserError
+from rsconn.files.writing import forget_lost_files
 from rsconn.rules.plan import plan_workflow
 
 min_version("9.15")
@@ -18,6 +21,11 @@ try:
     PLAN = plan_workflow(workflow.configfiles)
 except UserError as error:
     raise snakemake.exceptions.WorkflowError(str(error))
+
+
+# A job whose files were deleted is made again. Jobs read this file too, while others write, and must not judge.
+if workflow.is_main_process:
+    forget_lost_files(Path(PLAN.output_dir))
 
 
 workdir: PLAN.output_dir
@@ -37,3 +45,4 @@ rule all:
     default_target: True
     input:
         "report.html",
+        PLAN.file_lists,

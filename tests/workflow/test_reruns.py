@@ -69,6 +69,11 @@ def test_maps_follow_their_strategy(study):
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(list(study.results.glob("sub-*/func/*_seed-LAI_stat-fisherz_boldmap.nii.gz"))) == 12
     assert study.list_planned() == {}
+    next(study.results.glob("group/maps/LAI_*_t.nii.gz")).unlink()
+    assert study.list_planned() == {"maps": 1, "report": 1}
+    next(study.results.glob("sub-*/func/*_boldmap.nii.gz")).unlink()
+    planned = study.list_planned()
+    assert planned == {"seedmap": 1, "denoise": 1, "connect": 1, "maps": 1, **FROM_COHORT}
     study.edit("config.yaml", "wm: 2, csf: 2", "wm: 1, csf: 1")
     planned = study.list_planned()
     assert planned == {"seedmap": 3, "denoise": 3, "connect": 3, "maps": 1, **FROM_COHORT}
@@ -108,6 +113,64 @@ def test_an_edited_module_reruns_what_uses_it(study, tmp_path, root):
     planned = study.list_planned(code=code)
     assert planned["denoise"] == 3
     assert "extract" not in planned
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rules"),
+    [
+        ("sub-*/func/*_stat-mean_timeseries.tsv", {"extract": 1, "denoise": 1, "connect": 1, **FROM_COHORT}),
+        ("sub-*/func/*_desc-denoised_timeseries.tsv", {"denoise": 1, "connect": 1, **FROM_COHORT}),
+        ("sub-*/func/*_relmat.json", {"connect": 1, **FROM_COHORT}),
+        ("group/scores.json", FROM_COHORT),
+        ("group/claim_flow.tsv", GROUP_STEPS),
+        ("figures/*.png", {"report": 1}),
+        (".bidsignore", {"report": 1}),
+    ],
+)
+def test_a_deleted_file_is_planned_with_what_follows_from_it(finished, pattern, rules):
+    path = sorted(finished.results.glob(pattern))[-1]
+    lists = {file: file.read_bytes() for file in (finished.results / "work" / "files").rglob("*.json")}
+    moved = path.rename(finished.results / "moved")
+    try:
+        assert finished.list_planned() == rules
+    finally:
+        moved.rename(path)
+        for file, content in lists.items():
+            if not file.exists():
+                file.write_bytes(content)
+                os.utime(file, ns=(path.stat().st_mtime_ns, path.stat().st_mtime_ns))
+
+
+def test_lost_files_are_made_again_to_the_byte(finished):
+    before = read_results(finished)
+    for pattern in (
+        "sub-*/func/*_desc-denoised_timeseries.tsv",
+        "sub-*/func/*_relmat.json",
+        "group/edges.json",
+        "figures/*.png",
+        ".bidsignore",
+    ):
+        next(finished.results.glob(pattern)).unlink()
+    next(finished.results.glob("sub-*/func/*_desc-quality.json")).write_text("")
+    done = finished.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read_results(finished) == before
+    assert finished.list_planned() == {}
+
+
+def test_every_file_of_the_results_is_some_job_s(finished):
+    lists = (finished.results / "work" / "files").rglob("*.json")
+    listed = {name for path in lists for name in json.loads(path.read_text(encoding="utf-8"))}
+    assert set(read_results(finished)) <= listed
+
+
+def read_results(study) -> dict[str, bytes]:
+    files = (path for path in study.results.rglob("*") if path.is_file())
+    content = {path.relative_to(study.results): path for path in files}
+    aside = {"work", "logs", "benchmarks", ".snakemake"}
+    return {
+        name.as_posix(): path.read_bytes() for name, path in content.items() if name.parts[0] not in aside
+    }
 
 
 def test_one_core_and_two_give_the_same_bytes(finished, study):

@@ -10,6 +10,7 @@ rule cohort:
         records=expand("work/connect/{batch}.json", batch=PLAN.batches),
         tables=PLAN.table_files,
     output:
+        files="work/files/cohort.json",
         tables=expand("group/{name}.tsv", name=PLAN.cohort_tables),
         sidecars=expand("group/{name}.json", name=PLAN.cohort_tables),
     log:

@@ -8,7 +8,9 @@ rule connect:
     """Connect the ROIs of the runs in {wildcards.batch}."""
     input:
         record="work/denoise/{batch}.json",
+        series="work/files/denoise/{batch}.json",
     output:
+        files="work/files/connect/{batch}.json",
         record="work/connect/{batch}.json",
     log:
         "logs/connect/{batch}.log",

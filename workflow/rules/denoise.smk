@@ -8,8 +8,10 @@ rule denoise:
     """Denoise the ROI series of the runs in {wildcards.batch}."""
     input:
         record=lambda wildcards: PLAN.list_extract_records(wildcards.batch),
+        series=lambda wildcards: PLAN.list_extract_lists(wildcards.batch),
         files=lambda wildcards: PLAN.list_confound_files(wildcards.batch),
     output:
+        files="work/files/denoise/{batch}.json",
         record="work/denoise/{batch}.json",
     log:
         "logs/denoise/{batch}.log",

@@ -12,6 +12,7 @@ rule extract:
     input:
         files=lambda wildcards: PLAN.list_image_files(wildcards.batch),
     output:
+        files="work/files/extract/{batch}.json",
         record="work/extract/{batch}.json",
     log:
         "logs/extract/{batch}.log",

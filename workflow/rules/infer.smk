@@ -10,6 +10,7 @@ rule infer:
         cohort="group/cohort.tsv",
         scores="group/scores.tsv",
     output:
+        files="work/files/infer.json",
         tables=expand("group/{name}.tsv", name=PLAN.claim_tables),
         sidecars=expand("group/{name}.json", name=PLAN.claim_tables),
     log:

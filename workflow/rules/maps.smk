@@ -10,8 +10,10 @@ rule maps:
     """Test the maps of the seed {wildcards.seed}."""
     input:
         records=expand("work/denoise/{batch}.json", batch=PLAN.batches),
+        images=expand("work/files/seedmap/{batch}.json", batch=PLAN.batches),
         cohort="group/cohort.tsv",
     output:
+        files="work/files/maps/{seed}.json",
         models="group/maps/{seed}_models.json",
         clusters="group/maps/{seed}_clusters.tsv",
         rois="group/maps/{seed}_rois.tsv",

@@ -9,8 +9,10 @@ rule report:
     input:
         tables=expand("group/{name}.tsv", name=PLAN.group_tables),
         maps=PLAN.map_files,
+        images=PLAN.map_lists,
         sidecars=expand("group/{name}.json", name=PLAN.group_tables),
     output:
+        files="work/files/report.json",
         figures=expand(
             "figures/{name}.{kind}", name=PLAN.figures, kind=["svg", "png", "tsv"]
         ),

@@ -13,6 +13,7 @@ rule seedmap:
         images=lambda wildcards: PLAN.list_image_files(wildcards.batch),
         confounds=lambda wildcards: PLAN.list_confound_files(wildcards.batch),
     output:
+        files="work/files/seedmap/{batch}.json",
         record="work/seedmap/{batch}.json",
     log:
         "logs/seedmap/{batch}.log",

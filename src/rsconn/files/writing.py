@@ -10,6 +10,7 @@ import struct
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from rsconn.errors import DatasetError
 from rsconn.files.cifti import DenseHeader
 from rsconn.files.image_headers import ImageHeader
+
+_NOTED: ContextVar[list[Path] | None] = ContextVar("noted", default=None)
 
 
 @contextmanager
@@ -33,8 +36,60 @@ def replace_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+        if (noted := _NOTED.get()) is not None:
+            noted.append(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+# Where each job keeps the list of what it wrote, below the results folder.
+FILE_LISTS = Path("work") / "files"
+
+
+@contextmanager
+def keep_file_list(path: Path) -> Iterator[None]:
+    """Write the names of all files that the block writes whole, once it has ended well.
+
+    Snakemake knows a job by outputs that stand in its rule. What a job writes of single runs cannot stand there,
+    since a run may fail without stopping the others; the list does. `forget_lost_files` holds it against the folder.
+
+    Parameters
+    ----------
+    path : Path
+        The list, JSON; the working directory is the results folder, to which names in it are relative.
+    """
+    noted: list[Path] = []
+    token = _NOTED.set(noted)
+    try:
+        yield
+    finally:
+        _NOTED.reset(token)
+    # a job may remove what it wrote before
+    write_json(path, sorted({os.path.relpath(file) for file in noted if file.exists()}))
+
+
+def forget_lost_files(folder: Path) -> list[Path]:
+    """Remove the lists that name a file which is gone or empty, so that their jobs run again; return them.
+
+    Parameters
+    ----------
+    folder : Path
+        The results folder.
+    """
+    untrue = [
+        path for path in sorted((folder / FILE_LISTS).rglob("[!.]*.json")) if not _is_true(path, folder)
+    ]
+    for path in untrue:
+        path.unlink()
+    return untrue
+
+
+def _is_true(path: Path, folder: Path) -> bool:
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+        return all((folder / name).stat().st_size for name in names)
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 _LEFTOVER = re.compile(r"\.\d+\..+")

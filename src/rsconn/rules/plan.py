@@ -13,6 +13,7 @@ from typing import Any
 from rsconn.errors import SettingsError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.files.images import is_dense_series
+from rsconn.files.writing import FILE_LISTS
 from rsconn.provenance import compute_code_digest
 from rsconn.rules.jobs import JOBS
 from rsconn.settings.config import Config, read_config
@@ -116,6 +117,25 @@ class WorkflowPlan:
             return []
         return [f"work/{'seedmap' if self.config.seeds else 'extract'}/{batch}.json"]
 
+    def list_extract_lists(self, batch: str) -> list[str]:
+        """Return the list of the files that extraction wrote for a batch; none if the dataset is parcellated."""
+        return [name_file_list(record) for record in self.list_extract_records(batch)]
+
+    @property
+    def file_lists(self) -> list[str]:
+        """Every job's list of the files that it wrote."""
+        records = [
+            record
+            for batch in self.batches
+            for record in (
+                *self.list_extract_records(batch),
+                f"work/denoise/{batch}.json",
+                f"work/connect/{batch}.json",
+            )
+        ]
+        group = [str(FILE_LISTS / f"{step}.json") for step in ("cohort", "infer", "report")]
+        return [*map(name_file_list, records), *self.map_lists, *group]
+
     def list_confound_files(self, batch: str) -> list[str]:
         """Return the confounds, sidecars and given ROI series that a batch reads."""
         files = [
@@ -162,12 +182,28 @@ class WorkflowPlan:
             return []
         return [f"group/maps/{seed}_models.json" for seed in self.config.seeds]
 
+    @property
+    def map_lists(self) -> list[str]:
+        """The lists of the files that belong to the seeds' group maps."""
+        return [str(FILE_LISTS / "maps" / f"{seed}.json") for seed in self.config.seeds if self.map_files]
+
     def digest_code(self, step: str) -> str:
         """Digest the code behind a step, so that an edit reruns what uses it.
 
         Reading the config is not followed: what the step reads of it stands in the step's parameters.
         """
         return compute_code_digest(f"rsconn.rules.{step}.{STEPS[step]}", beyond=CONFIG_READERS)
+
+
+def name_file_list(record: str) -> str:
+    """Return the list of files that belongs to a batch's record.
+
+    Examples
+    --------
+    >>> name_file_list("work/denoise/batch-001.json")
+    'work/files/denoise/batch-001.json'
+    """
+    return str(FILE_LISTS / Path(record).relative_to(FILE_LISTS.parent))
 
 
 def plan_workflow(config_files: Sequence[Path]) -> WorkflowPlan:

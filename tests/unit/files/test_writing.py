@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -6,6 +7,8 @@ from rsconn.errors import DatasetError
 from rsconn.files.writing import (
     check_new_files,
     check_results_folder,
+    forget_lost_files,
+    keep_file_list,
     replace_file,
     sweep_leftovers,
     write_json,
@@ -80,3 +83,28 @@ def test_leftovers_of_killed_writers_are_swept_and_nothing_else(tmp_path):
     assert sweep_leftovers(tmp_path) == 2
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
+
+
+def test_a_job_lists_what_it_wrote_and_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lists = Path("work") / "files"
+    with keep_file_list(lists / "a" / "1.json"):
+        write_text(Path("sub-1") / "a.txt", "a")
+        write_text(Path("b.txt"), "b")
+        write_text(tmp_path / "c.txt", "c")
+        Path("b.txt").unlink()
+    with keep_file_list(lists / "b.json"):
+        write_text(Path("d.txt"), "d")
+    assert json.loads((lists / "a" / "1.json").read_text()) == ["c.txt", "sub-1/a.txt"]
+    assert forget_lost_files(tmp_path) == []
+    Path("c.txt").unlink()
+    assert forget_lost_files(tmp_path) == [tmp_path / lists / "a" / "1.json"]
+    Path("d.txt").write_text("")
+    assert forget_lost_files(tmp_path) == [tmp_path / lists / "b.json"]
+    assert list(lists.rglob("*.json")) == []
+
+
+def test_a_job_that_failed_lists_nothing(tmp_path):
+    with pytest.raises(ZeroDivisionError), keep_file_list(tmp_path / "list.json"):
+        write_text(tmp_path / "a.txt", str(1 / 0))
+    assert not (tmp_path / "list.json").exists()
