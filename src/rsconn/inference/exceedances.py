@@ -52,14 +52,15 @@ class Exceedances:
         return Exceedances(self.permutation[kept], self.voxel[kept], self.t[kept])
 
 
-def find_exceedances(patches: Sequence[Patch], orders: Integers, threshold: float) -> Exceedances:
+def find_exceedances(patches: Sequence[Patch], orders: Integers | Floats, threshold: float) -> Exceedances:
     """Return every voxel and order with |t| > threshold.
 
     Parameters
     ----------
     patches : sequence of Patch
-    orders : ndarray of int, shape (n_orders, n_people)
-        A batch; memory is some megabytes for a hundred or two.
+    orders : ndarray, shape (n_orders, n_people)
+        Orders or signs (see `rsconn.inference.patches.Patch.make_rows`), a batch; memory is some megabytes for a
+        hundred or two.
     threshold : float
         On the scale of the degrees of freedom where everybody takes part; above 0.
     """
@@ -169,14 +170,14 @@ def _merge(found: Sequence[Exceedances]) -> Exceedances:
     return Exceedances(permutation[arranged], voxel[arranged], t[arranged])
 
 
-def find_largest(patches: Sequence[Patch], orders: Integers) -> Floats:
+def find_largest(patches: Sequence[Patch], orders: Integers | Floats) -> Floats:
     """Return the largest |t| of any voxel under each order, shape (n_orders,); for few orders."""
     n_voxels = 1 + max((int(patch.voxels.max()) for patch in patches), default=0)
     largest = [np.abs(compute_t_maps(patches, order[None, :], n_voxels)).max() for order in orders]
     return np.array(largest, dtype=np.float64)
 
 
-def compute_t_maps(patches: Sequence[Patch], orders: Integers, n_voxels: int) -> Floats:
+def compute_t_maps(patches: Sequence[Patch], orders: Integers | Floats, n_voxels: int) -> Floats:
     """Return t of every voxel under every order, shape (n_orders, n_voxels); 0 where there is none.
 
     In float64, so that what is built on them does not depend on the order of summation.

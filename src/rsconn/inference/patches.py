@@ -5,8 +5,9 @@ of the nuisance, the Freedman-Lane outcome u = Pe has
 
     t = sqrt(dof) x'u / sqrt(1 - |N'u|^2 - (x'u)^2).
 
-A permutation leaves the constant as it is, and e is orthogonal to it, so the constant has no row in N. e lives
-in the complement of the nuisance: written in a basis of it, e has n - q numbers instead of n.
+A permutation leaves the constant as it is, and e is orthogonal to it, so the constant has no row in N; flipped
+signs do not, and N is whole. e lives in the complement of the nuisance: written in a basis of it, e has n - q
+numbers instead of n.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from rsconn.inference.arrangements import draw_orders, draw_whole_orders
+from rsconn.inference.arrangements import draw_orders, draw_signs, draw_whole_orders
 from rsconn.inference.model import Floats, Integers, is_full_rank, residualise, split_units
 
 Singles = NDArray[np.float32]
+# What makes null outcomes of residuals: an order (int, outcome i is residual ``order[i]``), or a sign (float) for each.
+Exchange = Literal["orders", "signs"]
 # Voxels that lie together, one dimension after the other: the matrix products then have operands that lie in order.
 STRIPE = 32
 # Voxels whose residuals are formed together, a multiple of STRIPE; the result does not depend on it.
@@ -45,7 +48,7 @@ class Patch:
     people : ndarray of int, shape (n_people,)
         Rows of the maps.
     axes : ndarray, shape (n_people, n_axes)
-        x, then the nuisance basis without the constant.
+        x, then the nuisance basis, for orders without the constant.
     complement : ndarray, shape (n_people, n_dimensions)
         Orthonormal basis of what the nuisance leaves.
     stripes : ndarray of float32, shape (n_stripes, n_dimensions, STRIPE)
@@ -53,6 +56,10 @@ class Patch:
         behind the last one.
     dof, full_dof : int
         Degrees of freedom here, and where everybody takes part.
+    exchange : {'orders', 'signs'}
+        What `make_rows` is given.
+    n_all : int
+        Number of people in the maps, absent ones included.
     """
 
     voxels: Integers
@@ -62,20 +69,27 @@ class Patch:
     stripes: Singles
     dof: int
     full_dof: int
+    exchange: Exchange
+    n_all: int
 
-    def make_rows(self, orders: Integers) -> Floats:
-        """Return x'P and N'P in the complement's basis for each order of all people.
+    def make_rows(self, arrangements: Integers | Floats) -> Floats:
+        """Return x'P and N'P in the complement's basis for each order, or each set of signs, of all people.
 
         Parameters
         ----------
-        orders : ndarray of int, shape (n_orders, n_all_people)
-            Outcome i is residual ``orders[b, i]``; where that person is absent here, the residual that they would have
-            had, and so on. A uniform order of all becomes a uniform order of those present, within the same blocks.
+        arrangements : ndarray, shape (n_arrangements, n_all_people)
+            Orders: outcome i is residual ``orders[b, i]``; where that person is absent here, the residual that they
+            would have had, and so on. A uniform order of all becomes a uniform order of those present, within the
+            same blocks. Signs: outcome i is residual i times its sign.
 
         Returns
         -------
-        ndarray, shape (n_axes, n_orders, n_dimensions)
+        ndarray, shape (n_axes, n_arrangements, n_dimensions)
         """
+        if self.exchange == "signs":
+            flipped = self.axes * arrangements[:, self.people, None]
+            return np.asarray(np.moveaxis(flipped, 2, 0) @ self.complement)
+        orders = arrangements.astype(np.int64, copy=False)
         if len(self.people) < orders.shape[1]:
             orders = _skip_absent(orders, self.people)
         # u_i = e[order_i], so x'u = sum_j x[rank_j] e_j with rank the inverse order
@@ -92,9 +106,9 @@ class Patch:
         return part.transpose(0, 2, 1).reshape(-1, part.shape[1])[: last - first]
 
     @property
-    def n_all(self) -> int:
-        """Number of people in the maps, absent ones included."""
-        return self.full_dof + len(self.people) - self.dof
+    def identity(self) -> Integers | Floats:
+        """The arrangement (1, n_all) that leaves every residual as it is."""
+        return np.ones((1, self.n_all)) if self.exchange == "signs" else np.arange(self.n_all)[None, :]
 
     def compute_t(self, products: Floats) -> Floats:
         """Return t from products (n_axes, ...) of rows and residuals; 0 where nothing is left."""
@@ -141,7 +155,9 @@ def match_dof(t: Floats, dof: int, other: int) -> Floats:
     return np.asarray(np.copysign(-special.stdtrit(other, tail), t))
 
 
-def split_patches(maps: NDArray[Any], tested: Floats, nuisance: Floats) -> Iterator[Patch]:
+def split_patches(
+    maps: NDArray[Any], tested: Floats, nuisance: Floats, exchange: Exchange = "orders"
+) -> Iterator[Patch]:
     """Yield the patches of a set of maps, largest first; voxels that nobody can test are in none.
 
     Parameters
@@ -151,6 +167,8 @@ def split_patches(maps: NDArray[Any], tested: Floats, nuisance: Floats) -> Itera
     tested : ndarray, shape (n_people,)
     nuisance : ndarray, shape (n_people, q)
         The constant among its columns.
+    exchange : {'orders', 'signs'}
+        What makes null outcomes of the residuals.
     """
     full_dof = len(tested) - nuisance.shape[1] - 1
     blocks = np.array_split(maps, -(-maps.shape[1] // _BLOCK), axis=1)
@@ -159,14 +177,14 @@ def split_patches(maps: NDArray[Any], tested: Floats, nuisance: Floats) -> Itera
     if (patterns == whole).all():  # sorting them would take longer than all the rest of this
         if _is_testable(tested, nuisance):
             everything = np.arange(maps.shape[1]), np.arange(len(tested))
-            yield make_patch(maps, tested, nuisance, *everything, full_dof)
+            yield make_patch(maps, tested, nuisance, *everything, full_dof, exchange)
         return
     kinds, codes, counts = np.unique(patterns, axis=0, return_inverse=True, return_counts=True)
     voxels = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
     for kind in np.argsort(-counts, kind="stable"):
         people = np.flatnonzero(np.unpackbits(kinds[kind], count=len(tested)))
         if _is_testable(tested[people], nuisance[people]):
-            yield make_patch(maps, tested, nuisance, voxels[kind], people, full_dof)
+            yield make_patch(maps, tested, nuisance, voxels[kind], people, full_dof, exchange)
 
 
 def _is_testable(tested: Floats, nuisance: Floats) -> bool:
@@ -181,13 +199,15 @@ def make_patch(
     voxels: Integers,
     people: Integers,
     full_dof: int,
+    exchange: Exchange = "orders",
 ) -> Patch:
     """Form the residuals of a patch once, block by block."""
-    nuisance, tested = nuisance[people], tested[people]
+    n_all, nuisance, tested = len(tested), nuisance[people], tested[people]
     q = nuisance.shape[1]
     whole = np.linalg.qr(nuisance, mode="complete")[0]
     direction = residualise(tested, whole[:, :q])
-    axes = np.column_stack([direction / np.linalg.norm(direction), _drop_constant(whole[:, :q])])
+    basis = whole[:, :q] if exchange == "signs" else _drop_constant(whole[:, :q])
+    axes = np.column_stack([direction / np.linalg.norm(direction), basis])
     complement = whole[:, q:]
     n_stripes, n_dimensions = -(-len(voxels) // STRIPE), complement.shape[1]
     stripes = allocate((n_stripes, n_dimensions * STRIPE)).reshape(n_stripes, n_dimensions, STRIPE)
@@ -199,7 +219,7 @@ def make_patch(
         stripes[place : place + len(padded) // STRIPE] = padded.reshape(-1, STRIPE, n_dimensions).transpose(
             0, 2, 1
         )
-    return Patch(voxels, people, axes, complement, stripes, len(people) - q - 1, full_dof)
+    return Patch(voxels, people, axes, complement, stripes, len(people) - q - 1, full_dof, exchange, n_all)
 
 
 def _drop_constant(basis: Floats) -> Floats:
@@ -229,6 +249,12 @@ def draw_map_orders(
     if units is None:
         return draw_orders(n, blocks, count, rng)
     return draw_whole_orders(units, blocks, count, rng)
+
+
+def draw_map_signs(n: int, units: Integers | None, count: int, seed: int) -> Floats:
+    """Draw signs of n people that a seed decides, one for all of a family; shape (count, n)."""
+    codes = np.arange(n) if units is None else np.unique(units, return_inverse=True)[1]
+    return draw_signs(int(codes.max()) + 1, count, np.random.default_rng([seed, n]))[:, codes]
 
 
 def leave_out_broken(maps: NDArray[Any], units: Integers) -> NDArray[Any]:

@@ -1,7 +1,8 @@
-"""Maps of many people against one model: voxels, clusters and TFCE, corrected by the same permutations.
+"""Maps of many people against one model: voxels, clusters and TFCE, corrected by the same null outcomes.
 
-Freedman-Lane: the residuals of the nuisance model are permuted, the whole model is fitted to each permuted
-outcome, and what is kept of a permutation is its largest |t|, its largest cluster and its largest TFCE.
+Freedman-Lane: the residuals of the nuisance model change places or signs, the whole model is fitted to each such
+outcome, and what is kept of it is its largest |t|, its largest cluster and its largest TFCE. Exchanging places
+takes the residuals to be alike, flipping signs to be symmetric, each with a variance of its own.
 
 References
 ----------
@@ -28,7 +29,14 @@ from rsconn.inference.exceedances import (
     find_largest,
 )
 from rsconn.inference.model import Floats, Integers, is_full_rank
-from rsconn.inference.patches import Patch, draw_map_orders, leave_out_broken, split_patches
+from rsconn.inference.patches import (
+    Exchange,
+    Patch,
+    draw_map_orders,
+    draw_map_signs,
+    leave_out_broken,
+    split_patches,
+)
 
 # Voxels of all maps whose t are computed, and that are enhanced, at once.
 T_VOXELS, TFCE_VOXELS = 4_000_000, 400_000
@@ -42,7 +50,7 @@ TIE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Maxima:
-    """The largest statistics of each permutation: the null distributions.
+    """The largest statistics of each null outcome: the null distributions.
 
     Attributes
     ----------
@@ -148,27 +156,66 @@ def permute_maps(
     orders = draw_map_orders(len(tested), blocks, units, n_permutations, seed)
     if units is not None:
         maps = leave_out_broken(maps, units)
-    return apply_orders(
+    return apply_arrangements(
         maps, tested, nuisance, neighbours, orders, cluster_forming_p=cluster_forming_p, tfce=tfce
     )
 
 
-def apply_orders(
+def flip_maps(
     maps: NDArray[Any],
     tested: Floats,
     nuisance: Floats,
     neighbours: Integers,
-    orders: Integers,
+    *,
+    n_flips: int,
+    seed: int,
+    cluster_forming_p: float = 0.001,
+    tfce: bool = True,
+    units: Integers | None = None,
+) -> MapTest:
+    """As `permute_maps`, with the signs of the null-model's residuals flipped: groups may differ in variance.
+
+    Parameters
+    ----------
+    n_flips : int
+        B; p are (b + 1) / (B + 1).
+    seed : int
+        Signs depend on it and the number of people only.
+    units : ndarray of int, shape (n_people,), optional
+        Families, whose members' residuals share one sign.
+
+    Raises
+    ------
+    ValueError
+        If the design is rank-deficient or has no constant.
+
+    References
+    ----------
+    Winkler et al. (2014), NeuroImage 92:381-397 (sign flips of independent, symmetric errors).
+    """
+    signs = draw_map_signs(len(tested), units, n_flips, seed)
+    return apply_arrangements(
+        maps, tested, nuisance, neighbours, signs, "signs", cluster_forming_p=cluster_forming_p, tfce=tfce
+    )
+
+
+def apply_arrangements(
+    maps: NDArray[Any],
+    tested: Floats,
+    nuisance: Floats,
+    neighbours: Integers,
+    arrangements: Integers | Floats,
+    exchange: Exchange = "orders",
     *,
     cluster_forming_p: float = 0.001,
     tfce: bool = True,
 ) -> MapTest:
-    """As `permute_maps`, with the orders given; outcome i is residual ``orders[b, i]``."""
+    """As `permute_maps` or `flip_maps`, with the orders or signs given (`rsconn.inference.patches.Exchange`)."""
     _check_design(tested, nuisance)
-    patches = tuple(split_patches(maps, tested, nuisance))
+    patches = tuple(split_patches(maps, tested, nuisance, exchange))
     full_dof = len(tested) - nuisance.shape[1] - 1
     threshold = float(-special.stdtrit(full_dof, cluster_forming_p / 2))
-    null = find_maxima(patches, orders, neighbours, threshold, tfce=tfce)
+    null = find_maxima(patches, arrangements, neighbours, threshold, tfce=tfce)
     return _judge(patches, neighbours, threshold, null)
 
 
@@ -178,11 +225,11 @@ def _check_design(tested: Floats, nuisance: Floats) -> None:
     constant = np.ones(len(tested))
     fitted = nuisance @ np.linalg.lstsq(nuisance, constant, rcond=None)[0]
     if not np.allclose(fitted, constant):
-        raise ValueError("the nuisance has no constant; permutations need one")
+        raise ValueError("the nuisance has no constant; null outcomes need one")
 
 
 def find_maxima(
-    patches: Sequence[Patch], orders: Integers, neighbours: Integers, threshold: float, *, tfce: bool
+    patches: Sequence[Patch], orders: Integers | Floats, neighbours: Integers, threshold: float, *, tfce: bool
 ) -> Maxima:
     """Return the largest statistics under each order, a batch of orders at a time."""
     step = choose_batch(patches[0]) if patches else len(orders)
@@ -193,7 +240,7 @@ def find_maxima(
 
 
 def _find_maxima(
-    patches: Sequence[Patch], orders: Integers, neighbours: Integers, threshold: float
+    patches: Sequence[Patch], orders: Integers | Floats, neighbours: Integers, threshold: float
 ) -> tuple[Floats, Integers, Floats]:
     search = float(-special.stdtrit(patches[0].full_dof, _SEARCH_P / 2)) if patches else threshold
     found = find_exceedances(patches, orders, min(search, threshold))
@@ -208,7 +255,7 @@ def _find_maxima(
     return t, size, mass
 
 
-def _find_largest_tfce(patches: Sequence[Patch], orders: Integers, neighbours: Integers) -> Floats:
+def _find_largest_tfce(patches: Sequence[Patch], orders: Integers | Floats, neighbours: Integers) -> Floats:
     n_voxels = neighbours.shape[1]
     width = min(max(T_VOXELS // n_voxels, 1), 64)
     largest = []
@@ -233,8 +280,7 @@ def _judge(patches: Sequence[Patch], neighbours: Integers, threshold: float, nul
     tested = np.isfinite(t)
     enhanced = tfce_p = None
     if null.tfce is not None:
-        identity = np.arange(patches[0].n_all if patches else 1)[None, :]
-        [enhanced] = compute_tfce(compute_t_maps(patches, identity, n_voxels), neighbours)
+        [enhanced] = compute_tfce(compute_t_maps(patches, _get_identity(patches), n_voxels), neighbours)
         enhanced = np.where(tested, enhanced, np.nan)
         tfce_p = np.where(tested, compute_corrected_p(enhanced, null.tfce), np.nan)
     return MapTest(
@@ -253,12 +299,16 @@ def _judge(patches: Sequence[Patch], neighbours: Integers, threshold: float, nul
     )
 
 
+def _get_identity(patches: Sequence[Patch]) -> Integers | Floats:
+    return patches[0].identity if patches else np.zeros((1, 1))
+
+
 def compute_observed(patches: Sequence[Patch], n_voxels: int) -> tuple[Floats, Floats, Integers]:
     """Return each voxel's t, its t on the scale of the full degrees of freedom, and its degrees of freedom."""
     t, comparable = np.full(n_voxels, np.nan), np.full(n_voxels, np.nan)
     dof = np.zeros(n_voxels, np.int64)
     for patch in patches:
-        rows = patch.make_rows(np.arange(patch.n_all)[None, :])[:, 0]
+        rows = patch.make_rows(patch.identity)[:, 0]
         for start in range(0, len(patch.voxels), _BLOCK):
             residuals = patch.read_residuals(start, min(start + _BLOCK, len(patch.voxels)))
             has_variance = residuals.any(axis=1)

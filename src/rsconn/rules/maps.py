@@ -27,7 +27,7 @@ from rsconn.files.run_records import read_records
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_map
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.voxelwise import MapTest, permute_maps
+from rsconn.inference.voxelwise import MapTest, flip_maps, permute_maps
 from rsconn.settings.config import Config, read_config
 from rsconn.signal.weights import RoiWeights
 from rsconn.study.maps.map_designs import MapDesign, list_map_designs, merge_sessions
@@ -170,18 +170,18 @@ def arrange_maps(images: SeedImages, columns: Mapping[str, Column], design: MapD
 
 
 def _fit(images: SeedImages, columns: Mapping[str, Column], design: MapDesign, config: Config) -> MapTest:
+    neighbours = find_neighbours(images.voxels, images.header.shape)
+    given = (arrange_maps(images, columns, design), design.tested, design.nuisance, neighbours)
+    seed, count, units = config.inference.seed, config.maps.n_permutations, design.units
+    forming_p, tfce = config.maps.cluster_forming_p, config.maps.tfce
+    if design.exchange == "signs":
+        return flip_maps(
+            *given, n_flips=count, seed=seed, cluster_forming_p=forming_p, tfce=tfce, units=units
+        )
     return permute_maps(
-        arrange_maps(images, columns, design),
-        design.tested,
-        design.nuisance,
-        find_neighbours(images.voxels, images.header.shape),
-        n_permutations=config.maps.n_permutations,
-        seed=config.inference.seed,
-        cluster_forming_p=config.maps.cluster_forming_p,
-        tfce=config.maps.tfce,
-        blocks=design.blocks,
-        units=design.units,
-    )
+        *given, n_permutations=count, seed=seed, cluster_forming_p=forming_p, tfce=tfce, blocks=design.blocks,
+        units=units,
+    )  # fmt: skip
 
 
 def _write_test(seed: str, design: MapDesign, test: MapTest, images: SeedImages) -> None:

@@ -7,11 +7,11 @@ import pytest
 from scipy import ndimage, stats
 
 from rsconn.inference import exceedances, patches, voxelwise
-from rsconn.inference.arrangements import draw_orders
+from rsconn.inference.arrangements import draw_orders, draw_signs
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.exceedances import compute_t_maps, find_exceedances, find_largest
 from rsconn.inference.patches import match_dof, split_patches
-from rsconn.inference.voxelwise import apply_orders, compute_corrected_p, permute_maps
+from rsconn.inference.voxelwise import apply_arrangements, compute_corrected_p, flip_maps, permute_maps
 
 SHAPE = (6, 5, 4)
 N = 14
@@ -36,6 +36,13 @@ def permute_brutally(outcome, tested, nuisance, order) -> float:
     order = sources
     fitted = nuisance @ np.linalg.lstsq(nuisance, outcome, rcond=None)[0]
     return fit_t(fitted + (outcome - fitted)[order], tested, nuisance)
+
+
+def flip_brutally(outcome, tested, nuisance, signs) -> float:
+    present = np.isfinite(outcome)
+    outcome, tested, nuisance, signs = outcome[present], tested[present], nuisance[present], signs[present]
+    fitted = nuisance @ np.linalg.lstsq(nuisance, outcome, rcond=None)[0]
+    return fit_t(fitted + (outcome - fitted) * signs, tested, nuisance)
 
 
 def label_brutally(t: np.ndarray, threshold: float) -> list[tuple[int, float]]:
@@ -82,19 +89,31 @@ def make_volume(values: np.ndarray, voxels: np.ndarray) -> np.ndarray:
     return volume.reshape(SHAPE, order="F")
 
 
-@pytest.fixture(scope="module", params=["study", "holed"])
-def both(request, orders):
-    maps, group, nuisance, voxels = request.getfixturevalue(request.param)
-    brute = np.array([[permute_brutally(y, group, nuisance, order) for y in maps.T] for order in orders])
+@pytest.fixture(scope="module")
+def signs():
+    return draw_signs(N, 30, np.random.default_rng(3))
+
+
+@pytest.fixture(scope="module", params=["study orders", "holed orders", "study signs", "holed signs"])
+def both(request):
+    """Maps, what is tested, nuisance, voxels, arrangements, what they are, and t by brute force."""
+    name, exchange = request.param.split()
+    maps, group, nuisance, voxels = request.getfixturevalue(name)
+    arrangements = request.getfixturevalue(exchange)
+    compute = permute_brutally if exchange == "orders" else flip_brutally
+    brute = np.array([[compute(y, group, nuisance, each) for y in maps.T] for each in arrangements])
     dof = np.isfinite(maps).sum(axis=0) - 4
     comparable = stats.t.ppf(stats.t.cdf(brute, dof), N - 4)
-    return maps, group, nuisance, voxels, np.where(dof == N - 4, brute, comparable)
+    brute = np.where(dof == N - 4, brute, comparable)
+    return maps, group, nuisance, voxels, arrangements, exchange, brute
 
 
-def test_maxima_equal_brute_force(both, orders):
-    maps, group, nuisance, voxels, brute = both
+def test_maxima_equal_brute_force(both):
+    maps, group, nuisance, voxels, arrangements, exchange, brute = both
     neighbours = find_neighbours(voxels, SHAPE)
-    null = apply_orders(maps, group, nuisance, neighbours, orders, cluster_forming_p=0.1).null
+    null = apply_arrangements(
+        maps, group, nuisance, neighbours, arrangements, exchange, cluster_forming_p=0.1
+    ).null
     np.testing.assert_allclose(null.t, np.abs(brute).max(axis=1), rtol=1e-6)
     threshold = stats.t.isf(0.05, N - 4)
     for index, row in enumerate(brute):
@@ -103,11 +122,12 @@ def test_maxima_equal_brute_force(both, orders):
         assert null.mass[index] == pytest.approx(max((mass for _, mass in found), default=0), rel=1e-5)
 
 
-def test_largest_tfce_equals_nilearn(both, orders):
+def test_largest_tfce_equals_nilearn(both):
     from nilearn.mass_univariate._utils import calculate_tfce
 
-    maps, group, nuisance, voxels, brute = both
-    null = apply_orders(maps, group, nuisance, find_neighbours(voxels, SHAPE), orders).null
+    maps, group, nuisance, voxels, arrangements, exchange, brute = both
+    neighbours = find_neighbours(voxels, SHAPE)
+    null = apply_arrangements(maps, group, nuisance, neighbours, arrangements, exchange).null
     structure = ndimage.generate_binary_structure(3, 1)
     expected = [np.abs(calculate_tfce(make_volume(row, voxels)[..., None], structure)).max() for row in brute]
     np.testing.assert_allclose(null.tfce, expected, rtol=2e-3)  # a voxel may be one level off by rounding
@@ -125,20 +145,50 @@ def test_observed_t_is_that_of_the_people_present(holed):
 
 
 @pytest.mark.parametrize("p", [0.5, 0.05, 0.001])
-def test_exceedances_equal_brute_force(both, orders, p):
-    maps, group, nuisance, _, brute = both
+def test_exceedances_equal_brute_force(both, p):
+    maps, group, nuisance, _, arrangements, exchange, brute = both
     threshold = stats.t.isf(p / 2, N - 4)
-    found = find_exceedances(tuple(split_patches(maps, group, nuisance)), orders, threshold)
+    parts = tuple(split_patches(maps, group, nuisance, exchange))
+    found = find_exceedances(parts, arrangements, threshold)
     expected = np.nonzero(np.abs(brute) > threshold)
     np.testing.assert_array_equal((found.permutation, found.voxel), expected)
     np.testing.assert_allclose(found.t, brute[expected], rtol=1e-5)
 
 
-def test_t_maps_and_largest_equal_brute_force(both, orders):
-    maps, group, nuisance, _, brute = both
-    parts = tuple(split_patches(maps, group, nuisance))
-    np.testing.assert_allclose(compute_t_maps(parts, orders, maps.shape[1]), brute, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(find_largest(parts, orders), np.abs(brute).max(axis=1), rtol=1e-5)
+def test_t_maps_and_largest_equal_brute_force(both):
+    maps, group, nuisance, _, arrangements, exchange, brute = both
+    parts = tuple(split_patches(maps, group, nuisance, exchange))
+    t = compute_t_maps(parts, arrangements, maps.shape[1])
+    np.testing.assert_allclose(t, brute, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(find_largest(parts, arrangements), np.abs(brute).max(axis=1), rtol=1e-5)
+
+
+def test_flips_by_families_and_by_seed(study, monkeypatch):
+    maps, group, nuisance, voxels = study
+    seen = []
+    monkeypatch.setattr(voxelwise, "apply_arrangements", lambda *arguments, **_: seen.append(arguments[-2:]))
+    neighbours = find_neighbours(voxels, SHAPE)
+    flip_maps(maps, group, nuisance, neighbours, n_flips=40, seed=1, units=np.repeat(np.arange(N // 2), 2))
+    flip_maps(maps, group, nuisance, neighbours, n_flips=40, seed=1)
+    (families, exchange), (alone, _) = seen
+    assert exchange == "signs"
+    assert (families[:, ::2] == families[:, 1::2]).all()
+    assert (alone[:, ::2] != alone[:, 1::2]).any()
+    assert set(alone.ravel()) == {-1.0, 1.0}
+
+
+def test_flips_hold_their_level_where_the_small_group_varies_more():
+    """SD twice as large in 6 of 18: permutation finds something in most maps without any effect."""
+    neighbours, group = find_neighbours(np.arange(64), (4, 4, 4)), np.repeat([1.0, 0.0], [6, 12])
+    rng, hits = np.random.default_rng(4), np.zeros(2)
+    for seed in range(60):
+        maps = rng.normal(size=(18, 64)) * np.where(group == 1, 2.0, 1.0)[:, None]
+        given = (maps, group, np.ones((18, 1)), neighbours)
+        flipped = flip_maps(*given, n_flips=99, seed=seed, tfce=False)
+        permuted = permute_maps(*given, n_permutations=99, seed=seed, tfce=False)
+        hits += [flipped.p.min() <= 0.05, permuted.p.min() <= 0.05]
+    assert hits[0] <= 9  # 3 expected
+    assert hits[1] >= 20
 
 
 def test_result_does_not_depend_on_blocks(study, monkeypatch):
@@ -175,7 +225,7 @@ def test_seed_decides(study):
 def test_orders_respect_blocks(study, monkeypatch):
     maps, group, nuisance, voxels = study
     seen = []
-    monkeypatch.setattr(voxelwise, "apply_orders", lambda *arguments, **_: seen.append(arguments[-1]))
+    monkeypatch.setattr(voxelwise, "apply_arrangements", lambda *arguments, **_: seen.append(arguments[-1]))
     blocks = np.arange(N) % 3
     permute_maps(
         maps, group, nuisance, find_neighbours(voxels, SHAPE), n_permutations=20, seed=1, blocks=blocks
@@ -187,7 +237,7 @@ def test_orders_respect_blocks(study, monkeypatch):
 def test_families_are_exchanged_as_wholes_where_somebody_is_absent(holed, monkeypatch):
     maps, group, nuisance, voxels = holed
     seen = []
-    monkeypatch.setattr(voxelwise, "apply_orders", lambda *arguments, **_: seen.append(arguments))
+    monkeypatch.setattr(voxelwise, "apply_arrangements", lambda *arguments, **_: seen.append(arguments))
     units = np.repeat(np.arange(N // 2), 2)
     permute_maps(
         maps, group, nuisance, find_neighbours(voxels, SHAPE), n_permutations=20, seed=1, units=units
@@ -212,7 +262,9 @@ def test_orders_of_those_present_respect_blocks(holed):
 def test_observed_order_counts_as_a_tie(study):
     maps, group, nuisance, voxels = study
     same = np.tile(np.arange(N), (4, 1))
-    found = apply_orders(maps, group, nuisance, find_neighbours(voxels, SHAPE), same, cluster_forming_p=0.1)
+    found = apply_arrangements(
+        maps, group, nuisance, find_neighbours(voxels, SHAPE), same, cluster_forming_p=0.1
+    )
     peak = np.abs(found.t).argmax()
     assert found.p[peak] == found.size_p.min() == found.mass_p.min() == 1
     assert np.nanmin(found.tfce_p) == 1

@@ -10,7 +10,7 @@ from nilearn.mass_univariate import permuted_ols
 from scipy import ndimage
 
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.voxelwise import apply_orders, permute_maps
+from rsconn.inference.voxelwise import apply_arrangements, permute_maps
 
 # nilearn makes images of its own whole numbers and warns of them
 pytestmark = pytest.mark.filterwarnings("ignore:Data array used to create a new image:UserWarning")
@@ -63,7 +63,7 @@ def nilearn_orders():
 def ours(study, neighbours, nilearn_orders):
     maps, group, covariates = study
     nuisance = np.column_stack([np.ones(N), covariates])
-    return apply_orders(maps, group, nuisance, neighbours, nilearn_orders, cluster_forming_p=0.01)
+    return apply_arrangements(maps, group, nuisance, neighbours, nilearn_orders, cluster_forming_p=0.01)
 
 
 def test_t_equals_permuted_ols(ours, theirs):

@@ -163,8 +163,9 @@ def test_seed_maps_are_described_with_their_values_and_citations(settings):
     settings |= {"seeds": ["LAI", "rACC"], "maps": dict(MAPS)}
     text = write(settings)
     for value in (
-        "LAI and rACC were each correlated", "7.5 mm FWHM", "85 %", "777 permutations", "uncorrected p of 0.002",
-        "slope on PT", "threshold-free", "@winkler2014]", "[@dosenbach2010]", "[@abraham2014]",
+        "LAI and rACC were each correlated", "7.5 mm FWHM", "85 %", "777 null maps", "uncorrected p of 0.002",
+        "signs of the residuals were flipped", "residuals were permuted within the groups", "slope on PT",
+        "threshold-free", "@winkler2014]", "[@dosenbach2010]", "[@abraham2014]",
     ):  # fmt: skip
         assert value in text, value
     assert "@article{smith2009," in write_citations(text)

@@ -182,7 +182,7 @@ def test_left_out_means_are_of_the_clusters_without_the_person(
     study: Path, left_out: tuple[Path, str]
 ) -> None:
     from rsconn.inference.clusters import find_neighbours
-    from rsconn.inference.voxelwise import apply_orders
+    from rsconn.inference.voxelwise import apply_arrangements
 
     table = read_tsv(left_out[0] / "left_out.tsv")
     assert table["participant_id"] == PEOPLE
@@ -192,7 +192,7 @@ def test_left_out_means_are_of_the_clusters_without_the_person(
     group, others = np.repeat([1.0, 0.0], N // 2), np.arange(N) != person
     age = np.array(read_tsv(study / "results" / "group" / "cohort.tsv")["age"], float)
     neighbours = find_neighbours(np.arange(maps.shape[1]), (SHAPE[0] - 1, *SHAPE[1:]))
-    found = apply_orders(
+    found = apply_arrangements(
         maps[others], group[others], np.column_stack([np.ones(N), age])[others], neighbours,
         np.arange(N - 1)[None], cluster_forming_p=0.01, tfce=False,
     )  # fmt: skip

@@ -158,16 +158,17 @@ def test_sessions_are_merged(columns) -> None:
 
 def test_blocks_are_the_values_of_the_column(columns) -> None:
     columns["site"] = np.array(["x", None] * 10, dtype=object)
-    [design] = list_map_designs(columns, ALL, make_config("a", "b", within="site"))
+    [design] = list_map_designs(columns, ALL, make_config(within="site", scores=("PT",)))
     assert design.blocks is not None
-    assert len(set(design.blocks[::2])) == len(set(design.blocks[1::2])) == 1
-    assert design.blocks[0] != design.blocks[1]
+    at_x = columns["site"][design.rows] == "x"
+    assert len(set(design.blocks[at_x])) == len(set(design.blocks[~at_x])) == 1
+    assert len(set(design.blocks)) == 2
     assert design.units is None
-    [free] = list_map_designs(columns, ALL, make_config("a", "b"))
+    [free] = list_map_designs(columns, ALL, make_config(scores=("PT",)))
     assert free.blocks is None
-    # nothing could be exchanged within the groups themselves
-    [itself] = list_map_designs(columns, ALL, make_config("a", "b", within="group"))
-    assert itself.blocks is None
+    # signs are flipped, which needs no blocks
+    [contrast] = list_map_designs(columns, ALL, make_config("a", "b", within="site"))
+    assert contrast.blocks is None
 
 
 def test_slopes_that_adjust_for_the_group_are_exchanged_within_it(columns) -> None:
@@ -181,21 +182,36 @@ def test_slopes_that_adjust_for_the_group_are_exchanged_within_it(columns) -> No
 
 def test_families_are_exchanged_as_wholes(columns) -> None:
     columns["family"] = np.array(["f", "f", None, "g", "g"] * 4, dtype=object)
-    [design] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
+    columns["score"] = np.arange(20.0) % 7
+    wanted = make_config("a", "b", whole="family", scores=("score",))
+    design, slope = list_map_designs(columns, ALL, wanted)
     assert design.units is not None
     units = design.units[:5]
     assert len(set(units[[0, 1]])) == len(set(units[[3, 4]])) == 1
     assert len(set(units)) == 3
+    assert (design.exchange, slope.exchange) == ("signs", "orders")
+
+
+def test_families_on_both_sides_have_signs_to_flip(columns) -> None:
+    """No exchange of these pairs as wholes changes what is tested; a sign for each pair does."""
     columns["family"] = np.array([f"pair {i % 8}" for i in range(20)], dtype=object)
-    [fixed] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
-    assert fixed.reason == (
-        "families are exchanged as wholes (inference.exchange_whole), and no exchange changes what is tested"
+    [design] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
+    assert design.reason == ""
+    assert design.blocks is None
+
+
+def test_few_families_have_no_maps(columns) -> None:
+    columns["family"] = np.array([f"family {i % 5}" for i in range(20)], dtype=object)
+    [design] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
+    assert design.reason == (
+        "families are exchanged as wholes (inference.exchange_whole), and 5 families have too few signs to flip"
     )
 
 
-def test_families_that_leave_few_exchanges_have_no_maps(columns) -> None:
-    """Pairs with one member on each side, and two people alone: only the exchange of these two counts."""
-    columns["family"] = np.array([f"pair {i % 9}" for i in range(18)] + ["x", "y"], dtype=object)
-    columns["group"] = np.array(["a"] * 9 + ["b"] * 9 + ["a", "b"], dtype=object)
-    [design] = list_map_designs(columns, ALL, make_config("a", "b", whole="family"))
-    assert design.reason.endswith("and only 1 of the exchanges change what is tested")
+def test_families_that_leave_few_exchanges_have_no_slopes(columns) -> None:
+    """Families of different sizes, and two people alone: only the exchange of these two counts."""
+    columns["family"] = np.repeat([f"f{i}" for i in range(7)], [2, 3, 4, 5, 4, 1, 1]).astype(object)
+    columns["score"] = np.repeat(np.arange(7.0), [2, 3, 4, 5, 4, 1, 1])
+    *_, slope = list_map_designs(columns, ALL, make_config(edge=(), whole="family", scores=("score",)))
+    assert "exchange" in slope.reason
+    assert slope.reason.endswith("of the exchanges change what is tested")

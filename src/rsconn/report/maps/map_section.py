@@ -74,6 +74,7 @@ def build_map_section(results: MapResults | None, claims: Source | None) -> dict
     return {
         "seeds": seeds,
         "models": results.models,
+        "methods": _list_methods(results.models),
         "planted": _build_planted(results.planted),
         "circular": _list_circular(claims),
         "pictures": results.pictures,
@@ -82,6 +83,16 @@ def build_map_section(results: MapResults | None, claims: Source | None) -> dict
         "script_hash": hash_script(script) if script else "",
         "n_viewed": results.viewer.count('"positive":'),
     }
+
+
+def _list_methods(models: Source) -> dict[str, int]:
+    """Return a row that has the method for each kind of model that was tested."""
+    rows: dict[str, int] = {}
+    for row in models.table.index:
+        if models.is_given(int(row), "method"):
+            is_contrast = models.table.loc[row, "kind"] == "contrast"
+            rows.setdefault("Differences between groups" if is_contrast else "Slopes", int(row))
+    return rows
 
 
 def _build_planted(planted: Source | None) -> PageTable | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rsconn.arrays import FloatArray
 from rsconn.inference.arrangements import count_whole_orders
 from rsconn.inference.model import is_full_rank
+from rsconn.inference.patches import Exchange
 from rsconn.settings.claims import Claim, Contrast
 from rsconn.study.claims.complete_rows import encode_covariates
 from rsconn.study.claims.covariates import ALIASED, Choice, choose_covariates
@@ -53,9 +54,15 @@ class MapDesign:
     reason : str
         Why there is no test; empty if there is one.
     blocks : int array (n,) or None
-        Within which people are exchanged, as for a claim of the same kind (`rsconn.study.claims.samples`).
+        Within which people are exchanged, as for a claim of the same kind (`rsconn.study.claims.samples`); None
+        where signs are flipped.
     units : int array (n,) or None
         Families that are exchanged as wholes; None if there are none.
+
+    Notes
+    -----
+    Groups may differ in variance, so a contrast flips signs, which needs no blocks. A score may be skewed, and
+    flips need symmetry: slopes, and what slopes differ by, exchange people.
     """
 
     name: str
@@ -70,6 +77,16 @@ class MapDesign:
     reason: str
     blocks: NDArray[np.int64] | None = None
     units: NDArray[np.int64] | None = None
+
+    @property
+    def exchange(self) -> Exchange:
+        """What makes null outcomes."""
+        return choose_exchange(self.kind)
+
+
+def choose_exchange(kind: str) -> Exchange:
+    """Return what makes null outcomes of the residuals of a kind of model."""
+    return "signs" if kind == "contrast" else "orders"
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +207,8 @@ def _choose(wish: _Wish, columns: Columns, terms: Terms) -> MapDesign:
     draft = chosen.draft
     blocks = [block for _, block in encode_covariates(draft, columns, chosen.names, coding)]
     nuisance = np.column_stack([np.ones(draft.rows.size), *blocks])
-    exchanged = find_blocks(wish.about, columns, terms, draft, chosen.names)
+    flips = choose_exchange(wish.kind) == "signs"
+    exchanged = None if flips else find_blocks(wish.about, columns, terms, draft, chosen.names)
     units = find_units(columns, terms)[draft.rows]
     families = units if np.unique(units).size < units.size else None
     return MapDesign(
@@ -206,19 +224,31 @@ def _choose(wish: _Wish, columns: Columns, terms: Terms) -> MapDesign:
         reason=_find_lost_term(wish, chosen)
         or chosen.fault
         or _find_fault(wish.kind, draft.tested, nuisance)
-        or _find_fixed(draft.tested, exchanged, families),
+        or _find_fixed(wish.kind, draft.tested, exchanged, families),
         blocks=exchanged,
         units=families,
     )
 
 
-def _find_fixed(tested: FloatArray, blocks: NDArray[np.int64] | None, units: NDArray[np.int64] | None) -> str:
-    """Say so if few exchanges of whole families change what is tested; claims have signs for that, maps have none."""
-    found = _LEAST_EXCHANGES if units is None else count_whole_orders(tested, units, blocks)
-    if found >= _LEAST_EXCHANGES:
+def _find_fixed(
+    kind: str, tested: FloatArray, blocks: NDArray[np.int64] | None, units: NDArray[np.int64] | None
+) -> str:
+    """Say so if few exchanges, or flips, of whole families change what is tested."""
+    if units is None:
         return ""
-    few = "no exchange changes" if found == 1 else f"only {found - 1} of the exchanges change"
-    return f"families are exchanged as wholes (inference.exchange_whole), and {few} what is tested"
+    if choose_exchange(kind) == "signs":
+        # flipping all does nothing to |t|
+        n_families = np.unique(units).size
+        few = (
+            f"{n_families} families have too few signs to flip"
+            if 2 ** (n_families - 1) < _LEAST_EXCHANGES
+            else ""
+        )
+    else:
+        found = count_whole_orders(tested, units, blocks)
+        few = "no exchange changes" if found == 1 else f"only {found - 1} of the exchanges change"
+        few = f"{few} what is tested" if found < _LEAST_EXCHANGES else ""
+    return few and f"families are exchanged as wholes (inference.exchange_whole), and {few}"
 
 
 def _find_lost_term(wish: _Wish, chosen: Choice) -> str:

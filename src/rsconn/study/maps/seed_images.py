@@ -212,11 +212,17 @@ def describe_model(
     return described | _describe_test(seed, design, test, config)
 
 
+_METHODS = {
+    "signs": "Freedman-Lane, sign flips of the null-model's residuals",
+    "orders": "Freedman-Lane, permutation of the null-model's residuals",
+}
+
+
 def _describe_test(seed: str, design: MapDesign, test: MapTest, config: Config) -> dict[str, Any]:
     alpha, null = config.inference.alpha, test.null
     critical = {"max_t": null.t, "size": null.size, "mass": null.mass, "tfce": null.tfce}
     return {
-        "method": "Freedman-Lane, classical t, two-sided, family-wise corrected by the largest statistic",
+        "method": f"{_METHODS[design.exchange]}, classical t, two-sided, corrected by the largest statistic",
         "n_permutations": len(null.t),
         "permutation_seed": config.inference.seed,
         "alpha": alpha,
