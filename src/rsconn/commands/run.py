@@ -15,7 +15,7 @@ from rsconn.commands.check import check_config
 from rsconn.errors import DatasetError, ProblemsError, SettingsError
 from rsconn.files.run_records import find_user_errors
 from rsconn.files.writing import LOCK, sweep_leftovers
-from rsconn.rules.plan import LAUNCH_FOLDER, OTHER_OUTPUT
+from rsconn.rules.plan import LAUNCH_FOLDER, LINKED_FROM, OTHER_OUTPUT
 from rsconn.settings.fields import find_house
 
 
@@ -75,10 +75,16 @@ def run_workflow(
 
 
 def recompute(
-    config: Path, output_dir: Path, *, cores: int | None = None, targets: Sequence[str] = ()
+    config: Path,
+    output_dir: Path,
+    *,
+    stands_for: Path,
+    cores: int | None = None,
+    targets: Sequence[str] = (),
 ) -> int:
     """Run the workflow into another folder than the config's own, in silence; return Snakemake's status."""
-    environment = {**os.environ, OTHER_OUTPUT: str(output_dir), "PYTHONUNBUFFERED": "1"}
+    places = {OTHER_OUTPUT: str(output_dir), LINKED_FROM: str(stands_for.absolute())}
+    environment = {**os.environ, **places, "PYTHONUNBUFFERED": "1"}
     environment.setdefault(LAUNCH_FOLDER, str(Path.cwd()))
     command = [*_make_command(config, output_dir, cores=cores, profile="default"), *targets]
     with lock_folder(output_dir) as lock:

@@ -17,7 +17,7 @@ from rsconn.provenance import hash_file, list_versions
 from rsconn.rules.plan import plan_workflow
 from rsconn.rules.report import CONFIG_NOTE
 
-# What says when and how fast, and what holds paths of the machine.
+# What says when and how fast, and what knows the machine.
 _NOT_RESULTS = {".snakemake", "logs", "benchmarks", "work", "power"}
 _TOLERANCE = 1e-10
 
@@ -73,7 +73,7 @@ def verify_results(
     with tempfile.TemporaryDirectory(prefix="rsconn-verify-") as folder:
         again = Path(folder) / "results"
         targets = _draw_targets(config, sample, seed) if sample is not None else []
-        if recompute(config, again, cores=cores, targets=targets):
+        if recompute(config, again, stands_for=results, cores=cores, targets=targets):
             raise DatasetError(f"{results}: the results could not be computed again; try rsconn run {config}")
         names = (
             _list_files(again) if sample is not None else sorted({*_list_files(again), *_list_files(results)})
@@ -165,7 +165,10 @@ def find_difference(before: Path, now: Path, name: str) -> Difference | None:
 
 
 def _load(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(content, dict):
+        content.pop("DatasetLinks", None)  # results that were moved lie elsewhere from their datasets
+    return content
 
 
 def _walk_tables(before: Path, now: Path) -> Iterator[tuple[str, str, str]]:

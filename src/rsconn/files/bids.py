@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from rsconn.errors import DatasetError
 from rsconn.files.bids_tree import FoundFile, list_files
+from rsconn.files.bids_uris import cite_file, name_datasets
 from rsconn.files.run_selection import (
     Dataset,
     Filters,
@@ -28,7 +29,8 @@ from rsconn.files.run_selection import (
 from rsconn.files.sidecars import get_t_r, is_plausible_t_r
 from rsconn.naming import format_run
 
-_PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
+# Keys of a run's files.
+PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Run:
         whether to believe it.
     problems : tuple of str
         Why a file is None although the run needs it, one line each.
+    datasets : dict of str to str
+        Name for BIDS URIs to folder, of every dataset that was searched.
     """
 
     participant_id: str
@@ -65,18 +69,23 @@ class Run:
     timeseries: Path | None = None
     t_r: float | None = None
     problems: tuple[str, ...] = field(default=())
+    datasets: dict[str, str] = field(default_factory=dict)
+
+    def cite(self, *paths: Path | None) -> list[str]:
+        """Return the BIDS URIs of the run's files, for ``Sources``; None is left out."""
+        return [cite_file(path, self.datasets) for path in paths if path]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        for key in _PATHS:
+        for key in PATHS:
             values[key] = None if values[key] is None else str(values[key])
         return {**values, "entities": dict(self.entities), "problems": list(self.problems)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
         """Return the run that `to_dict` made these values of; what is left out keeps its default."""
-        paths = {key: Path(values[key]) for key in _PATHS if values.get(key) is not None}
+        paths = {key: Path(values[key]) for key in PATHS if values.get(key) is not None}
         return cls(**{**values, **paths, "problems": tuple(values.get("problems", ()))})
 
 
@@ -112,7 +121,8 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
     check_each_once(images)
     check_no_concatenation(images)
     check_one_cohort(images)
-    return _sort(_make_image_run(image, near) for image, near in _pair_with_datasets(images, datasets))
+    runs = (_make_image_run(image, near) for image, near in _pair_with_datasets(images, datasets))
+    return _sort(runs, derivatives)
 
 
 def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
@@ -128,7 +138,9 @@ def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Ru
     series = drop_concatenations(series)
     check_each_once(series)
     check_one_cohort(series)
-    return _sort(_make_series_run(file, near) for file, near in _pair_with_datasets(series, datasets))
+    return _sort(
+        (_make_series_run(file, near) for file, near in _pair_with_datasets(series, datasets)), folders
+    )
 
 
 def _select_images(datasets: Sequence[Dataset], wanted: Filters) -> list[FoundFile]:
@@ -300,5 +312,7 @@ def _read_series_t_r(series: FoundFile, dataset: Dataset, problems: list[str]) -
     return None
 
 
-def _sort(runs: Iterable[Run]) -> tuple[Run, ...]:
-    return tuple(sorted(runs, key=lambda run: (run.participant_id, run.name)))
+def _sort(runs: Iterable[Run], folders: Sequence[Path]) -> tuple[Run, ...]:
+    named = {name: str(Path(folder).absolute()) for name, folder in name_datasets(folders).items()}
+    ordered = sorted(runs, key=lambda run: (run.participant_id, run.name))
+    return tuple(replace(run, datasets=named) for run in ordered)

@@ -7,6 +7,7 @@ again, and a run that fails becomes an entry with its reason instead of stopping
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -15,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from rsconn.errors import RunError, UserError, refuse_unreadable
-from rsconn.files.bids import Run
+from rsconn.files.bids import PATHS, Run
+from rsconn.files.bids_uris import drop_folders
 from rsconn.files.writing import write_json
 from rsconn.naming import RUN_ENTITIES, format_name
 
@@ -31,7 +33,7 @@ class RunRecord:
     failed_stage : str or None
         Stage at which the run became unusable; None while it is usable.
     reason : str
-        The error's line if it failed, else empty.
+        The error's line if it failed, with paths as they are within the dataset, else empty.
     facts : dict
         What later stages and the ledger need, plain JSON values, gathered from stage to stage.
     """
@@ -76,18 +78,46 @@ def _process_one(
     except UserError as error:
         print(f"{run.name}: left out at {stage}: {error}")  # noqa: T201 - the job's log
         known = error.facts if isinstance(error, RunError) else {}
-        return replace(record, failed_stage=stage, reason=str(error), facts={**record.facts, **known})
+        return replace(
+            record,
+            failed_stage=stage,
+            reason=drop_folders(str(error), run.datasets.values()),
+            facts={**record.facts, **known},
+        )
     return replace(record, facts={**record.facts, **new_facts})
 
 
 def write_records(path: Path, records: Iterable[RunRecord]) -> None:
-    """Write a batch's records as JSON."""
-    write_json(path, [asdict(record) for record in records])
+    """Write a batch's records as JSON; where inputs lie is told from the results folder, so both can move together."""
+    results = _find_results(path)
+    write_json(
+        path, [asdict(_move(record, lambda file: os.path.relpath(file, results))) for record in records]
+    )
 
 
 def read_records(paths: Iterable[Path]) -> list[RunRecord]:
     """Read the records of one or more batches, in the order of the paths."""
-    return [RunRecord(**entry) for path in paths for entry in json.loads(path.read_text(encoding="utf-8"))]
+    return [record for path in paths for record in _read_batch(path)]
+
+
+def _read_batch(path: Path) -> list[RunRecord]:
+    results = _find_results(path)
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    return [_move(RunRecord(**entry), lambda file: os.path.normpath(results / file)) for entry in entries]
+
+
+def _find_results(record: Path) -> Path:
+    """Return the output folder, real, of a record in ``work/<stage>/``; an odd place has a folder of its own."""
+    real = record.resolve()
+    return real.parents[min(2, len(real.parents) - 1)]
+
+
+def _move(record: RunRecord, place: Callable[[str], str]) -> RunRecord:
+    run = dict(record.run)
+    run.update({key: place(run[key]) for key in PATHS if run.get(key) is not None})
+    if "datasets" in run:
+        run["datasets"] = {name: place(folder) for name, folder in run["datasets"].items()}
+    return replace(record, run=run)
 
 
 def name_output(run: Run, suffix: str, extension: str, **entities: str) -> Path:

@@ -13,6 +13,7 @@ from rsconn.analysis.run_chain import Sampling, connect_rois, drop_nan
 from rsconn.analysis.specification import Estimation
 from rsconn.arrays import FloatArray
 from rsconn.files.bids import Run
+from rsconn.files.bids_uris import cite_output
 from rsconn.files.run_records import name_output, process_records, read_records, write_records
 from rsconn.files.tables import read_numbers, write_tsv
 from rsconn.files.writing import write_json
@@ -52,7 +53,7 @@ def _connect_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]
         sampling=_describe_sampling(facts, settings),
         coverage=_order_coverage(facts, names),
     )
-    _write_relmat(run, names, connections.relmat, facts["quality"]["dof"], settings)
+    _write_relmat(run, names, connections.relmat, facts, settings)
     return {"edges": _list_edges(connections.edges, settings["edges"])}
 
 
@@ -86,14 +87,15 @@ def _list_edges(edges: Edges, pairs: Sequence[Sequence[str]]) -> list[dict[str, 
 
 
 def _write_relmat(
-    run: Run, names: Sequence[str], relmat: np.ndarray, dof: int | None, settings: Mapping[str, Any]
+    run: Run, names: Sequence[str], relmat: np.ndarray, facts: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> None:
     statistic = "pearsoncorrelation" if settings["kind"] == "pearson" else "partialcorrelation"
     path = name_output(run, "relmat", ".tsv", seg=settings["set_name"], stat=statistic)
     write_tsv(path, {"Node": names, **dict(zip(names, relmat.T, strict=True))})
     described = {
         "Estimator": _ESTIMATORS[settings["kind"]],
-        "DegreesOfFreedom": dof if dof is not None else "n/a",
+        "DegreesOfFreedom": "n/a" if facts["quality"]["dof"] is None else facts["quality"]["dof"],
         "MinimumCoverage": settings["min_coverage"],
+        "Sources": [cite_output(Path(facts["denoised"]))],
     }
     write_json(path.with_suffix(".json"), described)

@@ -23,6 +23,7 @@ from rsconn.analysis.specification import Censoring, Cleaning, ConfoundTerms, Ro
 from rsconn.analysis.usability import RunQuality
 from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
+from rsconn.files.bids_uris import cite_output
 from rsconn.files.confounds import read_confounds, read_parcellated
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.files.run_records import name_output, process_records, read_records, start_records, write_records
@@ -114,7 +115,9 @@ def _denoise_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]
     except UserError as error:
         facts = _write_quality(run, quality, denoised=False)
         raise RunError(f"{run.name}: {error}", facts={"quality": facts}) from None
-    return _write_denoised(run, rois, projection, model, settings)
+    sources = [cite_output(Path(facts["timeseries"]))] if facts else run.cite(run.timeseries)
+    sources += run.cite(run.confounds)
+    return _write_denoised(run, rois, projection, model, settings, sources=sources)
 
 
 def _read_series(
@@ -140,7 +143,7 @@ def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     described = {
         "Description": "Series as given, denoised elsewhere; every row is used.",
         "DegreesOfFreedom": "n/a",
-        "Sources": [str(run.timeseries)],
+        "Sources": run.cite(run.timeseries),
     }
     write_json(path.with_suffix(".json"), described)
     t_r = settings["t_r"] or run.t_r
@@ -178,6 +181,8 @@ def _write_denoised(
     projection: Projection,
     model: RunModel,
     settings: Mapping[str, Any],
+    *,
+    sources: Sequence[str],
 ) -> dict[str, Any]:
     path = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], desc="denoised")
     write_tsv(path, dict(zip(rois, projection.cleaned.T, strict=True)))
@@ -195,6 +200,7 @@ def _write_denoised(
         "NonSteadyStateVolumes": model.n_nonsteady,
         "Rank": projection.rank,
         "DegreesOfFreedom": projection.dof,
+        "Sources": sources,
     }
     write_json(path.with_suffix(".json"), described)
     quality = describe_quality(model, rank=projection.rank, dof=projection.dof)

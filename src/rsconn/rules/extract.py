@@ -262,7 +262,7 @@ def _write_extraction(
             for roi in settings["rois"]
             if roi["variant_of"]
         },
-        "Sources": [str(path) for path in (run.bold, run.mask) if path],
+        "Sources": run.cite(run.bold, run.mask),
         **describe_space(run),
         "Units": "image units",
         "VoxelSize": np.linalg.norm(header.affine[:3, :3], axis=0).tolist(),

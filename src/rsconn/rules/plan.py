@@ -25,6 +25,8 @@ from rsconn.study.people.participants import list_table_ids
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
 # Where the results go instead of the config's output_dir: `rsconn verify` computes them again elsewhere.
 OTHER_OUTPUT = "RSCONN_OUTPUT_DIR"
+# The results that those stand for, whose links to their datasets they have.
+LINKED_FROM = "RSCONN_LINKED_FROM"
 COHORT_TABLES = ("cohort", "edges", "exclusions", "flow", "quality", "coverage", "scores")
 # Each step's function, from which its code is followed.
 STEPS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 
 import rsconn
 from rsconn.errors import DatasetError, TableError
+from rsconn.files.bids_uris import link_dataset, name_datasets
 from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
@@ -20,7 +22,7 @@ from rsconn.report.maps.map_pictures import MODELS_TABLE, PLANTED_TABLE, write_m
 from rsconn.report.page.html_page import write_page
 from rsconn.report.page.methods_text import write_citations, write_methods
 from rsconn.rules.infer import find_simulated
-from rsconn.rules.plan import CLAIM_TABLES, COHORT_TABLES, find_config_runs, has_dense
+from rsconn.rules.plan import CLAIM_TABLES, COHORT_TABLES, LINKED_FROM, find_config_runs, has_dense
 from rsconn.settings.checks import list_default_sesoi
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
@@ -31,8 +33,8 @@ from rsconn.study.maps.found_regions import PlantedPlace
 from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.people.used_columns import make_columns
 
-# Which config made the results, for `rsconn verify`: a path of this machine, so it stays out of what is shared.
-CONFIG_NOTE = "work/config.json"
+# Which config made the results, for `rsconn verify`: a path of this machine, so it lies where nothing is shared.
+CONFIG_NOTE = "logs/config.json"
 _BIDS_VERSION = "1.10.0"
 # Files that are no BIDS derivatives; the validator would ask what they are.
 _NOT_BIDS = (
@@ -72,9 +74,10 @@ def write_report(group: Path, *, config: Path) -> None:
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
     write_json(folder / "provenance.json", describe_provenance(settings, simulated=simulated))
-    (folder / "work").mkdir(exist_ok=True)
     write_json(folder / CONFIG_NOTE, {"config": str(settings.path.absolute())})
-    write_json(folder / "dataset_description.json", describe_dataset(settings, simulated=simulated))
+    place = Path(os.environ.get(LINKED_FROM, folder)).resolve()
+    described = describe_dataset(settings, place, simulated=simulated)
+    write_json(folder / "dataset_description.json", described)
     write_text(folder / ".bidsignore", "\n".join(_NOT_BIDS) + "\n")
     write_page(folder)
 
@@ -162,20 +165,23 @@ def _drop_folders(value: Any) -> Any:
     return value
 
 
-def describe_dataset(settings: Config, *, simulated: bool) -> dict[str, Any]:
+def describe_dataset(settings: Config, folder: Path, *, simulated: bool) -> dict[str, Any]:
     """Return the content of the results' own ``dataset_description.json``.
 
     Parameters
     ----------
     settings : Config
         The config.
+    folder : Path
+        The results, from which their datasets are linked.
     simulated : bool
         Whether the data say that they are simulated.
     """
-    sources = [
-        {key: described[key] for key in ("Name", "DatasetDOI", "Version") if key in described}
-        for described in map(read_dataset_description, _list_datasets(settings))
-    ]
+    datasets = name_datasets(_list_datasets(settings))
+    told = {name: read_dataset_description(path) for name, path in datasets.items()}
+    keys = ("Name", "DatasetDOI", "Version")
+    sources = [{key: about[key] for key in keys if key in about} for about in told.values()]
+    links = {name: link_dataset(name, path, folder, _read_doi(told[name])) for name, path in datasets.items()}
     return {
         "Name": "SIMULATED rsconn results" if simulated else "rsconn results",
         "BIDSVersion": _BIDS_VERSION,
@@ -184,7 +190,13 @@ def describe_dataset(settings: Config, *, simulated: bool) -> dict[str, Any]:
             {"Name": "rsconn", "Version": rsconn.__version__, "ConfigSHA256": hash_settings(settings)}
         ],
         "SourceDatasets": sources,
+        "DatasetLinks": links,
     }
+
+
+def _read_doi(description: Mapping[str, Any]) -> str | None:
+    doi = description.get("DatasetDOI")
+    return doi if isinstance(doi, str) else None
 
 
 def _list_datasets(settings: Config) -> list[Path]:

@@ -95,7 +95,7 @@ def _write_maps(
             "SeedSmoothingFWHM": smoothing[name],
             "SmoothingFWHM": settings["maps_smoothing_fwhm_mm"],
             **describe_space(run),
-            "Sources": [str(path) for path in (run.bold, run.mask, run.confounds) if path],
+            "Sources": run.cite(run.bold, run.mask, run.confounds),
         }
         write_json(path.with_name(path.name.removesuffix(ending) + ".json"), described)
         paths[name] = str(path)

@@ -88,7 +88,8 @@ def test_what_a_series_is_from_stands_beside_it(study):
     described = json.loads(Path(record.facts["timeseries"]).with_suffix(".json").read_text())
     assert (described["Space"], described["Density"]) == ("fsLR", "91k")
     assert described["Description"].startswith("Weighted mean over the usable grayordinates")
-    assert described["Sources"] == [record.run["bold"]]
+    assert described["Sources"] == Run.from_dict(record.run).cite(Path(record.run["bold"]))
+    assert described["Sources"][0].startswith("bids:fmriprep:sub-")
 
 
 def test_the_seeds_maps_are_correlations_of_denoised_grayordinates(study):
@@ -112,7 +113,7 @@ def test_the_seeds_maps_are_correlations_of_denoised_grayordinates(study):
             assert_allclose(np.tanh(made.get_fdata()[0]), r, atol=1e-5)
             described = json.loads(path.with_name(path.name.replace(".dscalar.nii", ".json")).read_text())
             assert described["Density"] == "91k"
-            assert described["Sources"] == [str(run.bold), str(run.confounds)]
+            assert described["Sources"] == run.cite(run.bold, run.confounds)
 
 
 def test_group_maps_are_not_asked_for(study):
@@ -205,7 +206,7 @@ def test_a_truncated_series_leaves_the_run_out(study):
     path.write_bytes(path.read_bytes()[:-9999])
     records = extract_batch(study)
     assert [record.failed_stage for record in records] == [None, "extract", None, None]
-    assert f"{path}: the data end inside grayordinate" in records[1].reason
+    assert f"sub-03/func/{path.name}: the data end inside grayordinate" in records[1].reason
 
 
 def test_a_sphere_on_a_cortex_without_surfaces_is_told_by_the_check(study):

@@ -42,6 +42,23 @@ def test_one_bad_run_fails_alone_and_keeps_its_first_reason(tmp_path: Path, caps
     assert "sub-2_task-rest: left out at extract: volume 3 of 10 is cut short" in capsys.readouterr().out
 
 
+def test_a_record_tells_where_files_lie_from_the_results_and_reasons_from_the_dataset(tmp_path: Path):
+    data, results = tmp_path / "my data" / "fmriprep", tmp_path / "results"
+    bold = data / "sub-1" / "func" / "sub-1_task-rest_bold.nii.gz"
+    run = {**_run("sub-1"), "bold": str(bold), "datasets": {"fmriprep": str(data)}}
+
+    def process(run, facts):
+        raise RunError(f"{run.bold}: torn; the mask is {tmp_path / 'mask.nii.gz'}")
+
+    path = results / "work" / "extract" / "batch-001.json"
+    write_records(path, process_records(start_records([run]), "extract", process))
+    assert str(tmp_path) not in path.read_text()
+    [record] = read_records([path])
+    assert record.reason == "sub-1/func/sub-1_task-rest_bold.nii.gz: torn; the mask is mask.nii.gz"
+    assert record.run == run
+    assert Run.from_dict(record.run).cite(bold) == ["bids:fmriprep:sub-1/func/sub-1_task-rest_bold.nii.gz"]
+
+
 def test_a_bug_stops_the_job():
     def process(run, facts):
         raise KeyError("bug")
