@@ -106,7 +106,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"rsconn {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (
-        _add_demo, _add_simulate, _add_check, _add_run, _add_power, _add_register, _add_rois, _add_score,
+        _add_demo, _add_simulate, _add_init, _add_check, _add_run, _add_power, _add_register, _add_rois, _add_score,
         _add_verify, _add_diff,
     ):  # fmt: skip
         add(commands)
@@ -160,6 +160,29 @@ def _simulate(options: argparse.Namespace) -> int:
 
     simulate(options.folder, seed=options.seed, null=options.null, effect=options.effect, cores=options.cores)
     return 0
+
+
+def _add_init(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser(
+        "init",
+        help="look at a dataset and write a first config for it",
+        epilog="Writes config.yaml, rois.yaml and claims.yaml with the reason of each guess; '# ?' marks questions.",
+    )
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="raw dataset, derivatives or tables")
+    parser.add_argument(
+        "--table", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+        help="further tables of people, joined to participants.tsv",
+    )  # fmt: skip
+    parser.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="default: here")
+    parser.set_defaults(command=_init)
+
+
+def _init(options: argparse.Namespace) -> int:
+    from rsconn.commands.init import write_first_config
+
+    lines, ready = write_first_config(options.dataset, options.table, options.output)
+    print("\n".join(lines))
+    return 0 if ready else 2
 
 
 def _add_check(commands: type_of_commands) -> None:  # type: ignore[type-arg]

@@ -42,9 +42,9 @@ def test_help_lists_only_what_works(capsys):
         cli.main(["--help"])
     assert stop.value.code == 0
     shown = capsys.readouterr().out
-    for name in ("demo", "simulate", "check", "run", "score", "verify", "diff"):
+    for name in ("demo", "simulate", "init", "check", "run", "score", "verify", "diff"):
         assert f"\n    {name}" in shown
-    for later in ("fetch", "init", "synthesise"):
+    for later in ("fetch", "synthesise"):
         assert f"\n    {later} " not in shown
 
 

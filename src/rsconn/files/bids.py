@@ -196,14 +196,20 @@ _INNER = ("*", "derivatives/*", "*/derivatives/*")
 
 def _suggest_inner(folder: Path, kind: str) -> str:
     """Name the datasets inside a folder, which may be a raw dataset or hold several."""
-    inner = dict.fromkeys(path.parent for glob in _INNER for path in sorted(folder.glob(f"{glob}/sub-*")))
+    inner = list_inner_datasets(folder)
     suffixes = {
         "image": ("_bold.nii.gz", "_bold.nii", "_preproc.nii.gz"),
         "timeseries": ("_timeseries.tsv",),
     }[kind]
-    fitting = [path for path in inner if path.is_dir() and _holds(path, suffixes)]
-    named = " or ".join(str(path) for path in (fitting or list(inner))[:3])
+    fitting = [path for path in inner if _holds(path, suffixes)]
+    named = " or ".join(str(path) for path in (fitting or inner)[:3])
     return f"; did you mean {named}?" if named else ""
+
+
+def list_inner_datasets(folder: Path) -> list[Path]:
+    """Return the folders inside a folder that hold people (``sub-*``): beside its own, or nested as derivatives."""
+    inner = dict.fromkeys(path.parent for glob in _INNER for path in sorted(folder.glob(f"{glob}/sub-*")))
+    return [path for path in inner if path.is_dir()]
 
 
 def _holds(folder: Path, endings: tuple[str, ...]) -> bool:

@@ -11,17 +11,27 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from rsconn.errors import SettingsError
 from rsconn.questionnaires import Instrument, Subscale
-from rsconn.settings.fields import Number, SafeName, Settings, Text, find_house, read_yaml, resolve_path
+from rsconn.settings.fields import (
+    Number,
+    OneOrMore,
+    SafeName,
+    Settings,
+    Text,
+    find_house,
+    read_yaml,
+    resolve_path,
+)
 from rsconn.settings.problems import suggest, validate
 
 ItemNumber = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class SubscaleFile(Settings):
-    """A subscale as its file says: items numbered from 1, and those of them that are reversed."""
+    """A subscale as its file says: items numbered from 1, those that are reversed, and what columns may call it."""
 
     items: Annotated[tuple[ItemNumber, ...], Field(min_length=1)]
     reversed: tuple[ItemNumber, ...] = ()
+    also: OneOrMore[Text] = ()
 
     @model_validator(mode="after")
     def _check_items(self) -> Self:
@@ -100,7 +110,6 @@ def resolve_instrument(text: str, info: ValidationInfo) -> str:
     return str(resolve_path(Path(text), base)) if is_file_name(text) and base is not None else text
 
 
-@cache
 def read_instrument(text: str) -> Instrument:
     """Read a questionnaire.
 
@@ -116,6 +125,24 @@ def read_instrument(text: str) -> Instrument:
     SettingsError
         If the file cannot be read or used.
     """
+    return _read_file(text).make_instrument()
+
+
+def read_subscale_names(text: str) -> dict[str, tuple[str, ...]]:
+    """Return each subscale of a questionnaire with what columns may call it, its own name first.
+
+    Errors are those of `read_instrument`.
+
+    Examples
+    --------
+    >>> read_subscale_names("ERQ")["CR"][:2]
+    ('CR', 'reappraisal')
+    """
+    return {name: (name, *key.also) for name, key in _read_file(text).subscales.items()}
+
+
+@cache
+def _read_file(text: str) -> InstrumentFile:
     if is_file_name(text):
         path = Path(text)
     elif text in list_instruments():
@@ -125,4 +152,4 @@ def read_instrument(text: str) -> Instrument:
         raise ValueError(f"{text!r} found; {nearest}, or the path of a YAML file")
     if not path.is_file():
         raise SettingsError(f"{path}: no such file; a questionnaire as in config/questionnaires needed")
-    return validate(InstrumentFile, read_yaml(path), path, base=path.parent).make_instrument()
+    return validate(InstrumentFile, read_yaml(path), path, base=path.parent)

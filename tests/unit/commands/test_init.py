@@ -1,0 +1,155 @@
+"""`rsconn init`: the first config passes the check, says why, asks what it cannot know, and never overwrites."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rsconn import cli
+from rsconn.commands.init import write_first_config
+from rsconn.settings.config import Config, read_config
+
+TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
+
+
+def run_init(capsys, *words: object) -> str:
+    """Return what `rsconn init` prints; it must end well, which it does if the check finds no problem."""
+    code = cli.main(["init", *map(str, words)])
+    shown = capsys.readouterr()
+    assert code == 0, shown.out + shown.err
+    return shown.out
+
+
+def read_written(folder: Path) -> Config:
+    return read_config(folder / "config.yaml")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `rsconn init` wrote for the tiny study, beside the config that a person wrote."""
+
+    folder: Path
+    ready: bool
+    shown: str
+
+    @property
+    def text(self) -> str:
+        return (self.folder / "config.yaml").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Written:
+    by_hand = tmp_path_factory.mktemp("tiny")
+    for name in ("config", "rois", "claims"):
+        shutil.copy(TINY / f"{name}.yaml", by_hand)
+    (by_hand / "data").symlink_to(TINY / "data")
+    lines, ready = write_first_config(by_hand / "data", [], by_hand / "first")
+    return Written(by_hand / "first", ready, "\n".join(lines))
+
+
+def test_the_tiny_study_gives_the_config_that_a_person_wrote(tiny):
+    assert tiny.ready
+    assert "ready: 12 people, 12 runs" in tiny.shown
+    found, written = read_written(tiny.folder), read_config(tiny.folder.parent / "config.yaml")
+    for section in ("input", "sessions", "edges", "groups", "scores", "connectivity"):
+        assert getattr(found, section) == getattr(written, section), section
+    assert found.rois == written.rois  # 12 mm voxels: the spheres were widened
+    assert found.covariates.edge == ("age", "sex", "mean_fd")
+
+
+def test_short_runs_get_rules_that_keep_them_and_a_question_each(tiny):
+    assert (
+        "low_pass_hz: null  # ? with a low-pass of 0.08 Hz too few degrees of freedom are left" in tiny.text
+    )
+    assert "min_retained_minutes: 1  # ? runs last 2.0 min" in tiny.text
+    assert re.search(r"# Predicted degrees of freedom, 0.01-0.08 Hz: 36P 0, acompcor 0", tiny.text)
+
+
+def test_reasons_stand_behind_the_guesses(tiny):
+    assert "# control (10), therapist (10); name in claims: value in the table" in tiny.text
+    assert "answers from 0 to 4; alpha 0.58 if reversed items are as answered" in tiny.text
+
+
+def test_claims_are_examples_to_edit(tiny):
+    claims = read_written(tiny.folder).claims
+    assert [claim.id for claim in claims] == ["C1", "C2", "S1", "S2", "B1"]
+    assert all(claim.exploratory for claim in claims)
+    assert claims[0].contrast is not None
+    assert (claims[0].contrast.a, claims[0].contrast.b) == ("therapist", "control")
+    assert "expect: different  # ?" in (tiny.folder / "claims.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "rois.yaml", "claims.yaml"])
+def test_nothing_is_overwritten(tmp_path, capsys, name):
+    (tmp_path / name).write_text("mine\n")
+    assert cli.main(["init", str(TINY / "data"), "--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{name}: it exists already and is not overwritten" in error
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine\n"
+
+
+def test_an_empty_folder_is_one_line(tmp_path, capsys):
+    assert cli.main(["init", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "--table" in error
+
+
+# --- real data ------------------------------------------------------------------------------------------------------
+
+
+def test_series_of_two_sites(tmp_path, capsys, shared_data):
+    run_init(capsys, shared_data / "rpn", "--output", tmp_path)
+    found = read_written(tmp_path)
+    assert found.input.parcellated == (shared_data / "rpn",)
+    assert found.input.denoised is True
+    assert found.rois.name == "MIST122"
+    assert found.groups is not None
+    assert found.groups.column == "site"
+    assert found.input.values["anx_trait"] == {"19": "n/a"}
+    assert found.scores["anx_trait"].range == (20, 80)
+    assert found.covariates.edge == ("age", "sex", "mean_fd")
+
+
+@pytest.mark.slow
+def test_one_real_run_without_a_table(tmp_path, capsys, shared_data):
+    run_init(capsys, shared_data / "rapidtide", "--output", tmp_path)
+    found = read_written(tmp_path)
+    assert (tmp_path / "participants.tsv").read_text() == "participant_id\nsub-rapidtide\n"
+    assert found.denoising.strategy.name == "acompcor"
+    assert found.claims == ()
+
+
+def test_item_means_with_decimal_commas(tmp_path, capsys, shared_data):
+    run_init(capsys, shared_data / "phenotype" / "ds000201", "--output", tmp_path)
+    found = read_written(tmp_path)
+    assert found.input.decimal == ","
+    assert found.input.values["Sex"] == {"Female": "F", "Male": "M"}
+    assert found.groups is not None
+    assert found.groups.column == "AgeGroup"
+    score = found.scores["FS"]
+    assert (score.column, score.coding, score.range) == ("IRI_F", "mean", (1, 5))
+    assert found.scores["STAI_T"].range == (20, 80)
+
+
+def test_sums_by_the_words_of_their_names(tmp_path, capsys, shared_data):
+    run_init(capsys, shared_data / "phenotype" / "ds003823", "--output", tmp_path)
+    found = read_written(tmp_path)
+    assert found.scores["CR"].column == "erq-FR_reappraisal_w1"
+    assert found.scores["ES"].coding == "sum"
+    assert found.groups is not None
+    assert found.groups.levels == {"YA": "YA", "OA": "OA"}
+
+
+@pytest.mark.slow
+def test_items_that_are_reversed_already(tmp_path, capsys, shared_data):
+    run_init(capsys, shared_data / "questionnaires", "--output", tmp_path)
+    found = read_written(tmp_path)
+    assert {score.coding for score in found.scores.values()} == {"items_reversed"}
+    assert {claim.contrast.column for claim in found.claims if claim.contrast} == {"sex"}
