@@ -15,7 +15,7 @@ from rsconn.commands.check import check_share_lost, find_lost_people
 from rsconn.commands.found_images import Guess
 from rsconn.commands.prediction import Prediction, check_regions, predict_run
 from rsconn.files.bids import Run
-from rsconn.rules.plan import Plan
+from rsconn.rules.plan import WorkflowPlan
 from rsconn.settings.config import Config
 from rsconn.settings.fields import find_house
 from rsconn.settings.strategies import Strategy, find_strategies, read_strategy_file
@@ -183,7 +183,7 @@ def _drop_regions(config: Config, runs: Sequence[Run]) -> dict[str, str]:
     if config.input.parcellated:
         return {}
     found = [
-        match for line in check_regions(Plan(config, tuple(runs))).problems if (match := _ROI.search(line))
+        match for line in check_regions(WorkflowPlan(config, tuple(runs))).problems if (match := _ROI.search(line))
     ]
     dropped = {match[1]: match[2] for match in found}
     return dropped if len(dropped) <= len(config.rois.rois) - 2 else {}
