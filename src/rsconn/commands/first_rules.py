@@ -183,7 +183,9 @@ def _drop_regions(config: Config, runs: Sequence[Run]) -> dict[str, str]:
     if config.input.parcellated:
         return {}
     found = [
-        match for line in check_regions(WorkflowPlan(config, tuple(runs))).problems if (match := _ROI.search(line))
+        match
+        for line in check_regions(WorkflowPlan(config, tuple(runs))).problems
+        if (match := _ROI.search(line))
     ]
     dropped = {match[1]: match[2] for match in found}
     return dropped if len(dropped) <= len(config.rois.rois) - 2 else {}
