@@ -14,7 +14,8 @@ from nilearn.maskers import NiftiLabelsMasker, NiftiSpheresMasker
 from numpy.testing import assert_allclose
 
 from rsconn.commands.check import check_config
-from rsconn.files.tables import read_numbers, read_tsv
+from rsconn.files.tables import read_tsv
+from rsconn.published_tables import read_numbers
 from rsconn.rules.cohort import gather_cohort
 from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise

@@ -12,7 +12,7 @@ import numpy as np
 
 from rsconn.errors import DatasetError, TableError, describe_unreadable, is_pointer
 from rsconn.files.sidecars import read_json_object
-from rsconn.files.tables import read_numbers
+from rsconn.published_tables import read_numbers
 from rsconn.signal.regressors import Confounds
 
 # fMRIPrep 1.0 and 1.1 -> the names since 1.2.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rsconn.errors import RunError, SettingsError, TableError
 from rsconn.files.images import ImageHeader, read_header, stream_volumes
-from rsconn.files.label_tables import read_label_table
+from rsconn.label_tables import read_label_table
 from rsconn.signal.grids import binarise_mask, list_outside, resample_linear, resample_nearest
 from rsconn.signal.weights import (
     RoiWeights,

@@ -15,8 +15,9 @@ from rsconn.arrays import FloatArray
 from rsconn.files.bids import Run
 from rsconn.files.bids_uris import cite_output
 from rsconn.files.run_records import name_output, process_records, read_records, write_records
-from rsconn.files.tables import read_numbers, write_tsv
+from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
+from rsconn.published_tables import read_numbers
 from rsconn.signal.connectivity import Edges
 
 _ESTIMATORS = {

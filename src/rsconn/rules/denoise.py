@@ -27,8 +27,9 @@ from rsconn.files.bids_uris import cite_output
 from rsconn.files.confounds import read_confounds, read_parcellated
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.files.run_records import name_output, process_records, read_records, start_records, write_records
-from rsconn.files.tables import read_numbers, write_tsv
+from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
+from rsconn.published_tables import read_numbers
 from rsconn.signal.projection import Projection
 from rsconn.signal.quality import compute_max_fd, compute_mean_fd
 from rsconn.signal.regressors import Confounds

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.files.label_tables import read_label_table
-from rsconn.files.tables import format_cell, read_numbers, read_published_table, read_tsv, write_tsv
+from rsconn.files.tables import format_cell, read_tsv, write_tsv
+from rsconn.label_tables import read_label_table
+from rsconn.published_tables import read_numbers, read_published_table
 
 
 def test_floats_read_back_exactly(tmp_path):

@@ -16,7 +16,7 @@ from rsconn.commands.prediction import predict_run
 from rsconn.files.bids import Run
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.files.run_records import read_records
-from rsconn.files.tables import read_numbers
+from rsconn.published_tables import read_numbers
 from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise, read_run_confounds
 from rsconn.rules.extract import extract

@@ -16,7 +16,8 @@ from rsconn.commands.check import check_config
 from rsconn.errors import ProblemsError, SettingsError
 from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
-from rsconn.files.tables import read_numbers, read_tsv
+from rsconn.files.tables import read_tsv
+from rsconn.published_tables import read_numbers
 from rsconn.report.page.methods_text import write_methods
 from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
 from rsconn.rules.extract import extract

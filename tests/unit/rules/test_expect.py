@@ -9,7 +9,7 @@ import pytest
 
 from rsconn.commands.check import _list_remedies, _shorten, check_config
 from rsconn.files.run_records import read_records
-from rsconn.files.tables import read_numbers
+from rsconn.published_tables import read_numbers
 from rsconn.rules.denoise import denoise
 from rsconn.rules.plan import plan_workflow
 from rsconn.study.people.run_edges import tabulate_runs

@@ -9,7 +9,7 @@ from rsconn.files.confounds import read_confounds
 from rsconn.files.image_headers import read_header
 from rsconn.files.run_records import process_records, read_records, start_records, write_records
 from rsconn.files.sidecars import read_json_object
-from rsconn.files.tables import read_published_table
+from rsconn.published_tables import read_published_table
 
 
 def _run(name: str) -> dict:

@@ -15,7 +15,7 @@ from rsconn.analysis.run_chain import make_run_model
 from rsconn.files import images as image_streams
 from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
-from rsconn.files.tables import read_numbers
+from rsconn.published_tables import read_numbers
 from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
 from rsconn.rules.extract import extract
 from rsconn.rules.plan import plan_workflow

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rsconn.files.tables import read_numbers, read_tsv
+from rsconn.files.tables import read_tsv
+from rsconn.published_tables import read_numbers
 from rsconn.simulate.simulated_dataset import simulate_study, simulate_tiny_study
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from rsconn.errors import TableError
-from rsconn.files.tables import read_published_table
+from rsconn.published_tables import read_published_table
 from rsconn.settings.sections import InputSettings
 from rsconn.study.people.participants import check_numeric, convert_column, find_hidden_number, read_people
 

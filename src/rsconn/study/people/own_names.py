@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from rsconn.errors import ProblemsError, TableError
-from rsconn.files.tables import read_published_table
+from rsconn.published_tables import read_published_table
 from rsconn.settings.fields import show_path
 from rsconn.study.people.used_columns import list_used_columns
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from rsconn.errors import TableError
-from rsconn.files.tables import PublishedTable, read_published_table
 from rsconn.naming import format_participant_id
+from rsconn.published_tables import PublishedTable, read_published_table
 from rsconn.study.people.identity import IdRules
 from rsconn.study.people.odd_values import describe_word, find_thousands
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from rsconn.errors import TableError
-from rsconn.files.tables import read_published_table
+from rsconn.published_tables import read_published_table
 
 # What the column of the label's number is called, in lower case.
 _NUMBER_COLUMNS = ("index", "label", "value", "no.", "id")
