@@ -11,8 +11,8 @@ import pandas as pd
 
 from rsconn.commands.found_images import FoundImages, Guess
 from rsconn.errors import DatasetError, TableError
-from rsconn.files.tables import PublishedTable, read_published_table
 from rsconn.naming import format_participant_id
+from rsconn.published_tables import PublishedTable, read_published_table
 from rsconn.settings.fields import show_path
 from rsconn.settings.sections import InputSettings
 from rsconn.study.people.identity import find_twins, simplify_id

@@ -18,8 +18,8 @@ from rsconn.commands.found_images import FoundImages, find_images
 from rsconn.commands.found_scores import FoundScores, find_scores
 from rsconn.commands.found_tables import FoundTables, find_tables, write_people_of
 from rsconn.errors import DatasetError, UserError
-from rsconn.files.tables import read_numbers
 from rsconn.files.writing import check_new_files, write_text
+from rsconn.published_tables import read_numbers
 from rsconn.rules.plan import find_config_runs
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.config import read_config
