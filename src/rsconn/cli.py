@@ -211,6 +211,9 @@ def _add_run(commands: type_of_commands) -> None:  # type: ignore[type-arg]
     parser.add_argument(
         "--profile", default="default", metavar="NAME", help="default, slurm, or a folder with a config.yaml"
     )
+    parser.add_argument(
+        "--anonymise", action="store_true", help="hide ids on the page and in figures, to share them"
+    )
     parser.set_defaults(command=_run)
 
 
@@ -218,7 +221,11 @@ def _run(options: argparse.Namespace) -> int:
     from rsconn.commands.run import run_workflow
 
     return run_workflow(
-        options.config, cores=options.cores, profile=options.profile, snakemake_options=options.snakemake
+        options.config,
+        cores=options.cores,
+        profile=options.profile,
+        anonymise=options.anonymise,
+        snakemake_options=options.snakemake,
     )
 
 

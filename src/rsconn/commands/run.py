@@ -16,6 +16,7 @@ from rsconn.errors import DatasetError, ProblemsError, SettingsError
 from rsconn.files.run_records import find_user_errors
 from rsconn.files.writing import LOCK, sweep_leftovers
 from rsconn.rules.plan import LAUNCH_FOLDER, LINKED_FROM, OTHER_OUTPUT
+from rsconn.settings.config import HIDE_IDS
 from rsconn.settings.fields import find_house
 
 
@@ -24,6 +25,7 @@ def run_workflow(
     *,
     cores: int | None = None,
     profile: str = "default",
+    anonymise: bool = False,
     snakemake_options: Sequence[str] = (),
 ) -> int:
     """Check a config, run its workflow and print where the report is.
@@ -36,6 +38,8 @@ def run_workflow(
         Processor cores; None takes all.
     profile : str
         A folder with a Snakemake profile, or the name of one in ``workflow/profiles``.
+    anonymise : bool
+        Hide ids on the page and in figures, whatever the config says.
     snakemake_options : sequence of str
         Passed on to Snakemake as they are.
 
@@ -58,6 +62,7 @@ def run_workflow(
     started = time.time()
     command = _make_command(config, output_dir, cores=cores, profile=profile)
     environment = {**os.environ, LAUNCH_FOLDER: str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+    environment |= {HIDE_IDS: "1"} if anonymise else {}
     with lock_folder(output_dir) as lock:
         sweep_leftovers(output_dir)
         status = subprocess.run(
@@ -81,11 +86,13 @@ def recompute(
     stands_for: Path,
     cores: int | None = None,
     targets: Sequence[str] = (),
+    anonymise: bool = False,
 ) -> int:
     """Run the workflow into another folder than the config's own, in silence; return Snakemake's status."""
     places = {OTHER_OUTPUT: str(output_dir), LINKED_FROM: str(stands_for.absolute())}
     environment = {**os.environ, **places, "PYTHONUNBUFFERED": "1"}
     environment.setdefault(LAUNCH_FOLDER, str(Path.cwd()))
+    environment |= {HIDE_IDS: "1"} if anonymise else {}
     command = [*_make_command(config, output_dir, cores=cores, profile="default"), *targets]
     with lock_folder(output_dir) as lock:
         return subprocess.run(

@@ -73,7 +73,8 @@ def verify_results(
     with tempfile.TemporaryDirectory(prefix="rsconn-verify-") as folder:
         again = Path(folder) / "results"
         targets = _draw_targets(config, sample, seed) if sample is not None else []
-        if recompute(config, again, stands_for=results, cores=cores, targets=targets):
+        hidden = provenance["config"]["settings"].get("report", {}).get("ids") == "hidden"
+        if recompute(config, again, stands_for=results, cores=cores, targets=targets, anonymise=hidden):
             raise DatasetError(f"{results}: the results could not be computed again; try rsconn run {config}")
         names = (
             _list_files(again) if sample is not None else sorted({*_list_files(again), *_list_files(results)})

@@ -17,6 +17,7 @@ from rsconn.files.sidecars import read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
 from rsconn.report.figures.catalogue import build_figure_tables, read_result_table, write_figures
+from rsconn.report.hidden_people import hide_ages, hide_in_settings, hide_people, list_people
 from rsconn.report.maps.found import read_planted_places
 from rsconn.report.maps.map_pictures import MODELS_TABLE, PLANTED_TABLE, write_map_figures
 from rsconn.report.page.html_page import write_page
@@ -62,6 +63,10 @@ def write_report(group: Path, *, config: Path) -> None:
     columns, terms = make_columns(read_cohort(group / "cohort.tsv")), read_terms(settings)
     designs = {claim.id: build_model(claim, columns, terms) for claim in settings.claims}
     figures = build_figure_tables(tables, values, designs=designs)
+    if settings.report.ids == "hidden":
+        people = list_people(tables.values())
+        figures = {name: hide_people(table, people) for name, table in figures.items()}
+        figures["cohort_summary"] = hide_ages(figures["cohort_summary"])
     write_figures(figures, folder / "figures", simulated=simulated)
     dense = has_dense(find_config_runs(settings))
     if settings.seeds and not dense:
@@ -120,6 +125,7 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
         Whether the data say that they are simulated.
     """
     tables = (settings.input.participants, *settings.input.phenotype)
+    asked = list_settings(settings)
     return {
         "versions": list_versions(),
         "config": {
@@ -127,7 +133,7 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
             "sha256": hash_file(settings.path),
             "settings_sha256": hash_settings(settings),
             "claims_sha256": hash_claims(settings.claims),
-            "settings": list_settings(settings),
+            "settings": hide_in_settings(asked) if settings.report.ids == "hidden" else asked,
         },
         "input": {
             "simulated": simulated,

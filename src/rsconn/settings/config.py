@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -47,10 +48,14 @@ from rsconn.settings.sections import (
     InputSettings,
     MapsSettings,
     QualitySettings,
+    ReportSettings,
     ScoreSettings,
 )
 from rsconn.settings.strategies import Strategy, change_strategy, read_strategy, read_strategy_file
 from rsconn.settings.variations import Multiverse, MultiverseSettings
+
+# Set for a run and its jobs by `rsconn run --anonymise`: as if the config said ``report: {ids: hidden}``.
+HIDE_IDS = "RSCONN_HIDE_IDS"
 
 
 class ConfigFile(Settings):
@@ -77,6 +82,7 @@ class ConfigFile(Settings):
     multiverse: MultiverseSettings | None = None
     registered: LocalPath | None = None
     truth: LocalPath | None = None
+    report: ReportSettings = ReportSettings()
     batch_size: Annotated[Count, Field(ge=1)] = 20
 
     @model_validator(mode="after")
@@ -122,6 +128,7 @@ class Config(Settings):
     multiverse: Multiverse | None = None
     registered: Path | None = None
     truth: Path | None = None
+    report: ReportSettings = ReportSettings()
     batch_size: int
 
     @property
@@ -168,7 +175,10 @@ def read_config(path: Path, *, launched: Path | None = None) -> Config:
         raise SettingsError(
             f"{show_path(path)}: {describe_value(content)} found, keys such as input and rois needed"
         )
-    return parse_config(content, path, launched=launched)
+    config = parse_config(content, path, launched=launched)
+    if os.environ.get(HIDE_IDS):
+        return config.model_copy(update={"report": ReportSettings(ids="hidden")})
+    return config
 
 
 def parse_config(content: dict[str, Any], path: Path, *, launched: Path | None = None) -> Config:

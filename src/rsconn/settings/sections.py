@@ -187,6 +187,12 @@ class MapsSettings(Settings):
         return self
 
 
+class ReportSettings(Settings):
+    """What the page and the figures show."""
+
+    ids: Literal["shown", "hidden"] = "shown"
+
+
 class GroupSettings(Settings):
     """The groups: name used everywhere else -> value in the table."""
 

@@ -59,7 +59,8 @@ def build_context(results: Results) -> dict[str, Any]:
         "alpha": _print_alpha(results),
         "methods": _render_methods(results.methods),
         "references": list(read_references(find_citations(results.methods)).values()),
-        "provenance": list(flatten(results.provenance)),
+        "provenance": _list_provenance(results.provenance),
+        "ids_hidden": results.ids_hidden,
         "registered": results.provenance.get("registered"),
         "maps": build_map_section(results.maps, results.group.get("claims")),
         "deviations": results.provenance.get("deviations"),
@@ -96,6 +97,14 @@ def flatten(content: Any, name: str = "") -> list[tuple[str, str]]:
         return [pair for index, value in enumerate(content, 1) for pair in flatten(value, f"{name}.{index}")]
     text = ", ".join(str(item) for item in content) if isinstance(content, list) else content
     return [(name, "n/a" if text is None else str(text))]
+
+
+_EXCLUDE = "config.settings.exclude."
+
+
+def _list_provenance(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what is printed of the provenance: not the reasons for which people were left out by hand."""
+    return [(name, text) for name, text in flatten(provenance) if not name.startswith(_EXCLUDE)]
 
 
 def _group_cards(cards: list[Card]) -> dict[str, list[Card]]:

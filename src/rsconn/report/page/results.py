@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from rsconn.report.figures.catalogue import FIGURE_NAMES, SUMMARY_NAMES, read_result_table
 from rsconn.report.figures.style import encode_svg
+from rsconn.report.hidden_people import hide_in_text, hide_people, list_people
 from rsconn.report.maps.map_viewer import MapResults, read_map_results
 from rsconn.report.page.wording import Source
-from rsconn.study.people.ledger import NO_RUN
+from rsconn.study.people.ledger import EXCLUDED, NO_RUN
 
 GROUP_TABLES = (
     "cohort",
@@ -61,6 +62,12 @@ class Results:
     maps: MapResults | None = None
 
     @property
+    def ids_hidden(self) -> bool:
+        """Whether nobody is to be named."""
+        settings = (self.provenance.get("config") or {}).get("settings") or {}
+        return bool((settings.get("report") or {}).get("ids") == "hidden")
+
+    @property
     def simulated(self) -> bool:
         """Whether the data are simulated; every page and figure must say so."""
         return bool(self.study.get("simulated"))
@@ -73,7 +80,7 @@ def read_results(folder: Path) -> Results:
         for name in FIGURE_NAMES
         if (folder / "figures" / f"{name}.svg").is_file()
     }
-    return Results(
+    results = Results(
         group=_read_sources(folder, "group", GROUP_TABLES),
         figures=_read_sources(folder, "figures", (*FIGURE_NAMES, *SUMMARY_NAMES)),
         pictures=pictures,
@@ -82,6 +89,16 @@ def read_results(folder: Path) -> Results:
         provenance=json.loads(_read_text(folder / "provenance.json") or "{}"),
         maps=read_map_results(folder),
     )
+    return _hide_people(results) if results.ids_hidden else results
+
+
+def _hide_people(results: Results) -> Results:
+    people = list_people(source.table for source in results.group.values())
+    hidden = {
+        name: Source(source.name, hide_people(source.table, people)) for name, source in results.group.items()
+    }
+    provenance = json.loads(hide_in_text(json.dumps(results.provenance), people))
+    return replace(results, group=hidden, provenance=provenance)
 
 
 def _read_sources(folder: Path, kind: str, names: tuple[str, ...]) -> dict[str, Source]:
@@ -147,6 +164,10 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
 def build_page_tables(results: Results) -> dict[str, PageTable]:
     """Return the tables of the page by the name of the result table; absent ones are left out."""
     sources = {**results.group, **results.figures}
+    if results.ids_hidden:  # a row per person or run tells who it is, with or without an id
+        sources = {name: source for name, source in sources.items() if name not in _OF_INDIVIDUALS}
+    elif "exclusions" in sources:
+        sources["exclusions"] = _drop_given_reasons(sources["exclusions"])
     tables = {
         name: build_table(sources[name], title, columns, _select_rows(sources[name], name))
         for name, (title, columns) in _LAYOUTS.items()
@@ -155,6 +176,16 @@ def build_page_tables(results: Results) -> dict[str, PageTable]:
     if "cohort_summary" in sources:
         tables["cohort_summary"] = build_cohort_table(sources["cohort_summary"])
     return tables
+
+
+_OF_INDIVIDUALS = {"exclusions", "quality"}
+
+
+def _drop_given_reasons(source: Source) -> Source:
+    """Return the ledger without what somebody wrote about a person by hand; it stays in the file."""
+    table = source.table.copy()
+    table.loc[table["rule"] == EXCLUDED, "reason"] = None
+    return Source(source.name, table)
 
 
 def build_table(
