@@ -33,6 +33,8 @@ STRIPE = 32
 _BLOCK = 8192
 # A voxel whose residual is this small beside its values has no variance left.
 _NOTHING_LEFT = 1e-7
+# A share of the variance that is rounding.
+_ROUNDING = 1e-12
 # Larger arrays lie in a file without a name, so that memory does not grow with the number of people.
 _MAX_BYTES = 1 << 28
 
@@ -106,16 +108,22 @@ class Patch:
         return part.transpose(0, 2, 1).reshape(-1, part.shape[1])[: last - first]
 
     @property
+    def lacks_covariate(self) -> bool:
+        """Whether a covariate is left out that is constant, or a combination of others, among these people."""
+        return self.dof > self.full_dof - (self.n_all - len(self.people))
+
+    @property
     def identity(self) -> Integers | Floats:
         """The arrangement (1, n_all) that leaves every residual as it is."""
         return np.ones((1, self.n_all)) if self.exchange == "signs" else np.arange(self.n_all)[None, :]
 
     def compute_t(self, products: Floats) -> Floats:
-        """Return t from products (n_axes, ...) of rows and residuals; 0 where nothing is left."""
-        rest = 1 - (products**2).sum(axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = products[0] * np.sqrt(self.dof / np.where(rest > 1e-12, rest, 0.0))
-        return np.where(np.isnan(t), 0.0, t)
+        """Return t from products (n_axes, ...) of rows and residuals; 0 where nothing is left.
+
+        Where the model explains all up to rounding t is a million times the root of its degrees of freedom.
+        """
+        rest = np.maximum(1 - (products**2).sum(axis=0), _ROUNDING)
+        return np.asarray(products[0] * np.sqrt(self.dof / rest))
 
     def combine(self, products: Floats) -> Floats:
         """Return t on the scale of the full degrees of freedom, comparable across patches."""
@@ -183,8 +191,26 @@ def split_patches(
     voxels = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
     for kind in np.argsort(-counts, kind="stable"):
         people = np.flatnonzero(np.unpackbits(kinds[kind], count=len(tested)))
-        if _is_testable(tested[people], nuisance[people]):
-            yield make_patch(maps, tested, nuisance, voxels[kind], people, full_dof, exchange)
+        kept = nuisance[:, find_independent(nuisance[people])]
+        if _is_testable(tested[people], kept[people]):
+            yield make_patch(maps, tested, kept, voxels[kind], people, full_dof, exchange)
+
+
+def find_independent(nuisance: Floats) -> list[int]:
+    """Return the columns that are no combination of those before them: a covariate may be constant among some people.
+
+    Examples
+    --------
+    >>> find_independent(np.array([[1.0, 0, 3], [1, 0, 4], [1, 0, 6]]))
+    [0, 2]
+    """
+    if is_full_rank(nuisance):
+        return list(range(nuisance.shape[1]))
+    kept: list[int] = []
+    for column in range(nuisance.shape[1]):
+        if is_full_rank(nuisance[:, [*kept, column]]):
+            kept.append(column)
+    return kept
 
 
 def _is_testable(tested: Floats, nuisance: Floats) -> bool:

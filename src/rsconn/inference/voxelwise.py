@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from rsconn.inference.clusters import compute_tfce, form_clusters
+from rsconn.inference.clusters import compute_tfce, find_ceiling, form_clusters
 from rsconn.inference.exceedances import (
     Exceedances,
     choose_batch,
@@ -94,6 +94,8 @@ class MapTest:
         Signed TFCE, and p by the largest.
     null : Maxima
         The null distributions.
+    n_lacking : int
+        Voxels tested without a covariate that is constant among those who cover them.
     """
 
     t: Floats
@@ -108,6 +110,7 @@ class MapTest:
     tfce: Floats | None
     tfce_p: Floats | None
     null: Maxima
+    n_lacking: int = 0
 
 
 def permute_maps(
@@ -258,11 +261,14 @@ def _find_maxima(
 def _find_largest_tfce(patches: Sequence[Patch], orders: Integers | Floats, neighbours: Integers) -> Floats:
     n_voxels = neighbours.shape[1]
     width = min(max(T_VOXELS // n_voxels, 1), 64)
+    ceiling = find_ceiling(patches[0].full_dof) if patches else float("inf")
     largest = []
     for start in range(0, len(orders), width):
         t = compute_t_maps(patches, orders[start : start + width], n_voxels)
         step = max(TFCE_VOXELS // n_voxels, 1)
-        parts = [compute_tfce(t[place : place + step], neighbours) for place in range(0, len(t), step)]
+        parts = [
+            compute_tfce(t[place : place + step], neighbours, ceiling) for place in range(0, len(t), step)
+        ]
         largest += [np.abs(part).max(axis=1) for part in parts]
     return np.concatenate(largest)
 
@@ -280,7 +286,9 @@ def _judge(patches: Sequence[Patch], neighbours: Integers, threshold: float, nul
     tested = np.isfinite(t)
     enhanced = tfce_p = None
     if null.tfce is not None:
-        [enhanced] = compute_tfce(compute_t_maps(patches, _get_identity(patches), n_voxels), neighbours)
+        ceiling = find_ceiling(patches[0].full_dof) if patches else float("inf")
+        observed = compute_t_maps(patches, _get_identity(patches), n_voxels)
+        [enhanced] = compute_tfce(observed, neighbours, ceiling)
         enhanced = np.where(tested, enhanced, np.nan)
         tfce_p = np.where(tested, compute_corrected_p(enhanced, null.tfce), np.nan)
     return MapTest(
@@ -295,6 +303,7 @@ def _judge(patches: Sequence[Patch], neighbours: Integers, threshold: float, nul
         mass_p=compute_corrected_p(clusters.masses[ranked], null.mass),
         tfce=enhanced,
         tfce_p=tfce_p,
+        n_lacking=sum(len(patch.voxels) for patch in patches if patch.lacks_covariate),
         null=null,
     )
 

@@ -299,6 +299,50 @@ def test_voxels_without_variance_or_people_are_not_tested(study):
     assert (found.labels[:4] == 0).all()
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-9, 1e-4])
+def test_voxel_without_noise_leaves_the_others_alone(study, noise):
+    maps, group, nuisance, voxels = study
+    neighbours = find_neighbours(voxels, SHAPE)
+    beside, perfect = maps.copy(), maps.copy()
+    at = 40
+    beside[:, at] = np.nan
+    perfect[:, at] = group + noise * np.random.default_rng(1).normal(size=N)
+    near = neighbours[:, at].tolist() + np.nonzero((neighbours == at).any(axis=0))[0].tolist()
+    others = np.setdiff1d(np.arange(maps.shape[1]), [at, *near])
+    for test in (flip_maps, permute_maps):
+        count = {"n_flips" if test is flip_maps else "n_permutations": 99}
+        found = test(perfect, group, nuisance, neighbours, seed=1, cluster_forming_p=0.1, **count)
+        without = test(beside, group, nuisance, neighbours, seed=1, cluster_forming_p=0.1, **count)
+        assert found.t[at] > 1000
+        assert np.isfinite(found.t).all()
+        assert np.isfinite(found.tfce).all()
+        # orders or signs that leave the groups as they are tie with the observed
+        assert found.p[at] == found.tfce_p[at] == found.mass_p[0] <= 0.05
+        np.testing.assert_array_equal(found.t[others], without.t[others])
+        weak = others[np.abs(without.t[others]) < 2]
+        np.testing.assert_allclose(found.tfce[weak], without.tfce[weak], rtol=0.3)
+        assert (found.tfce[np.abs(found.t) > 0.2] != 0).all()
+
+
+def test_covariate_that_is_constant_among_those_present_is_left_out(study):
+    maps, group, nuisance, voxels = study
+    sex = np.zeros(N)
+    sex[[2, 9]] = 1
+    maps = maps.copy()
+    maps[[2, 9], 5:12] = np.nan  # the two men miss these voxels
+    both = np.column_stack([nuisance, sex])
+    neighbours = find_neighbours(voxels, SHAPE)
+    for test in (flip_maps, permute_maps):
+        count = {"n_flips" if test is flip_maps else "n_permutations": 19}
+        found = test(maps, group, both, neighbours, seed=1, **count)
+        rest = np.delete(np.arange(N), [2, 9])
+        expected = [fit_t(maps[rest, voxel], group[rest], nuisance[rest]) for voxel in range(5, 12)]
+        np.testing.assert_allclose(found.t[5:12], expected, rtol=1e-5)
+        assert set(found.dof[5:12]) == {N - 2 - 4}
+        assert np.isfinite(found.p).all()
+        assert found.n_lacking == 7
+
+
 def test_nothing_but_noise_is_found_in_five_percent():
     shape = (8, 8, 8)
     neighbours = find_neighbours(np.arange(512), shape)

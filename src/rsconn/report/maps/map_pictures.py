@@ -8,9 +8,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rsconn.files.tables import write_tsv
+from rsconn.inference.clusters import find_ceiling, find_top
 from rsconn.report.figures.catalogue import read_result_table, write_figure
 from rsconn.report.figures.motion_coverage import tabulate_rois
 from rsconn.report.figures.roi_positions import locate_rois
@@ -126,10 +128,12 @@ def _read_picture(folder: Path, seed: str, model: Mapping[str, Any]) -> MapPictu
         name: read_survivors(folder, model["files"], model["alpha"], kind)
         for name, (kind, _) in STATISTICS.items()
     }
+    top = find_top(t.data.reshape(1, -1), find_ceiling(model["dof"])).item()
     return MapPicture(
         t=t,
         survivors={name: volume for name, volume in found.items() if volume is not None},
-        limit=choose_limit(t.data, 1.0),
+        # a voxel without noise would take the whole scale
+        limit=choose_limit(np.clip(t.data, -top, top), 1.0),
         forming_t=model["cluster_forming_t"],
         title=f"Seed {seed}: {model['name']}, t of {model['n']} people",
         positive=model["positive"],

@@ -48,6 +48,7 @@ class MapEntry:
     seed: str
     name: str
     tested: bool
+    lacking: bool
     limits: tuple[tuple[str, str, Markup, Markup], ...]
     clusters: PageTable | None
     rois: PageTable | None
@@ -141,6 +142,7 @@ def _build_entry(results: MapResults, row: int) -> MapEntry:
         seed=seed,
         name=name,
         tested=tested,
+        lacking=tested and bool(models.table.loc[row, "n_voxels_lacking"] > 0),
         limits=tuple(_list_limits(models, row)) if tested else (),
         clusters=build_table(clusters, f"{title}: clusters", _CLUSTERS, largest) if largest else None,
         rois=build_table(rois, f"{title}: the study's regions", _ROIS, regions) if regions else None,

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rsconn.files.images import read_image
+from rsconn.inference.clusters import find_ceiling, find_top
 from rsconn.report.figures.catalogue import read_result_table
 from rsconn.report.figures.style import compress_array, encode_svg, quantise
 from rsconn.report.maps.mosaics import BOX, SCALE, Volume, read_background, read_descriptions
@@ -25,6 +26,8 @@ BACKGROUND_STEP_MM, BACKGROUND_GREYS = 2, 64
 # what the readout can tell apart: t to two decimals, p to a thousandth of itself
 T_STEP, LOG_P_STEP = 0.01, 0.0005
 MOST_PEAKS = 5
+# t that can be told to two decimals anyway
+_LEAST_TOP = 300.0
 _STATISTICS = {
     "t": "t",
     "logpfwe": "−log10 p, corrected by the largest |t|",
@@ -93,13 +96,15 @@ def _pack_seed(name: str, mask: NDArray[np.bool_], affine: NDArray[np.float64]) 
 def _pack_model(folder: Path, model: Mapping[str, Any], t: Volume, mask: NDArray[np.bool_]) -> dict[str, Any]:
     order = mask.ravel(order="F")
     signs = np.where(t.data < 0, -1.0, 1.0)
-    maps = []
+    maps, top = [], find_top(t.data.reshape(1, -1), find_ceiling(model["dof"])).item()
     for kind, label in _STATISTICS.items():
         if kind not in model["files"]:
             continue
         values = t.data if kind == "t" else read_volume(folder / model["files"][kind]).data * signs
+        if kind == "t":  # a voxel without noise would take the whole scale, and the others' digits
+            values = np.clip(values, -max(top, _LEAST_TOP), max(top, _LEAST_TOP))
         stored, scale = quantise(values.ravel(order="F")[order], T_STEP if kind == "t" else LOG_P_STEP)
-        limit = float(np.abs(values).max())
+        limit = top if kind == "t" else float(np.abs(values).max())
         start = model["cluster_forming_t"] if kind == "t" else -np.log10(model["alpha"])
         maps.append({
             "kind": kind, "label": label, "scale": scale, "limit": round(max(limit, 1.1 * start, 0.1), 2),

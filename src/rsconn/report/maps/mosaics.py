@@ -284,7 +284,7 @@ def _describe(seed: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, An
     shared = ("n_voxels", "n_voxels_left_out", "min_people_share", "smoothing_fwhm_mm", "n_runs")
     own = (
         "method", "n_permutations", "permutation_seed", "alpha", "dof", "cluster_forming_p", "cluster_forming_t",
-        "connectivity", "n_clusters",
+        "connectivity", "n_clusters", "n_voxels_lacking",
     )  # fmt: skip
     counts = model.get("n_per_group") or {}
     row = {

@@ -231,6 +231,7 @@ def _describe_test(seed: str, design: MapDesign, test: MapTest, config: Config) 
         "cluster_forming_t": test.threshold,
         "connectivity": "faces (6 neighbours)",
         "n_clusters": len(test.sizes),
+        "n_voxels_lacking": test.n_lacking,
         "critical": {
             name: _to_json(compute_critical(values, alpha))
             for name, values in critical.items()
