@@ -217,18 +217,18 @@ def compute_interval(estimate: Estimate, level: float) -> tuple[float, float]:
 
 
 def adjust_holm(p: ArrayLike) -> Floats:
-    """Adjust the p values of one family by Holm's step-down method.
+    """Adjust the p values of one family, or of several rows, by Holm's step-down method.
 
     The i-th smallest of m becomes max over j <= i of min(1, (m - j + 1) p_(j)).
 
     Parameters
     ----------
-    p : array_like, shape (m,)
+    p : array_like, shape (..., m)
         NaN is a claim that could not be tested: it stays NaN and does not count in m.
 
     Returns
     -------
-    ndarray, shape (m,)
+    ndarray, shape (..., m)
 
     References
     ----------
@@ -240,9 +240,10 @@ def adjust_holm(p: ArrayLike) -> Floats:
     array([0.03, 0.06,  nan, 0.06])
     """
     values = np.asarray(p, dtype=np.float64)
-    adjusted = np.full(values.shape, np.nan)
-    tested = np.flatnonzero(np.isfinite(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
-    factors = np.arange(order.size, 0, -1)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * values[order]))
+    order = np.argsort(values, axis=-1, kind="stable")  # NaN last
+    factors = np.isfinite(values).sum(axis=-1, keepdims=True) - np.arange(values.shape[-1])
+    ranked = np.take_along_axis(values, order, axis=-1)
+    stepped = np.minimum(1.0, np.maximum.accumulate(factors * ranked, axis=-1))
+    adjusted = np.empty_like(values)
+    np.put_along_axis(adjusted, order, stepped, axis=-1)
     return adjusted

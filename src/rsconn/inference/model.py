@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -99,6 +99,17 @@ class Model:
     def in_a(self) -> NDArray[np.bool_]:
         """Rows of group a; for contrasts only."""
         return np.asarray(self.tested > 0.5)
+
+    def keep(self, rows: NDArray[np.bool_]) -> Model:
+        """Return the model of some of its rows (n,); the unit of paired differences stays."""
+        return replace(
+            self,
+            outcome=self.outcome[rows],
+            tested=self.tested[rows],
+            nuisance=self.nuisance[rows],
+            units=self.units[rows],
+            blocks=None if self.blocks is None else self.blocks[rows],
+        )
 
 
 def choose_estimator(units: Integers, *, simple: Estimator = "ols_hc3") -> Estimator:

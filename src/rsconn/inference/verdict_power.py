@@ -158,11 +158,10 @@ def _describe_error(estimator: Estimator, geometry: Geometry) -> tuple[float, fl
     """
     power = 1 if estimator == "welch" else 2  # Welch's variance is HC2's in a two-group design
     weights: Floats = geometry.direction**2 / (1 - geometry.leverage) ** power
-    form = -geometry.basis @ geometry.basis.T
-    form[np.diag_indices_from(form)] += 1
-    form *= np.sqrt(np.outer(weights, weights))
-    trace = float(np.trace(form))
-    return trace / geometry.information, trace**2 / float((form * form).sum())
+    crossed = geometry.basis.T @ (weights[:, None] * geometry.basis)
+    trace = float(weights @ (1 - geometry.leverage))
+    squares = float(weights**2 @ (1 - 2 * geometry.leverage)) + float((crossed**2).sum())
+    return trace / geometry.information, trace**2 / squares
 
 
 def compute_noncentrality(plan: Plan, effect: float, *, without_effect: bool = False) -> float:

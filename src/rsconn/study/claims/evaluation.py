@@ -18,7 +18,7 @@ from rsconn.study.claims.designs import Design, Terms, build_model, read_terms
 from rsconn.study.claims.flags import Flag
 from rsconn.study.claims.verdicts import ClaimTest, get_rule, run_claim_test
 from rsconn.study.people.used_columns import Columns, make_columns
-from rsconn.study.second_looks.fragility import Fragility, find_fragility
+from rsconn.study.second_looks.fragility import DesignSource, Fragility, find_fragility
 from rsconn.study.second_looks.motion_checks import check_motion
 from rsconn.study.second_looks.slopes import compare_slopes
 
@@ -85,7 +85,7 @@ def evaluate_claims(cohort: pd.DataFrame, config: Config, *, describe: bool = Tr
     fragility: dict[str, Fragility] = {}
     warnings: dict[str, list[str]] = {}
     if describe:
-        fragility = _leave_out(tests, results)
+        fragility = _leave_out(tests, results, DesignSource(columns, terms, config.inference))
         warnings = {
             test.claim.id: _list_warnings(test, result, fragility, columns, terms)
             for test, result in zip(tests, results, strict=True)
@@ -141,12 +141,13 @@ def _resample(
     return dict(zip(ids, permuted, strict=True)), dict(zip(ids, map(float, maxt), strict=True))
 
 
-def _leave_out(tests: Sequence[ClaimTest], results: Sequence[FamilyResult]) -> dict[str, Fragility]:
-    found = {}
-    for test, result in zip(tests, results, strict=True):
-        fragility = find_fragility(test, result, [other for other in tests if other.family == test.family])
-        if fragility is not None:
-            found[test.claim.id] = fragility
+def _leave_out(
+    tests: Sequence[ClaimTest], results: Sequence[FamilyResult], source: DesignSource
+) -> dict[str, Fragility]:
+    found: dict[str, Fragility] = {}
+    for family in dict.fromkeys(test.family for test in tests):
+        members = [place for place, test in enumerate(tests) if test.family == family]
+        found |= find_fragility([tests[i] for i in members], [results[i] for i in members], source)
     return found
 
 

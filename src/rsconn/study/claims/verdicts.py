@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,11 +50,15 @@ class Finding:
     """
 
     model: Model
-    plan: Plan
     estimate: Estimate
     bound: float
     p: float
     p_contradict: float
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How precise the design is; what decides needs none."""
+        return make_plan(self.model)
 
 
 class BoundSource(StrEnum):
@@ -153,14 +158,18 @@ def run_claim_test(claim: Claim, design: Design, inference: InferenceSettings) -
     )
     if model is None:
         return test
-    reason, flags = _find_thin_side(model)
-    plan = make_plan(model)
-    reason = reason or _find_hopeless(test, model, plan)
+    reason, flags = find_fault(test, model)
     if reason:
         return replace(test, reason=reason, flags=flags)
     estimate, limit = estimate_model(model), bound.convert(model)
     p, p_contradict = compute_claim_p(estimate, claim.expect, limit)
-    return replace(test, finding=Finding(model, plan, estimate, limit, p, p_contradict))
+    return replace(test, finding=Finding(model, estimate, limit, p, p_contradict))
+
+
+def find_fault(test: ClaimTest, model: Model) -> tuple[str, tuple[Flag, ...]]:
+    """Say why a model that could be estimated is not tested, and what is odd about it; '' if it is tested."""
+    reason, flags = _find_thin_side(model)
+    return reason or _find_hopeless(test, model), flags
 
 
 def _find_thin_side(model: Model) -> tuple[str, tuple[Flag, ...]]:
@@ -182,7 +191,7 @@ def _find_thin_side(model: Model) -> tuple[str, tuple[Flag, ...]]:
     return f"all {n} people of side {name} have the same outcome, {value:g}", (Flag.CONSTANT_SIDE,)
 
 
-def _find_hopeless(test: ClaimTest, model: Model, plan: Plan) -> str:
+def _find_hopeless(test: ClaimTest, model: Model) -> str:
     """Say why a claim of no difference is not tested: its design leaves it next to no power at zero.
 
     For contrasts and slopes the numbers of people and covariates alone decide, so that no outcome can make a claim
@@ -191,8 +200,8 @@ def _find_hopeless(test: ClaimTest, model: Model, plan: Plan) -> str:
     """
     if get_rule(test.claim.expect) != "equivalence":
         return ""
-    if model.kind != "paired" and not model.has_families:
-        plan = plan_from_n(model)
+    as_planned = model.kind != "paired" and not model.has_families
+    plan = plan_from_n(model) if as_planned else make_plan(model)
     power = compute_power(plan, test.power_sesoi, alpha=test.alpha, rule="equivalence")
     if power >= _LEAST_TOST_POWER:
         return ""

@@ -11,7 +11,6 @@ import pandas as pd
 
 from rsconn.inference.alternatives import (
     compute_bayes_factor,
-    compute_cooks_distance,
     compute_rank_interval,
     compute_superiority_interval,
     estimate_brunner_munzel,
@@ -29,6 +28,7 @@ from rsconn.inference.estimators import (
     estimate_model,
     estimate_ols,
 )
+from rsconn.inference.influence import compute_cooks_distance
 from rsconn.inference.model import Model
 from rsconn.study.claims.claim_table import explain_dropped
 from rsconn.study.claims.covariates import find_stress
@@ -266,6 +266,9 @@ def _describe_influence(test: ClaimTest, finding: Finding, fragility: Fragility 
 def _describe_changes(fragility: Fragility) -> str:
     if not fragility.changed:
         return "the verdict stays the same without any one person"
+    verdicts = {verdict for _, verdict in fragility.changed}
+    if len(fragility.changed) == fragility.n and len(verdicts) == 1:
+        return f"without any one of its people the verdict would be {verdicts.pop()}"
     shown = ", ".join(f"{person} ({verdict})" for person, verdict in fragility.changed[:_SHOWN])
     more = f" and {len(fragility.changed) - _SHOWN} more" if len(fragility.changed) > _SHOWN else ""
     return f"the verdict would be another without {shown}{more}"
