@@ -242,13 +242,24 @@ def _write_input(first: FirstConfig, base: Path | None, files: Mapping[str, Path
         lines += _line("filters", Guess(value, "; ".join(reasons), sure=sure), "  ")
     if first.images is not None and first.images.t_r:
         lines += _line("t_r", first.images.t_r, "  ")
-    for key in ("id_column", "ids", "decimal"):
-        if first.tables is not None and key in first.tables.reasons:
-            guess = first.tables.reasons[key]
-            lines += _line(
-                key, Guess(getattr(first.tables.settings, key), guess.reason, sure=guess.sure), "  "
-            )
+    if first.tables is not None:
+        lines += _write_table_options(first.tables)
     return [*lines, *_write_values(first), *_accept_space(first)]
+
+
+def _write_table_options(tables: FoundTables) -> list[str]:
+    lines = []
+    for key, guess in tables.reasons.items():
+        if key == "ids":
+            lines += ["  ids:" + guess.comment] if tables.settings.ids else ["  # ids:"]
+            lines += [f"    {_flow({mine: theirs})[1:-1]}" for mine, theirs in tables.settings.ids.items()]
+        else:
+            lines += _line(key, Guess(getattr(tables.settings, key), guess.reason, sure=guess.sure), "  ")
+    asked = [
+        f"    # ? {_flow({mine: theirs})[1:-1]}  # the same person?"
+        for mine, theirs in tables.unsettled_ids.items()
+    ]
+    return [*lines, *asked]
 
 
 def _write_values(first: FirstConfig) -> list[str]:

@@ -162,11 +162,11 @@ def _describe_items(
 ) -> dict[str, Guess]:
     coding = _guess_coding(form, span, answers)
     extra = {"range": span.value} if span.value else {}
-    reason = f"{span.reason}; {coding.reason}"
+    first, *_ = form.subscales  # the reason once is enough
     return {
         subscale: Guess(
             {"instrument": name, "subscale": subscale, "items": pattern, "coding": coding.value, **extra},
-            reason,
+            f"{span.reason}; {coding.reason}" if subscale == first else "",
             sure=coding.sure,
         )
         for subscale in form.subscales

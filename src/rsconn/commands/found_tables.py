@@ -43,12 +43,15 @@ class FoundTables:
         Option of ``input`` to the guess behind it.
     questions : tuple of str
         What only the user can say, one line each.
+    unsettled_ids : dict of str to str
+        Ids that match nobody, and whose they may be.
     """
 
     settings: InputSettings
     sessions: str = "combine"
     reasons: dict[str, Guess] = field(default_factory=dict)
     questions: tuple[str, ...] = ()
+    unsettled_ids: dict[str, str] = field(default_factory=dict)
 
     def read(self) -> pd.DataFrame:
         """Return the joined people.
@@ -165,7 +168,7 @@ def _settle_ids(
     with_images: Collection[str],
 ) -> FoundTables:
     """Rewrite ids that are spelt otherwise than the images', or than those of the first table."""
-    known, ids, questions = set(with_images), dict[str, str](), list(found.questions)
+    known, ids, unsettled = set(with_images), dict[str, str](), dict[str, str]()
     for table in tables:
         cells = [
             cell for cell in table.columns[str(columns[table.path])] if cell.lower() not in MISSING_WORDS
@@ -174,16 +177,12 @@ def _settle_ids(
         if known:
             sure, unsure = _pair_ids(set(spelt), known)
             ids |= {spelt[mine]: theirs for mine, theirs in sure.items()}
-            questions += [
-                f"{table.path.name}: {spelt[mine]} is nobody; {theirs}? Then ids: {{{spelt[mine]}: {theirs}}}"
-                for mine, theirs in unsure.items()
-            ]
+            unsettled |= {spelt[mine]: theirs for mine, theirs in unsure.items()}
         known |= {ids.get(cell, person) for person, cell in spelt.items()}
-    if not ids:
-        return replace(found, questions=tuple(questions))
-    reason = f"{len(ids)} ids are spelt otherwise in the tables than in the images"
-    found.reasons["ids"] = Guess(ids, reason)
-    return replace(found, settings=found.settings.model_copy(update={"ids": ids}), questions=tuple(questions))
+    if ids or unsettled:
+        reason = f"{len(ids)} ids are spelt otherwise in the tables than in the images"
+        found.reasons["ids"] = Guess(ids, reason)
+    return replace(found, settings=found.settings.model_copy(update={"ids": ids}), unsettled_ids=unsettled)
 
 
 def _pair_ids(mine: set[str], known: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rsconn import cli
-from rsconn.commands.init import write_first_config
+from rsconn.commands.init import look_at, write_first_config
 from rsconn.settings.config import Config, read_config
 
 TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
@@ -153,3 +153,61 @@ def test_items_that_are_reversed_already(tmp_path, capsys, shared_data):
     found = read_written(tmp_path)
     assert {score.coding for score in found.scores.values()} == {"items_reversed"}
     assert {claim.contrast.column for claim in found.claims if claim.contrast} == {"sex"}
+
+
+# --- a lab ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lab:
+    folder: Path
+    first: Written
+
+
+@pytest.fixture(scope="module")
+def lab(lab_folder) -> Lab:
+    folder = lab_folder
+    lines, ready = write_first_config(folder, [], folder / "study")
+    return Lab(folder, Written(folder / "study", ready, "\n".join(lines)))
+
+
+def test_a_lab_is_read_as_it_lies(lab):
+    assert lab.first.ready, lab.first.shown
+    found = read_written(lab.first.folder)
+    assert found.input.derivatives == (lab.folder / "bids" / "derivatives" / "fmriprep",)
+    assert found.input.participants == lab.folder / "bids" / "participants.tsv"
+    assert found.input.phenotype == (lab.folder / "pheno" / "iri.tsv",)
+    assert found.input.filters == {"task": ("resting",), "space": ("MNI152NLin2009cAsym",)}
+    assert found.input.values == {"sex": {"male": "M", "female": "F"}}
+    assert found.covariates.edge == ("age", "sex", "site", "mean_fd")
+    assert found.categorical == ("site",)
+    assert "by fMRIPrep 23.2.0" in lab.first.text
+    assert "sessions: combine  # ? ses-01, ses-02" in lab.first.text
+
+
+def test_other_spellings_of_ids_are_settled_and_a_slip_is_asked_about(lab):
+    found = read_written(lab.first.folder)
+    assert found.input.id_column == "ID"
+    assert found.input.ids["ctl-01"] == "sub-CTL01"
+    assert len(found.input.ids) == 11
+    assert "# ? PTA-06: sub-PAT06  # the same person?" in lab.first.text
+
+
+def test_a_question_about_an_id_is_answered_by_taking_its_mark_away(lab, tmp_path):
+    answered = lab.first.folder / "answered.yaml"
+    answered.write_text(lab.first.text.replace("# ? PTA-06", "PTA-06"))
+    assert read_config(answered).input.ids["PTA-06"] == "sub-PAT06"
+
+
+def test_who_would_stop_the_study_is_named_in_the_limit(lab):
+    assert "max_share_lost: 0.2  # ? else it stops: Patient: 1 of 6 people" in lab.first.text
+
+
+def test_a_raw_dataset_leads_to_its_derivatives_and_a_table_may_be_named(lab):
+    seen = look_at(lab.folder / "bids", [lab.folder / "pheno" / "iri.tsv"])
+    before = read_written(lab.first.folder).input
+    assert seen.images is not None
+    assert seen.tables is not None
+    assert (seen.images.folder,) == before.derivatives
+    assert seen.tables.settings.tables == before.tables
+    assert seen.tables.settings.ids == before.ids
