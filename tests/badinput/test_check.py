@@ -71,7 +71,10 @@ def test_a_sound_study_is_described_and_left_alone(study: Study) -> None:
         len(match(result.lines, r"^  sub-\d+_task-rest: \d+ of \d+ volumes .* degrees of freedom, mean FD"))
         == 12
     )
-    match(result.lines, r"^  therapist: \d+ in the tables, \d+ with images, \d+ with a usable run$")
+    match(
+        result.lines,
+        r"^  therapist: \d+ in the tables, \d+ with images, \d+ with a usable run, \d+ with a usable edge$",
+    )
     match(result.lines, r"^\d+ of 21 claims can be tested with these people$")
     match(result.lines, r"^ready: 12 people, 12 runs")
     assert {path: path.stat().st_mtime_ns for path in study.folder.rglob("*")} == before

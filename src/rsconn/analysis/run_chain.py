@@ -331,22 +331,30 @@ def clean_series(
     RunError
         If the confounds have another number of rows, or no volume or no degree of freedom is left.
     """
-    if len(model.sample_mask) != len(series):
-        raise RunError(
-            f"confounds have {len(model.sample_mask)} rows, the series {len(series)}; they must be equal"
-        )
+    check_lengths(len(model.sample_mask), len(series))
     if cleaning.mode == "projection":
         cleaner = project_out
     if cleaner is None:
         raise ValueError(f"mode {cleaning.mode!r} needs a cleaner")
     projection = cleaner(series, model.design, model.sample_mask)
-    if projection.dof < 1:
-        raise RunError(
-            f"no degrees of freedom left ({model.n_retained} volumes retained, "
-            f"{projection.rank} taken by confounds and band); remedies: denoising.low_pass_hz: null, a looser "
-            "censoring.fd_threshold_mm, a leaner denoising.strategy"
-        )
+    check_dof(projection.dof, model.n_retained)
     return projection
+
+
+def check_dof(dof: int, n_retained: int) -> None:
+    """Raise a RunError if no degree of freedom is left of the retained volumes."""
+    if dof < 1:
+        raise RunError(
+            f"no degrees of freedom left ({n_retained} volumes retained, {n_retained - dof} taken by confounds and "
+            "band); remedies: denoising.low_pass_hz: null, a looser censoring.fd_threshold_mm, a leaner "
+            "denoising.strategy"
+        )
+
+
+def check_lengths(n_confounds: int, n_series: int) -> None:
+    """Raise a RunError if confounds and series differ in their number of rows."""
+    if n_confounds != n_series:
+        raise RunError(f"confounds have {n_confounds} rows, the series {n_series}; they must be equal")
 
 
 def predict_quality(model: RunModel) -> RunQuality:

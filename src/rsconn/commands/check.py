@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from rsconn.commands.prediction import ExpectedCohort, Prediction, check_regions, expect_cohort, predict_run
+from rsconn.analysis.usability import RunQuality
+from rsconn.commands.expectation import (
+    ExpectedCohort,
+    Foretold,
+    check_regions,
+    check_share_lost,
+    expect_cohort,
+    foretell,
+)
 from rsconn.files.bids import Run
 from rsconn.files.writing import check_results_folder
 from rsconn.rules.plan import WorkflowPlan, describe_dense, find_config_runs, list_dense_problems
+from rsconn.rules.prediction import Prediction, count_processors, predict_runs
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
@@ -27,6 +36,7 @@ from rsconn.study.people.identity import (
     describe_strangers,
     find_twins,
 )
+from rsconn.study.people.ledger import keeps_run
 from rsconn.study.people.odd_values import list_odd_values
 from rsconn.study.people.own_names import check_own_names, list_shadowed
 from rsconn.study.people.participants import list_table_ids, read_people
@@ -99,28 +109,29 @@ def check_config(path: Path) -> CheckResult:
             *list_unused_names(people.table, config),
             *list_shadowed(config),
             *list_odd_values(people.table, config),
+            *list_codes(people.table, config),
         ]
-        warnings += list_codes(people.table, config)
         problems += find_same_people(people.table)
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
-    predictions: dict[str, Prediction] = {}
+    foretold = foretell((), config)
     if runs:
         plan = WorkflowPlan(config, runs)
         problems += list_dense_problems(config, runs)
         lines += describe_dense(config, runs)
-        predictions = {run.name: predict_run(run, config) for run in runs}
-        warnings += [line for prediction in predictions.values() for line in prediction.warnings]
-        regions = check_regions(plan)
+        predictions = predict_runs(runs, config, n_processes=count_processors())
+        foretold = foretell(predictions, config)
+        warnings += _list_oddities(predictions)
+        regions = check_regions(plan, predictions)
         problems += regions.problems
         warnings += regions.warnings
-        lines += [*_describe_dof(predictions), *_describe_unusable(runs, predictions)]
+        lines += [*_describe_dof(predictions), *_describe_unusable(foretold), *_describe_lost(foretold)]
     if people is not None and runs is not None:
-        problems += check_share_lost(find_lost_people(runs, predictions), people.table, config)
+        problems += check_share_lost(foretold.lost, people.table, config)
         identity = check_identity(people.table, runs, config)
         problems += identity.problems
         warnings += identity.warnings
         expected = collect_problems(
-            problems, lambda: expect_cohort(people.table, people.scores, runs, predictions, config)
+            problems, lambda: expect_cohort(people.table, people.scores, runs, foretold, config)
         )
         if expected is not None:
             lines += _describe_expected(expected, config)
@@ -130,53 +141,6 @@ def check_config(path: Path) -> CheckResult:
     lines += [f"warning: {line}" for line in _shorten(warnings)]
     ready = f"ready: {_estimate(runs or (), people)}"
     return _finish(problems, lines if problems else [*lines, ready], config.output_dir)
-
-
-def find_lost_people(runs: Sequence[Run], predictions: Mapping[str, Prediction]) -> dict[str, str | None]:
-    """Say of everyone with images why all their runs are unusable; None for those who keep one.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        All runs.
-    predictions : mapping of str to Prediction
-        Run name to what will become of it.
-    """
-    lost: dict[str, str | None] = {}
-    for run in runs:
-        reason = predictions[run.name].reason
-        if reason is None or run.participant_id not in lost:
-            lost[run.participant_id] = reason
-    return lost
-
-
-def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, config: Config) -> list[str]:
-    """Return a problem for each group, and for everybody, that loses more people than allowed.
-
-    Parameters
-    ----------
-    lost : mapping of str to str or None
-        Everyone with images, and why they keep no run.
-    people : DataFrame
-        ``participant_id`` and ``group``.
-    config : Config
-        ``censoring.max_share_lost``.
-    """
-    group_of = dict(zip(people["participant_id"], people["group"], strict=True))
-    limit, problems = config.censoring.max_share_lost, []
-    groups: dict[str, list[str | None]] = {"everybody": list(lost.values())}
-    for person, reason in lost.items():
-        if isinstance(group_of.get(person), str):
-            groups.setdefault(group_of[person], []).append(reason)
-    for name, reasons in groups.items():
-        n_lost = sum(reason is not None for reason in reasons)
-        if n_lost > limit * len(reasons):
-            problems.append(
-                f"{name}: {n_lost} of {len(reasons)} people with images would keep no usable run "
-                f"({n_lost / len(reasons):.0%}; censoring.max_share_lost allows {limit:.0%}); remedies, for everyone "
-                f"alike: {_list_remedies([reason for reason in reasons if reason is not None])}"
-            )
-    return problems
 
 
 @dataclass(frozen=True)
@@ -210,24 +174,6 @@ def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) ->
         found = describe_sessions(set(people["session"].dropna()), sessions)
         problems, warnings = [*problems, *found[0]], [*warnings, *found[1]]
     return _Identity(tuple(problems), tuple(warnings))
-
-
-# What a reason names -> what helps against it.
-_REMEDIES = {
-    "censoring.min_degrees_of_freedom": "denoising.low_pass_hz: null, or a leaner denoising.strategy",
-    "censoring.min_retained_minutes": (
-        "a larger censoring.fd_threshold_mm, or censoring.fd_threshold_mm: null with mean_fd as a covariate"
-    ),
-    "quality.max_mean_fd_mm": "a larger quality.max_mean_fd_mm with mean_fd as a covariate",
-}
-
-
-def _list_remedies(reasons: Sequence[str]) -> str:
-    """Return what helps against these reasons, each with how many it is for."""
-    counts = {text: sum(option in reason for reason in reasons) for option, text in _REMEDIES.items()}
-    other = sum(not any(option in reason for option in _REMEDIES) for reason in reasons)
-    counts["mend the files as their lines above say"] = other
-    return "; ".join(f"{text} (for {n})" for text, n in counts.items() if n)
 
 
 def check_ids(people: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
@@ -284,27 +230,70 @@ def _describe_config(config: Config, runs: Sequence[Run]) -> str:
     return f"{people} people with images, {len(runs)} runs, {rois}, {len(config.edges)} edges, {claims}"
 
 
-def _describe_dof(predictions: Mapping[str, Prediction]) -> list[str]:
-    known = {name: prediction for name, prediction in predictions.items() if prediction.dof is not None}
+def _list_oddities(predictions: Sequence[Prediction]) -> list[str]:
+    """Return what is odd about runs and no obstacle."""
+    odd = [line for entry in predictions for line in entry.record.facts.get("warnings", ())]
+    unread = [
+        entry.run.name for entry in predictions if not entry.ends_well and not entry.record.failed_stage
+    ]
+    if unread:
+        odd.append(
+            f"{len(unread)} images end otherwise than their headers announce ({', '.join(unread[:_SHOWN])}); read as "
+            "they are, whether they are whole shows in the run"
+        )
+    return odd
+
+
+def _describe_dof(predictions: Sequence[Prediction]) -> list[str]:
+    known = {entry.run.name: entry.quality for entry in predictions if entry.quality.dof is not None}
     if not known:
         return []
-    dof = [prediction.dof or 0 for prediction in known.values()]
-    spread = f"median {np.median(dof):g}, from {min(dof)} to {max(dof)}"
-    lowest = sorted(known, key=lambda name: known[name].dof or 0)[:_SHOWN_RUNS]
-    shown = [name for name in known if name in set(lowest)]
+    dof = {name: quality.dof or 0 for name, quality in known.items()}
+    spread = f"median {np.median(list(dof.values())):g}, from {min(dof.values())} to {max(dof.values())}"
+    lowest = set(sorted(known, key=dof.__getitem__)[:_SHOWN_RUNS])
+    shown = [name for name in known if name in lowest]
     which = "" if len(shown) == len(known) else f"; the {len(shown)} lowest"
     return [
         f"predicted degrees of freedom per run: {spread} (n = {len(dof)} runs{which}):",
-        *(f"  {name}: {known[name].describe()}" for name in shown),
+        *(f"  {name}: {_describe_quality(known[name])}" for name in shown),
     ]
 
 
-def _describe_unusable(runs: Sequence[Run], predictions: Mapping[str, Prediction]) -> list[str]:
-    reasons = [predictions[run.name].reason for run in runs]
-    unusable = [reason for reason in reasons if reason is not None]
-    if not unusable:
+def _describe_quality(quality: RunQuality) -> str:
+    fd = f", mean FD {quality.mean_fd:.2f} mm" if quality.mean_fd is not None else ""
+    minutes = f" ({quality.minutes_retained:.1f} min)" if quality.minutes_retained is not None else ""
+    return (
+        f"{quality.n_retained} of {quality.n_volumes} volumes{minutes}, {quality.dof} degrees of freedom{fd}"
+    )
+
+
+def _describe_unusable(foretold: Foretold) -> list[str]:
+    """List the runs that the rules will leave out, each with every reason."""
+    reasons: dict[str | None, list[str]] = {}
+    for row in foretold.judged.ledger:
+        if not keeps_run([row]):
+            reasons.setdefault(row.run, []).append(str(row.reason))
+    if not reasons:
         return []
-    return [f"{len(unusable)} of {len(runs)} runs will be left out:", *(f"  {line}" for line in unusable)]
+    lines = ["; ".join(found) for found in reasons.values()]
+    return [
+        f"{len(lines)} of {len(foretold.judged.usable)} runs will be left out:",
+        *(f"  {line}" for line in lines),
+    ]
+
+
+def _describe_lost(foretold: Foretold) -> list[str]:
+    """List the people whose runs stay and give no edge."""
+    unusable = {row.participant_id for row in foretold.judged.ledger if not keeps_run([row])}
+    lost = [
+        reason for person, reason in foretold.lost.items() if reason is not None and person not in unusable
+    ]
+    if not lost:
+        return []
+    return [
+        f"{len(lost)} of {len(foretold.lost)} people will have a usable run and no edge:",
+        *(f"  {x}" for x in lost),
+    ]
 
 
 def _describe_expected(expected: ExpectedCohort, config: Config) -> list[str]:

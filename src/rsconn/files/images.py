@@ -6,6 +6,7 @@ Nothing here imports nibabel, so that the per-run path starts fast; nibabel is t
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -119,12 +120,6 @@ def read_run_mask(path: Path | None, header: ImageHeader) -> NDArray[np.bool_]:
     return read_mask(path, header)
 
 
-def check_run_mask(path: Path | None, header: ImageHeader) -> None:
-    """Raise a RunError if the mask has another grid than the image; a dense series has no mask."""
-    if path is not None and not isinstance(header, DenseHeader):
-        check_same_grid(read_header(path), header)
-
-
 def stream_run(header: ImageHeader) -> Iterator[NDArray[Any]]:
     """Yield every volume, or every time point of a dense series, as a flat array of the stored type.
 
@@ -185,12 +180,40 @@ def stream_volumes(header: ImageHeader) -> Iterator[NDArray[Any]]:
     return _stream_plain(header)
 
 
-def _stream_plain(header: ImageHeader) -> Iterator[NDArray[Any]]:
+def ends_as_announced(header: ImageHeader) -> bool:
+    """Say whether a file is as long as its header announces, without decompressing it.
+
+    A gzip file states its length in its last four bytes; where it has several parts, or zeros after its end, these say
+    nothing, and False asks for reading it through.
+
+    Raises
+    ------
+    RunError
+        An uncompressed file ends early, or goes on for a volume or more.
+    """
+    if isinstance(header, DenseHeader):  # looked at with its header
+        return True
+    if not is_compressed(header.path):
+        _check_plain_size(header)
+        return True
+    with header.path.open("rb") as file:
+        file.seek(-4, os.SEEK_END)
+        stated = int.from_bytes(file.read(4), "little")
+    volume_bytes = header.n_voxels * header.dtype.itemsize
+    return (stated - header.data_offset - header.n_volumes * volume_bytes) % (1 << 32) < volume_bytes
+
+
+def _check_plain_size(header: ImageHeader) -> None:
     volume_bytes = header.n_voxels * header.dtype.itemsize
     held = header.path.stat().st_size - header.data_offset
     if held < header.n_volumes * volume_bytes:
         raise make_truncation_error(header, max(held, 0) // volume_bytes)
     _check_surplus(header, held - header.n_volumes * volume_bytes)
+
+
+def _stream_plain(header: ImageHeader) -> Iterator[NDArray[Any]]:
+    volume_bytes = header.n_voxels * header.dtype.itemsize
+    _check_plain_size(header)
     for index in range(header.n_volumes):  # a mapping per volume: the pages read so far are let go
         yield np.memmap(
             header.path, header.dtype, "r", header.data_offset + index * volume_bytes, (header.n_voxels,)

@@ -77,14 +77,32 @@ def _process_one(
             new_facts = process(run, record.facts)
     except UserError as error:
         print(f"{run.name}: left out at {stage}: {error}")  # noqa: T201 - the job's log
-        known = error.facts if isinstance(error, RunError) else {}
-        return replace(
-            record,
-            failed_stage=stage,
-            reason=drop_folders(str(error), run.datasets.values()),
-            facts={**record.facts, **known},
-        )
+        return fail_record(record, run, stage, error)
     return replace(record, facts={**record.facts, **new_facts})
+
+
+def fail_record(record: RunRecord, run: Run, stage: str, error: UserError) -> RunRecord:
+    """Return the record of a run that an error left out; its reason names the run or a file of its own.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Before the stage.
+    run : Run
+        The same run.
+    stage : str
+        Where it failed.
+    error : UserError
+        Why; what it knows of the run is kept.
+    """
+    known = error.facts if isinstance(error, RunError) else {}
+    reason = str(error) if run.participant_id in str(error) else f"{run.name}: {error}"
+    return replace(
+        record,
+        failed_stage=stage,
+        reason=drop_folders(reason, run.datasets.values()),
+        facts={**record.facts, **known},
+    )
 
 
 def write_records(path: Path, records: Iterable[RunRecord]) -> None:

@@ -103,9 +103,9 @@ def settle_parcellated_t_r(run: Run, t_r: float | None) -> float:
     return settled
 
 
-def _denoise_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    rois, series = _read_series(run, facts, settings)
-    t_r = facts["t_r"] if facts else settle_parcellated_t_r(run, settings["t_r"])
+def _denoise_run(run: Run, known: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    rois, series = _read_series(run, known, settings)
+    t_r = known["t_r"] if known else settle_parcellated_t_r(run, settings["t_r"])
     confounds = read_run_confounds(run)
     cleaning, censoring = read_choices(settings)
     quality = choose_volumes(confounds, t_r, censoring).quality  # a result, whatever becomes of the run
@@ -116,9 +116,10 @@ def _denoise_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]
     except UserError as error:
         facts = _write_quality(run, quality, denoised=False)
         raise RunError(f"{run.name}: {error}", facts={"quality": facts}) from None
-    sources = [cite_output(Path(facts["timeseries"]))] if facts else run.cite(run.timeseries)
+    sources = [cite_output(Path(known["timeseries"]))] if known else run.cite(run.timeseries)
     sources += run.cite(run.confounds)
-    return _write_denoised(run, rois, projection, model, settings, sources=sources)
+    gaps = [] if known else list_incomplete(run, series, rois)
+    return {**_write_denoised(run, rois, projection, model, settings, sources=sources), "gaps": gaps}
 
 
 def _read_series(
@@ -127,18 +128,68 @@ def _read_series(
     if facts:
         names, series = read_numbers(Path(facts["timeseries"]))
         return settings["rois"], series[:, choose_columns(names, settings["rois"], RoiVariant())]
+    columns = settings["columns"]
+    return list(columns), read_given_series(run, columns)
+
+
+def read_given_series(run: Run, columns: Mapping[str, str]) -> np.ndarray:
+    """Return the series (n_volumes, n_rois) of a run that came as a table.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    columns : mapping of str to str
+        ROI to its column.
+
+    Raises
+    ------
+    UserError
+        If there is no table, a column is missing, or no column has a number in every row.
+    """
     if run.timeseries is None:
         raise RunError(f"{run.name}: {'; '.join(run.problems) or 'no series'}")
-    columns = settings["columns"]
-    return list(columns), read_parcellated(run.timeseries, list(columns.values()))
+    series = read_parcellated(run.timeseries, list(columns.values()))
+    if not find_complete(series).any():
+        raise RunError(f"{run.name}: {run.timeseries}: {_describe_gaps(series, list(columns))}")
+    return series
+
+
+def find_complete(series: np.ndarray) -> np.ndarray:
+    """Return which given series have a number in every row and vary, bool (n_rois,); the others have no edge."""
+    finite = np.isfinite(series).all(axis=0)
+    return np.asarray(finite & (np.ptp(np.where(finite, series, 0.0), axis=0) > 0))
+
+
+_SHOWN_GAPS = 5
+
+
+def list_incomplete(run: Run, series: np.ndarray, rois: Sequence[str]) -> list[str]:
+    """Return a line if regions of given series have gaps, which cost them their edges."""
+    return [] if find_complete(series).all() else [f"{run.name}: {_describe_gaps(series, rois)}"]
+
+
+def _describe_gaps(series: np.ndarray, rois: Sequence[str]) -> str:
+    """Say which rows no region has, or which regions lack rows, and what mends it."""
+    empty = np.flatnonzero(~np.isfinite(series).any(axis=1))
+    if 0 < len(empty) < len(series):
+        lines = _name_some([str(row + 2) for row in empty])  # the header is line 1
+        return (
+            f"{len(empty)} of {len(series)} rows are n/a in every region (line {lines}), and every row counts: take "
+            "such rows out of the table and of its confounds, or write it without gaps (XCP-D: --output-type)"
+        )
+    lacking = _name_some([roi for roi, whole in zip(rois, find_complete(series), strict=True) if not whole])
+    return f"n/a or constant in region {lacking}; no edge with it: write it without gaps, or choose other regions"
+
+
+def _name_some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN_GAPS} more" if len(names) > _SHOWN_GAPS else ""
+    return ", ".join(names[:_SHOWN_GAPS]) + more
 
 
 def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Take series that are denoised already: every row counts, degrees of freedom are unknown."""
     rois, series = _read_series(run, {}, settings)
-    if not np.isfinite(series).all(axis=0).any():
-        raise RunError(f"{run.name}: no asked-for column of {run.timeseries} is complete")
-    mean_fd, max_fd = measure_given_motion(run)
     path = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], desc="denoised")
     write_tsv(path, dict(zip(rois, series.T, strict=True)))
     described = {
@@ -147,17 +198,35 @@ def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
         "Sources": run.cite(run.timeseries),
     }
     write_json(path.with_suffix(".json"), described)
-    t_r = settings["t_r"] or run.t_r
-    quality = RunQuality(
-        n_volumes=len(series),
-        n_retained=len(series),
+    quality = measure_denoised(run, len(series), settings["t_r"])
+    facts = _write_quality(run, quality, denoised=True)
+    gaps = list_incomplete(run, series, rois)
+    return {"denoised": str(path), "sample_mask": "1" * len(series), "quality": facts, "gaps": gaps}
+
+
+def measure_denoised(run: Run, n_volumes: int, t_r: float | None) -> RunQuality:
+    """Return what is known of a run that came denoised: every volume counts.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    n_volumes : int
+        Rows of its series.
+    t_r : float or None
+        As the config states it, s.
+    """
+    mean_fd, max_fd = _measure_given_motion(run)
+    t_r = t_r or run.t_r
+    minutes = n_volumes * t_r / 60 if t_r else None
+    return RunQuality(
+        n_volumes=n_volumes,
+        n_retained=n_volumes,
         t_r=t_r,
-        minutes_retained=len(series) * t_r / 60 if t_r else None,
+        minutes_retained=minutes,
         mean_fd=mean_fd,
         max_fd=max_fd,
     )
-    facts = _write_quality(run, quality, denoised=True)
-    return {"denoised": str(path), "sample_mask": "1" * len(series), "quality": facts}
 
 
 def _write_quality(run: Run, quality: RunQuality, *, denoised: bool) -> dict[str, Any]:
@@ -166,7 +235,7 @@ def _write_quality(run: Run, quality: RunQuality, *, denoised: bool) -> dict[str
     return facts
 
 
-def measure_given_motion(run: Run) -> tuple[float | None, float | None]:
+def _measure_given_motion(run: Run) -> tuple[float | None, float | None]:
     """Return the mean and largest framewise displacement (mm) of a run that came denoised; None if unknown."""
     if run.confounds is None:
         return None, None

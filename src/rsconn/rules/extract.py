@@ -22,6 +22,7 @@ from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.signal.extraction import Extraction, extract_timeseries
 from rsconn.signal.quality import count_nonsteady
+from rsconn.signal.regressors import Confounds
 from rsconn.signal.weights import RoiWeights, stack_weights, take_row
 
 
@@ -96,6 +97,26 @@ def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
     UserError
         If a file is missing or they contradict each other.
     """
+    header, t_r, warning = open_header(run, settings)
+    confounds = read_confounds(run.confounds, None) if run.confounds else None
+    return RunImage(
+        n_nonsteady=count_run_nonsteady(run, confounds, header.n_volumes) if confounds else 0,
+        header=header,
+        weights=build_rows(settings["rois"], header),
+        mask=read_run_mask(run.mask, header),
+        t_r=t_r,
+        warnings=(warning,) if warning else (),
+    )
+
+
+def open_header(run: Run, settings: Mapping[str, Any]) -> tuple[ImageHeader, float, str | None]:
+    """Return an image's header, its repetition time (s), and what was settled against the header.
+
+    Raises
+    ------
+    UserError
+        If a file is missing, the image is in another space than the regions, or its header cannot be true.
+    """
     check_files(run)
     check_space(run, settings["space"], accept=settings["accept_space_mismatch"])
     assert run.bold is not None  # noqa: S101 - check_files saw to it
@@ -103,14 +124,7 @@ def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
     t_r, warning = settle_t_r(
         run.name, sidecar_t_r=run.t_r, header_t_r=header.t_r, configured_t_r=settings["t_r"]
     )
-    return RunImage(
-        n_nonsteady=count_run_nonsteady(run, header.n_volumes),
-        header=header,
-        weights=build_rows(settings["rois"], header),
-        mask=read_run_mask(run.mask, header),
-        t_r=t_r,
-        warnings=(warning,) if warning else (),
-    )
+    return header, t_r, warning
 
 
 def describe_space(run: Run) -> dict[str, str]:
@@ -223,20 +237,18 @@ def check_space(run: Run, space: str | None, *, accept: bool) -> None:
         )
 
 
-def count_run_nonsteady(run: Run, n_volumes: int) -> int:
-    """Count the non-steady volumes that the confounds flag, whose rows must equal the image's volumes.
+def count_run_nonsteady(run: Run, confounds: Confounds, n_volumes: int) -> int:
+    """Count the non-steady volumes that a run's confounds flag, whose rows must equal the image's volumes.
 
     Raises
     ------
     RunError
         If the confounds have another number of rows than the image has volumes, or no steady volume is left.
     """
-    if run.confounds is None:
-        return 0
-    confounds = read_confounds(run.confounds, None)
     if len(confounds.values) != n_volumes:
+        name = run.confounds.name if run.confounds else "confounds"
         raise RunError(
-            f"{run.name}: {run.confounds.name} has {len(confounds.values)} rows, the image {n_volumes} volumes; "
+            f"{run.name}: {name} has {len(confounds.values)} rows, the image {n_volumes} volumes; "
             "they must be equal"
         )
     n_nonsteady = count_nonsteady(confounds.names, confounds.values)

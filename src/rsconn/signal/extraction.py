@@ -102,12 +102,32 @@ def extract_timeseries(
     keep[sums.find_constant_voxels()] = False
     return Extraction(
         timeseries=sums.compute_means(keep, slope=slope, intercept=intercept),
-        coverage=_sum_by_row(weights, keep, weights.values) / weights.totals,
-        n_voxels=_sum_by_row(weights, keep).astype(np.intp),
+        coverage=compute_coverage(weights, keep),
+        n_voxels=count_voxels(weights, keep),
         n_nonfinite=_sum_by_row(weights, mask & ~finite).astype(np.intp),
         tsnr=_average_tsnr(sums, weights, keep, slope=slope, intercept=intercept),
         blank_volumes=tuple(np.flatnonzero(sums.find_blank_volumes()).tolist()),
     )
+
+
+def compute_coverage(weights: RoiWeights, keep: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share of each region's weight that lies in kept voxels, 0 to 1, shape (n_rois,).
+
+    With a brain mask it is the most that a run can have; voxels without signal lower it.
+
+    Parameters
+    ----------
+    weights : RoiWeights
+        Regions.
+    keep : ndarray of shape (n_voxels,), bool
+        What counts.
+    """
+    return _sum_by_row(weights, keep, weights.values) / weights.totals
+
+
+def count_voxels(weights: RoiWeights, keep: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Count each region's kept voxels, shape (n_rois,)."""
+    return _sum_by_row(weights, keep).astype(np.intp)
 
 
 def _sum_by_row(

@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 
 from rsconn.analysis.run_chain import analyse_run, choose_columns
 from rsconn.analysis.specification import RoiVariant
-from rsconn.commands.prediction import predict_run
 from rsconn.files.bids import Run
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.files.run_records import read_records
@@ -21,6 +20,7 @@ from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise, read_run_confounds
 from rsconn.rules.extract import extract
 from rsconn.rules.plan import plan_workflow
+from rsconn.rules.prediction import predict_runs
 
 TINY = Path(__file__).resolve().parents[2] / "reference" / "tiny"
 STAGES = [Path(f"work/{stage}.json") for stage in ("extract", "denoise", "connect")]
@@ -56,7 +56,8 @@ def test_the_rules_are_the_run_chain(tmp_path, monkeypatch, option):
             assert_allclose(getattr(result.connections.edges, name), column, rtol=1e-12)
         assert result.quality.dof == facts["quality"]["dof"]
         if plan.config.denoising.mode == "projection":
-            assert predict_run(run, plan.config).dof == result.quality.dof
+            (predicted,) = predict_runs([run], plan.config)
+            assert predicted.quality.dof == result.quality.dof
 
 
 def plan_study(folder, option):

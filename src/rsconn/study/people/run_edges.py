@@ -61,23 +61,56 @@ def tabulate_runs(records: Sequence[RunRecord], config: Config) -> RunTables:
     config : Config
         Thresholds, edges and what becomes of sessions.
     """
+    judged = judge_records(records, config)
+    usable = [record for record, kept in zip(records, judged.usable, strict=True) if kept]
+    return RunTables(
+        edges=_tabulate_edges(usable, config),
+        quality=judged.quality,
+        coverage=pd.DataFrame(_list_coverage(records), columns=list(COVERAGE_COLUMNS)),
+        ledger=judged.ledger,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedRuns:
+    """What the thresholds make of runs.
+
+    Attributes
+    ----------
+    usable : tuple of bool
+        One per record.
+    quality : DataFrame
+        One row per run that was read: `QUALITY_COLUMNS`.
+    ledger : tuple of LedgerRow
+        Every rule that was applied.
+    """
+
+    usable: tuple[bool, ...]
+    quality: pd.DataFrame
+    ledger: tuple[LedgerRow, ...]
+
+
+def judge_records(records: Sequence[RunRecord], config: Config) -> JudgedRuns:
+    """Apply the thresholds to runs, or to what is predicted of them.
+
+    Parameters
+    ----------
+    records : sequence of RunRecord
+        With the facts of the stages up to denoising.
+    config : Config
+        Thresholds.
+    """
     ledger: list[LedgerRow] = []
     usable, quality = [], []
     for record in records:
         facts = _get_quality(record)
         rows = list(_judge(record, facts, config))
         ledger += rows
-        kept = keeps_run(rows)
+        usable.append(keeps_run(rows))
         if record.facts.get("quality"):
-            quality.append({**facts, "usable": kept})
-        if kept:
-            usable.append(record)
-    return RunTables(
-        edges=_tabulate_edges(usable, config),
-        quality=pd.DataFrame(quality, columns=list(QUALITY_COLUMNS)),
-        coverage=pd.DataFrame(_list_coverage(records), columns=list(COVERAGE_COLUMNS)),
-        ledger=tuple(ledger),
-    )
+            quality.append({**facts, "usable": usable[-1]})
+    table = pd.DataFrame(quality, columns=list(QUALITY_COLUMNS))
+    return JudgedRuns(tuple(usable), table, tuple(ledger))
 
 
 def _get_quality(record: RunRecord) -> dict[str, Any]:
@@ -98,6 +131,19 @@ def _judge(record: RunRecord, facts: Mapping[str, Any], config: Config) -> Itera
             "extract",
             "flagged",
             warning,
+        )
+    for gap in record.facts.get("gaps", ()):
+        yield LedgerRow(
+            facts["participant_id"],
+            facts["session"],
+            facts["run"],
+            "n/a in the series",
+            None,
+            None,
+            None,
+            "denoise",
+            "flagged",
+            gap,
         )
     if record.failed_stage is not None:
         yield from _judge_failed(record, facts, config)

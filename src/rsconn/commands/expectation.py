@@ -1,0 +1,294 @@
+"""What the predicted runs and the tables amount to: regions, people by group, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rsconn.analysis.usability import find_uncovered
+from rsconn.errors import UserError
+from rsconn.files.bids import Run
+from rsconn.files.cifti_regions import build_run_weights
+from rsconn.files.images import read_run_header
+from rsconn.rules.plan import WorkflowPlan
+from rsconn.rules.prediction import Prediction, imagine_edges
+from rsconn.settings.config import Config
+from rsconn.study.claims.designs import Terms, build_model, read_terms
+from rsconn.study.claims.evaluation import sort_columns
+from rsconn.study.claims.missing_covariates import list_losses, list_missing
+from rsconn.study.claims.verdicts import run_claim_test
+from rsconn.study.people.cohort_table import average_motion, build_cohort, list_keys
+from rsconn.study.people.ledger import FLOW_STAGES
+from rsconn.study.people.own_names import compare_mean_fd
+from rsconn.study.people.run_edges import JudgedRuns, judge_records
+from rsconn.study.people.scores import Scores
+from rsconn.study.people.used_columns import Columns
+
+_FEW_VOXELS = 5
+
+
+@dataclass(frozen=True)
+class RegionCheck:
+    """What is wrong with the ROIs on the runs' grids: obstacles, and what is odd and no obstacle."""
+
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def check_regions(plan: WorkflowPlan, predictions: Sequence[Prediction]) -> RegionCheck:
+    """Compare every ROI with the brain masks of the runs.
+
+    A ROI that is outside the mask, or covered too little, in all of these runs is a problem; in some of them,
+    or if it is a variant or has few voxels, a warning.
+
+    Parameters
+    ----------
+    plan : WorkflowPlan
+        Config and runs.
+    predictions : sequence of Prediction
+        Of the same runs.
+    """
+    if not plan.config.input.derivatives:
+        return RegionCheck()
+    read = [prediction for prediction in predictions if prediction.record.facts]
+    blocked = [prediction.run for prediction in read if prediction.inside is None]
+    if blocked:
+        return RegionCheck(problems=tuple(_list_unusable_rois(blocked[0], plan)))
+    counts = [prediction.inside for prediction in read if prediction.inside is not None]
+    return _judge_regions(np.array(counts), plan) if counts else RegionCheck()
+
+
+def _list_unusable_rois(run: Run, plan: WorkflowPlan) -> Iterator[str]:
+    """Yield the fault of every region that cannot be built, not of the first alone."""
+    assert run.bold is not None  # noqa: S101 - its header was read
+    header = read_run_header(run.bold)
+    for roi in plan.extract_settings["rois"]:
+        try:
+            build_run_weights([roi], header, 0.0)
+        except UserError as error:
+            if roi["variant_of"] is None:
+                yield f"{plan.config.rois_path}: {error}"
+
+
+def _judge_regions(counts: NDArray[np.float64], plan: WorkflowPlan) -> RegionCheck:
+    """Judge shares and voxels of (n_runs, 2, n_rows)."""
+    least, n_runs = plan.config.quality.min_coverage, len(counts)
+    brain = "among the grayordinates" if plan.dense else "in the brain mask"
+    problems: list[str] = []
+    warnings: list[str] = []
+    for roi, shares, voxels in zip(
+        plan.extract_settings["rois"], counts[:, 0].T, counts[:, 1].T, strict=True
+    ):
+        low = int(find_uncovered(shares, least).sum())
+        where = f"{plan.config.rois_path}: ROI {roi['name']!r}"
+        if low or not voxels.any():
+            found = f"at most {shares.max():.0%}" if voxels.any() else "none"
+            if low < n_runs:
+                found = f"as little as {shares.min():.0%}"
+            line = (
+                f"{where}: {found} of it {brain} in {max(low, 1)} of {n_runs} runs looked at, {least:.0%} "
+                "needed (quality.min_coverage)"
+            )
+            obstacle = (low == n_runs or not voxels.any()) and roi["variant_of"] is None
+            (problems if obstacle else warnings).append(line)
+        elif np.median(voxels) < _FEW_VOXELS:
+            warnings.append(f"{where}: {np.median(voxels):g} voxels {brain}; a mean of so few is noisy")
+    return RegionCheck(tuple(problems), tuple(warnings))
+
+
+@dataclass(frozen=True, eq=False)
+class Foretold:
+    """What the rules make of the predicted runs.
+
+    Attributes
+    ----------
+    judged : JudgedRuns
+        Which runs are usable, their quality, and every rule applied.
+    edges : DataFrame
+        Who will have which edge (`rsconn.rules.prediction.imagine_edges`).
+    lost : dict of str to str or None
+        Everyone with runs, and why they keep nothing; None for those who keep an edge (a run where no edge is asked
+        for).
+    """
+
+    judged: JudgedRuns
+    edges: pd.DataFrame
+    lost: Mapping[str, str | None]
+
+
+def foretell(predictions: Sequence[Prediction], config: Config) -> Foretold:
+    """Apply the run's own rules to the predicted runs.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        Of all runs.
+    config : Config
+        Thresholds and edges.
+    """
+    judged = judge_records([prediction.record for prediction in predictions], config)
+    edges = imagine_edges(predictions, judged.usable, config)
+    usable = {
+        entry.run.participant_id for entry, kept in zip(predictions, judged.usable, strict=True) if kept
+    }
+    kept = set(edges.loc[edges["z"].notna(), "participant_id"]) if config.edges else usable
+    reasons: dict[str, list[str]] = {}
+    for row in judged.ledger:
+        if row.reason and row.rule != "input.t_r":
+            reasons.setdefault(row.participant_id, []).append(row.reason)
+    people = dict.fromkeys(prediction.run.participant_id for prediction in predictions)
+    return Foretold(judged, edges, {person: _explain(person, kept, reasons) for person in people})
+
+
+def _explain(person: str, kept: set[str], reasons: Mapping[str, Sequence[str]]) -> str | None:
+    if person in kept:
+        return None
+    return "; ".join(reasons.get(person, ())) or f"{person}: no edge with both of its ROIs"
+
+
+@dataclass(frozen=True)
+class ExpectedCohort:
+    """What the tables and the predicted runs amount to.
+
+    Attributes
+    ----------
+    groups : dict of str to str
+        Group to how many are in the tables, have images, keep a usable run and a usable edge.
+    untestable : dict of str to str
+        Claim id to why it cannot be tested with these people.
+    strangers : tuple of str
+        A line for everyone who has a run and no row in the tables.
+    oddities : tuple of str
+        What is odd about people and no obstacle.
+    missing : tuple of str
+        What each side of the claims lacks of their covariates.
+    problems : tuple of str
+        Sides that default covariates would cost too many people.
+    """
+
+    groups: Mapping[str, str]
+    untestable: Mapping[str, str]
+    strangers: tuple[str, ...]
+    oddities: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def expect_cohort(
+    people: pd.DataFrame,
+    scores: Scores,
+    runs: Sequence[Run],
+    foretold: Foretold,
+    config: Config,
+) -> ExpectedCohort:
+    """Put together the cohort as the predicted runs would make it.
+
+    Parameters
+    ----------
+    people : DataFrame
+        `rsconn.study.people.participants.read_people`.
+    scores : Scores
+        Of the same people.
+    runs : sequence of Run
+        All runs; none in a study of scores only.
+    foretold : Foretold
+        What the rules make of them.
+    config : Config
+        Groups, edges and claims.
+
+    Raises
+    ------
+    TableError, ProblemsError
+        If a claim or covariate cannot use the tables.
+    """
+    quality = foretold.judged.quality
+    cohort = build_cohort(
+        people,
+        scores,
+        foretold.edges,
+        quality,
+        config,
+        run_ledger=foretold.judged.ledger,
+        with_runs={run.participant_id for run in runs},
+    )
+    strangers = cohort.ledger[cohort.ledger["rule"] == "not in the tables"]["reason"]
+    columns, terms = sort_columns(cohort.table), read_terms(config)
+    missing = list_missing(config.claims, columns, terms)
+    return ExpectedCohort(
+        groups=_count_groups(cohort.flow, config),
+        untestable=_find_untestable(columns, terms, config),
+        strangers=tuple(strangers),
+        oddities=tuple(compare_mean_fd(people, average_motion(quality, list_keys(people)))),
+        missing=tuple(loss.describe() for loss in missing),
+        problems=tuple(list_losses(missing, limit=config.censoring.max_share_lost)),
+    )
+
+
+def _count_groups(flow: pd.DataFrame, config: Config) -> dict[str, str]:
+    """Return group to how many are left after each stage, in words."""
+    stages = FLOW_STAGES if config.edges else FLOW_STAGES[:3]
+    known = flow[flow["stage"].isin(stages if config.input.has_runs else stages[:1])]
+    counts = known.drop_duplicates(["group", "stage"]).groupby("group", sort=True)
+    return {
+        str(group): ", ".join(f"{n} {stage}" for stage, n in zip(rows["stage"], rows["n"], strict=True))
+        for group, rows in counts
+    }
+
+
+def _find_untestable(columns: Columns, terms: Terms, config: Config) -> dict[str, str]:
+    tests = [
+        run_claim_test(claim, build_model(claim, columns, terms), config.inference) for claim in config.claims
+    ]
+    return {test.claim.id: test.reason for test in tests if test.finding is None}
+
+
+def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, config: Config) -> list[str]:
+    """Return a problem for each group, and for everybody, that loses more people than allowed.
+
+    Parameters
+    ----------
+    lost : mapping of str to str or None
+        Everyone with images, and why they keep no run.
+    people : DataFrame
+        ``participant_id`` and ``group``.
+    config : Config
+        ``censoring.max_share_lost``.
+    """
+    group_of = dict(zip(people["participant_id"], people["group"], strict=True))
+    limit, problems = config.censoring.max_share_lost, []
+    groups: dict[str, list[str | None]] = {"everybody": list(lost.values())}
+    for person, reason in lost.items():
+        if isinstance(group_of.get(person), str):
+            groups.setdefault(group_of[person], []).append(reason)
+    for name, reasons in groups.items():
+        n_lost = sum(reason is not None for reason in reasons)
+        if n_lost > limit * len(reasons):
+            problems.append(
+                f"{name}: {n_lost} of {len(reasons)} people with images would keep no usable run or edge "
+                f"({n_lost / len(reasons):.0%}; censoring.max_share_lost allows {limit:.0%}); remedies, for everyone "
+                f"alike: {_list_remedies([reason for reason in reasons if reason is not None])}"
+            )
+    return problems
+
+
+# What a reason names -> what helps against it.
+_REMEDIES = {
+    "censoring.min_degrees_of_freedom": "denoising.low_pass_hz: null, or a leaner denoising.strategy",
+    "censoring.min_retained_minutes": (
+        "a larger censoring.fd_threshold_mm, or censoring.fd_threshold_mm: null with mean_fd as a covariate"
+    ),
+    "quality.min_coverage": "regions that the masks cover, or a smaller quality.min_coverage",
+    "quality.max_mean_fd_mm": "a larger quality.max_mean_fd_mm with mean_fd as a covariate",
+}
+
+
+def _list_remedies(reasons: Sequence[str]) -> str:
+    """Return what helps against these reasons, each with how many it is for."""
+    counts = {text: sum(option in reason for reason in reasons) for option, text in _REMEDIES.items()}
+    other = sum(not any(option in reason for option in _REMEDIES) for reason in reasons)
+    counts["mend the files as their lines above say"] = other
+    return "; ".join(f"{text} (for {n})" for text, n in counts.items() if n)
