@@ -11,11 +11,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from rsconn.commands.check import check_share_lost, find_lost_people
+from rsconn.commands.expectation import check_regions, check_share_lost, foretell
 from rsconn.commands.found_images import Guess
-from rsconn.commands.prediction import Prediction, check_regions, predict_run
 from rsconn.files.bids import Run
 from rsconn.rules.plan import WorkflowPlan
+from rsconn.rules.prediction import Prediction, predict_runs
 from rsconn.settings.config import Config
 from rsconn.settings.fields import find_house
 from rsconn.settings.strategies import Strategy, find_strategies, read_strategy_file
@@ -67,14 +67,14 @@ def fit_rules(config: Config, runs: Sequence[Run], people: pd.DataFrame) -> Firs
     if not config.input.denoised:
         rules = _choose_strategy(config, runs)
         config = _apply(config, rules)
-    predictions = {run.name: predict_run(run, config) for run in runs}
+    predictions = predict_runs(runs, config)
     if short := _find_short(predictions, config):
         rules.censoring["min_retained_minutes"] = short
         config = _apply(config, rules)
-        predictions = {run.name: predict_run(run, config) for run in runs}
-    if limit := _find_limit(config, runs, predictions, people):
+        predictions = predict_runs(runs, config)
+    if limit := _find_limit(config, predictions, people):
         rules.censoring["max_share_lost"] = limit
-    return replace(rules, dropped=_drop_regions(config, runs))
+    return replace(rules, dropped=_drop_regions(config, runs, predictions))
 
 
 def _apply(config: Config, rules: FirstRules) -> Config:
@@ -118,7 +118,7 @@ def _choose_strategy(config: Config, runs: Sequence[Run]) -> FirstRules:
 
 def _predict_dof(run: Run, config: Config) -> int:
     """Return the degrees of freedom of a run; 0 where the strategy cannot be used."""
-    return max(predict_run(run, config).dof or 0, 0)
+    return max(predict_runs([run], config)[0].quality.dof or 0, 0)
 
 
 def _describe_dof(counts: dict[str, list[int]], low_pass_hz: float | None, n: int) -> str:
@@ -142,11 +142,11 @@ def _make_denoising(
     }
 
 
-def _find_short(predictions: dict[str, Prediction], config: Config) -> Guess | None:
+def _find_short(predictions: Sequence[Prediction], config: Config) -> Guess | None:
     """Return a limit for runs that are short as such, whoever moved; None if most are long enough."""
     minutes = [
         one.minutes_retained / one.n_retained * one.n_volumes
-        for one in predictions.values()
+        for one in (prediction.quality for prediction in predictions)
         if one.minutes_retained and one.n_retained and one.n_volumes
     ]
     if not minutes or _SHORTEST_SHARE * np.median(minutes) >= config.censoring.min_retained_minutes:
@@ -159,11 +159,9 @@ def _find_short(predictions: dict[str, Prediction], config: Config) -> Guess | N
     )
 
 
-def _find_limit(
-    config: Config, runs: Sequence[Run], predictions: dict[str, Prediction], people: pd.DataFrame
-) -> Guess | None:
+def _find_limit(config: Config, predictions: Sequence[Prediction], people: pd.DataFrame) -> Guess | None:
     """Return a larger share of people that may be lost, where the default would stop the study, or None."""
-    lost = find_lost_people(runs, predictions)
+    lost = foretell(predictions, config).lost
     problems = check_share_lost(lost, people, config)
     if not problems:
         return None
@@ -172,19 +170,19 @@ def _find_limit(
             update={"censoring": config.censoring.model_copy(update={"max_share_lost": limit})}
         )
         if limit > config.censoring.max_share_lost and not check_share_lost(lost, people, wider):
-            found = problems[0].split("; remedies")[0].replace(" would keep no usable run", "")
+            found = problems[0].split("; remedies")[0].replace(" would keep no usable run or edge", "")
             return Guess(
                 limit, f"else it stops: {found.split(' (')[0]} would keep no run; acceptable?", sure=False
             )
     return None
 
 
-def _drop_regions(config: Config, runs: Sequence[Run]) -> dict[str, str]:
+def _drop_regions(config: Config, runs: Sequence[Run], predictions: Sequence[Prediction]) -> dict[str, str]:
     if config.input.parcellated:
         return {}
     found = [
         match
-        for line in check_regions(WorkflowPlan(config, tuple(runs))).problems
+        for line in check_regions(WorkflowPlan(config, tuple(runs)), predictions).problems
         if (match := _ROI.search(line))
     ]
     dropped = {match[1]: match[2] for match in found}
