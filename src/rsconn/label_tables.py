@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rsconn.errors import TableError
@@ -13,6 +15,80 @@ from rsconn.published_tables import read_published_table
 _NUMBER_COLUMNS = ("index", "label", "value", "no.", "id")
 # FreeSurfer: number, name, red, green, blue, transparency, parted by blanks.
 _LUT_ROW = re.compile(r"\s*(-?\d+)\s+(\S+)\s+\d+\s+\d+\s+\d+(\s+\d+)?\s*")
+
+
+# Columns in which a table says what a label is called, and what it belongs to, in lower case and in this order.
+_NAME_COLUMNS = ("name", "label", "labels", "region", "roi", "roi name", "abbreviation")
+_NETWORK_COLUMNS = ("network", "networks", "network_label", "module", "modules", "system")
+_SIDE_COLUMNS = ("hemisphere", "hemi", "side")
+# Schaefer's and Yeo's names: 7Networks_LH_Default_PFC_1.
+_PARTS = re.compile(r"(?P<set>\d+Networks_)?(?P<side>LH|RH)_(?P<network>[A-Za-z]+)(?=_|$)")
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label of an atlas.
+
+    Attributes
+    ----------
+    number : int
+        Its value in the image.
+    texts : tuple of str
+        Everything that names it in the table.
+    name : str
+        What it is called, without a prefix that all labels of the atlas share (``7Networks_``).
+    network, hemisphere : str
+        What it belongs to; empty where the table and the name do not say.
+    """
+
+    number: int
+    texts: tuple[str, ...]
+    name: str
+    network: str = ""
+    hemisphere: str = ""
+
+
+def read_labels(path: Path) -> list[LabelRow]:
+    """Return the labels of a table as `read_label_table` reads it, with their networks and hemispheres.
+
+    Raises
+    ------
+    TableError
+        As `read_label_table`; or a label has no name.
+    """
+    content = path.read_bytes()[:100_000] if path.is_file() else b""
+    plain = content.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") or bool(
+        _read_colours(content.decode("latin-1"))
+    )
+    rows = read_label_table(path)
+    columns = {} if plain else {name.lower(): name for name in read_published_table(path).columns}
+    cells = {} if plain else read_published_table(path).columns
+    names = _find_cells(columns, cells, _NAME_COLUMNS) or [texts[0] if texts else "" for _, texts in rows]
+    networks = _find_cells(columns, cells, _NETWORK_COLUMNS) or [""] * len(rows)
+    sides = _find_cells(columns, cells, _SIDE_COLUMNS) or [""] * len(rows)
+    if "" in names:
+        raise TableError(f"{path}: label {rows[names.index('')][0]} has no name; a column 'name' is needed")
+    return [
+        _make_label(number, texts, name, network, side)
+        for (number, texts), name, network, side in zip(rows, names, networks, sides, strict=True)
+    ]
+
+
+def _find_cells(
+    columns: Mapping[str, str], cells: Mapping[str, list[str]], wanted: Sequence[str]
+) -> list[str] | None:
+    # the number's column may be called label as well
+    number = next((name for name in _NUMBER_COLUMNS if name in columns), "")
+    found = next((columns[name] for name in wanted if name in columns and name != number), None)
+    return None if found is None else cells[found]
+
+
+def _make_label(number: int, texts: tuple[str, ...], name: str, network: str, side: str) -> LabelRow:
+    parts = _PARTS.match(name)
+    if parts is None:
+        return LabelRow(number, texts, name, network, side)
+    short = name.removeprefix(parts["set"] or "")
+    return LabelRow(number, texts, short, network or parts["network"], side or parts["side"])
 
 
 def read_label_table(path: Path) -> list[tuple[int, tuple[str, ...]]]:

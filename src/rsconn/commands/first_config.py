@@ -20,7 +20,8 @@ from rsconn.commands.found_images import FoundImages, Guess
 from rsconn.commands.found_scores import FoundScores
 from rsconn.commands.found_tables import FoundTables
 from rsconn.settings.fields import find_house
-from rsconn.settings.rois import Roi, RoiSet, read_roi_set
+from rsconn.settings.roi_files import read_roi_set
+from rsconn.settings.rois import Roi, RoiSet
 
 # The regions of the demo's study: published centres, which any MNI image has.
 _STUDY = Path("config") / "studies" / "olalde-mathieu-2022" / "rois.yaml"

@@ -18,6 +18,9 @@ from rsconn.study.people.used_columns import list_used_columns
 
 Values = Mapping[str, Any]
 
+# What a region is besides its place, which no image is read for.
+_WORDS = {"variants", "source", "network", "hemisphere"}
+
 
 @dataclass(frozen=True)
 class Job(ABC):
@@ -229,7 +232,7 @@ class MapsJob(Job):
             rois=[
                 # <seed>_models.json hands a seed on with its source
                 roi.model_dump(
-                    mode="json", exclude={"variants"} if roi.name in config.seeds else {"variants", "source"}
+                    mode="json", exclude=_WORDS - {"source"} if roi.name in config.seeds else _WORDS
                 )
                 for roi in config.rois.rois
             ],
@@ -276,7 +279,7 @@ def list_roi_rows(config: Config) -> list[Values]:
     on_surface = {"surfaces": surfaces.model_dump(mode="json")} if surfaces else {}
     return [
         {
-            **row.roi.model_dump(mode="json", exclude={"variants", "source"}),
+            **row.roi.model_dump(mode="json", exclude=_WORDS),
             **(on_surface if row.roi.sphere else {}),
             "smoothing_fwhm_mm": row.smoothing_fwhm_mm,
             "variant_of": row.variant_of,

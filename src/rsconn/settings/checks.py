@@ -151,7 +151,7 @@ def _check_sources(config: Config) -> Iterable[str]:
         yield f"rois: ROI {images[0]!r} needs images; column: NAME needed with input.parcellated"
     if config.input.parcellated and config.denoising.smoothing_fwhm_mm:
         yield "denoising.smoothing_fwhm_mm: parcellated series cannot be smoothed; 0 needed"
-    if config.input.has_runs and not config.edges and not config.seeds:
+    if config.input.has_runs and len(config.rois.rois) < 2 and not config.seeds:
         yield "rois: one ROI and no seeds leave nothing to compute; two ROIs or a seed needed"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from rsconn.analysis.specification import (
     Censoring,
@@ -35,7 +36,8 @@ from rsconn.settings.fields import (
     show_path,
 )
 from rsconn.settings.problems import collect_problems, describe_value, list_problems, raise_problems, validate
-from rsconn.settings.rois import Edge, RoiSet, list_all_edges, parse_edges, read_roi_set
+from rsconn.settings.roi_files import RoiFile, expand_roi_file, list_series_columns, read_roi_set
+from rsconn.settings.rois import Edge, RoiSet, find_named_edges, list_all_edges, parse_edges
 from rsconn.settings.sections import (
     CensoringSettings,
     ConnectivitySettings,
@@ -58,6 +60,16 @@ from rsconn.settings.variations import Multiverse, MultiverseSettings
 HIDE_IDS = "RSCONN_HIDE_IDS"
 
 
+def _choose_form(value: Any) -> str:
+    return "<set>" if isinstance(value, (Mapping, RoiFile)) else "<file>"
+
+
+# A file of regions, or the set itself.
+RoiSource = Annotated[
+    Annotated[LocalPath, Tag("<file>")] | Annotated[RoiFile, Tag("<set>")], Discriminator(_choose_form)
+]
+
+
 class ConfigFile(Settings):
     """The config file as written: other files by their paths."""
 
@@ -65,7 +77,7 @@ class ConfigFile(Settings):
     exclude: Exclusions = Field(default_factory=dict)
     output_dir: Path = Path("results")
     sessions: Literal["combine", "separate"] = "combine"
-    rois: LocalPath | None = None
+    rois: RoiSource | None = None
     edges: OneOrMore[Text] = ()
     connectivity: ConnectivitySettings = ConnectivitySettings()
     seeds: OneOrMore[Text] = ()
@@ -216,10 +228,14 @@ def _find_problems_elsewhere(content: dict[str, Any], base: Path) -> list[str]:
 def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config:
     """Read the files that the config names; the mistakes of all of them are told at once."""
     problems: list[str] = []
-    rois = collect_problems(problems, lambda: _read_rois(file))
+    rois = collect_problems(problems, lambda: _read_rois(file, path))
     claims = collect_problems(problems, lambda: read_claims(file.claims) if file.claims else ())
     strategy = collect_problems(problems, lambda: _read_strategy(file.denoising, path, base))
-    edges = collect_problems(problems, lambda: _read_edges(file.edges, rois, path)) if rois else None
+    edges = (
+        collect_problems(problems, lambda: _read_edges(file.edges, rois, claims or (), path))
+        if rois
+        else None
+    )
     multiverse = collect_problems(problems, lambda: _read_multiverse(file, path, base))
     if rois is None or claims is None or strategy is None or edges is None or problems:
         raise_problems(problems)
@@ -237,7 +253,7 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
         path=path.absolute(),
         output_dir=resolve_path(file.output_dir, launched.absolute()),
         rois=rois,
-        rois_path=file.rois,
+        rois_path=None if isinstance(file.rois, RoiFile) else file.rois,
         edges=edges,
         denoising=denoising,
         claims=claims,
@@ -246,14 +262,21 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
     )
 
 
+# Larger sets list the edges that claims name: all of 400 regions would be 79,800 columns.
+_MOST_LISTED = 50
 _READ_IN = {"output_dir", "rois", "edges", "denoising", "claims", "multiverse"}
 _STRATEGY_KEYS = ("motion", "acompcor", "acompcor_variance", "wm_csf", "global_signal")
 
 
-def _read_rois(file: ConfigFile) -> RoiSet:
+def _read_rois(file: ConfigFile, path: Path) -> RoiSet:
     if file.rois is None:
         return RoiSet(name="scores")
-    return read_roi_set(file.rois, space=_get_space(file.input))
+    list_columns = partial(list_series_columns, file.input.parcellated, file.input.filters)
+    space = _get_space(file.input)
+    if isinstance(file.rois, RoiFile):
+        named = file.rois.model_copy(update={"space": file.rois.space or space})
+        return expand_roi_file(named, path, named.name or "rois", list_columns)
+    return read_roi_set(file.rois, space=space, list_columns=list_columns)
 
 
 def _get_space(settings: InputSettings) -> str | None:
@@ -261,11 +284,20 @@ def _get_space(settings: InputSettings) -> str | None:
     return spaces[0] if len(spaces) == 1 else None
 
 
-def _read_edges(names: tuple[str, ...], rois: RoiSet, path: Path) -> tuple[Edge, ...]:
+def _read_edges(
+    names: tuple[str, ...], rois: RoiSet, claims: Sequence[Claim], path: Path
+) -> tuple[Edge, ...]:
+    """Return the edges that have a column in the cohort; every pair is in the relmats all the same."""
     try:
-        return parse_edges(names, rois.names) if names else list_all_edges(rois.names)
+        if names == ("all",) or (not names and len(rois.names) <= _MOST_LISTED):
+            return list_all_edges(rois.names)
+        return parse_edges(names, rois.names) if names else find_named_edges(_list_terms(claims), rois.names)
     except UserError as error:
         raise_problems([f"{show_path(path)}: {problem}" for problem in list_problems(error)])
+
+
+def _list_terms(claims: Sequence[Claim]) -> list[str]:
+    return [term for claim in claims for term in claim.terms]
 
 
 def _read_strategy(choice: DenoisingChoice, path: Path, base: Path) -> Strategy:

@@ -135,7 +135,9 @@ def _describe_all(error: ValidationError, model: type[BaseModel], prefix: str) -
 
 
 def _describe(problem: Any, model: type[BaseModel], prefix: str) -> str:
-    kind, location, found = problem["type"], problem["loc"], problem["input"]
+    kind, found = problem["type"], problem["input"]
+    # which of several forms a value was taken for, no key of the file
+    location = tuple(part for part in problem["loc"] if not str(part).startswith("<"))
     context = problem.get("ctx", {})
     where = _format_location(location, prefix)
     if kind == "extra_forbidden":

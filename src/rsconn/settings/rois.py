@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, computed_field, model_validator
@@ -25,12 +24,9 @@ from rsconn.settings.fields import (
     SafeName,
     Settings,
     Text,
-    find_base,
     find_twice,
-    read_yaml,
-    show_path,
 )
-from rsconn.settings.problems import describe_value, raise_problems, suggest, validate
+from rsconn.settings.problems import describe_value, raise_problems, suggest
 
 RoiKind = Literal["sphere", "mask", "atlas", "map", "column"]
 _KINDS: tuple[RoiKind, ...] = ("sphere", "mask", "atlas", "map", "column")
@@ -134,6 +130,8 @@ class Roi(Settings):
     map: MapRegion | None = None
     column: Text | None = None
     variants: Variants | None = None
+    network: str = ""
+    hemisphere: str = ""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
@@ -241,12 +239,6 @@ class RoiSet(Settings):
         return self
 
 
-class RoiFile(RoiSet):
-    """The ROI set of a file, which has at least one region."""
-
-    rois: Annotated[tuple[Roi, ...], Field(min_length=1)]
-
-
 def _list_variants(roi: Roi, smoothing_fwhm_mm: float) -> tuple[RoiRow, ...]:
     return tuple(
         RoiRow(
@@ -262,34 +254,6 @@ def change_size(roi: Roi, radius: float | None, fwhm: float | None) -> Roi:
     if radius is not None and roi.sphere is not None:
         changed["sphere"] = roi.sphere.model_copy(update={"radius_mm": radius})
     return roi.model_copy(update=changed)
-
-
-def read_roi_set(path: Path, *, space: str | None = None) -> RoiSet:
-    """Return the ROI set of a file; a set without a name is called by the file's stem.
-
-    Parameters
-    ----------
-    path : Path
-        YAML file. Paths in it are counted from its folder, or the nearest parent that holds a Snakefile.
-    space : str, optional
-        The space of a bare list, which cannot name one.
-
-    Raises
-    ------
-    SettingsError
-        For one mistake in the file.
-    ProblemsError
-        For several.
-    """
-    content = read_yaml(path, option="rois")
-    label = "".join(re.findall(r"[A-Za-z0-9]", path.stem)) or "rois"
-    if isinstance(content, list):
-        content = {"space": space, "rois": content}
-    elif not isinstance(content, dict):
-        raise SettingsError(
-            f"{show_path(path)}: {describe_value(content)} found, a list of ROIs or the key rois needed"
-        )
-    return validate(RoiFile, {"name": label} | content, path, base=find_base(path))
 
 
 @dataclass(frozen=True)
@@ -321,6 +285,25 @@ def list_all_edges(rois: Sequence[str]) -> tuple[Edge, ...]:
             f"edges: two pairs of ROIs would be called {twice[0]!r}; rename a ROI that has a hyphen"
         )
     return edges
+
+
+def find_named_edges(texts: Iterable[str], rois: Sequence[str]) -> tuple[Edge, ...]:
+    """Return the edges among some texts, such as the outcomes and predictors of claims, each once.
+
+    Examples
+    --------
+    >>> find_named_edges(["A-B", "PT", "A-B"], ["A", "B"])
+    (Edge(first='A', second='B'),)
+    """
+    known = set(rois)
+    named = [
+        text
+        for text in dict.fromkeys(texts)
+        if any(
+            text[at] == "-" and text[:at] in known and text[at + 1 :] in known for at in range(1, len(text))
+        )
+    ]
+    return parse_edges(named, rois)
 
 
 def parse_edges(names: Sequence[str], rois: Sequence[str]) -> tuple[Edge, ...]:

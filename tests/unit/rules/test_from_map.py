@@ -19,7 +19,7 @@ from rsconn.files.run_records import RunRecord, write_records
 from rsconn.files.tables import read_tsv, write_tsv
 from rsconn.files.writing import write_map
 from rsconn.rules.maps import make_group_maps
-from rsconn.settings.rois import read_roi_set
+from rsconn.settings.roi_files import read_roi_set
 
 SHAPE, N = (12, 11, 10), 24
 AFFINE = np.array([[-4.0, 0, 0, 24], [0, 4.0, 0, -20], [0, 0, 4.0, -16], [0, 0, 0, 1]])

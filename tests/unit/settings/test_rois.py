@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from rsconn.settings.rois import read_roi_set
+from rsconn.settings.roi_files import read_roi_set
 
 EVERY_KIND = """
 name: Kinds
