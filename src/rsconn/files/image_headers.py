@@ -128,8 +128,8 @@ def read_header(path: Path) -> ImageHeader:
 
 # What deflate can at most make of a byte.
 _LARGEST_RATIO = 1032
-# 1024 x 1024 x 1024: ten times the finest image of a whole brain.
-LARGEST_VOLUME = 1 << 30
+# 645 x 645 x 645: four times the finest image of a whole brain.
+LARGEST_VOLUME = 1 << 28
 
 
 def _parse_offset(path: Path, offset: float, layout: _Layout) -> int:

@@ -220,28 +220,46 @@ def threshold_map(region: Mapping[str, Any], data: NDArray[np.float64]) -> NDArr
 
 def _read_single(name: str, path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Read an image of one volume, and its affine."""
-    volumes = _read_volumes(name, path, None)
-    if len(volumes) != 1:
+    header = _read_region_header(name, path)
+    if header.n_volumes != 1:
         raise SettingsError(
-            f"ROI {name!r}: {path} has {len(volumes)} volumes, one is needed; for several use map:"
+            f"ROI {name!r}: {path} has {header.n_volumes} volumes, one is needed; for several use map:"
         )
-    return volumes[0]
+    return _read_volumes(name, path, {0})[0]
+
+
+# The whole brain at half a millimetre has 58 million voxels; they are held as float64.
+_LARGEST_REGION_IMAGE = 1 << 26
+
+
+def _read_region_header(name: str, path: str | Path) -> ImageHeader:
+    """Read the header of a region's image, which must fit into memory as a whole; its message names the region."""
+    try:
+        header = read_header(Path(path))
+    except RunError as problem:
+        raise SettingsError(f"ROI {name!r}: {problem}") from None
+    if header.n_voxels > _LARGEST_REGION_IMAGE:
+        raise SettingsError(
+            f"ROI {name!r}: {path} has {header.n_voxels:.3g} voxels, at most {_LARGEST_REGION_IMAGE:.3g} are read; "
+            "resample it to half a millimetre or more"
+        )
+    return header
 
 
 def _read_volumes(
-    name: str, path: str | Path, indices: set[int] | None
+    name: str, path: str | Path, indices: set[int]
 ) -> dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Read the wanted volumes of an image (None: all), each with its affine. NaN becomes 0."""
+    """Read the wanted volumes of an image, each with its affine. NaN becomes 0."""
+    header = _read_region_header(name, path)
+    if max(indices) >= header.n_volumes:
+        raise SettingsError(
+            f"ROI {name!r}: {path} has {header.n_volumes} volumes from 0 on, none is map.index {max(indices)}"
+        )
     try:
-        header = read_header(Path(path))
-        if indices and max(indices) >= header.n_volumes:
-            raise SettingsError(
-                f"ROI {name!r}: {path} has {header.n_volumes} volumes from 0 on, none is map.index {max(indices)}"
-            )
         return {
             index: (_scale(volume, header), header.affine)
             for index, volume in enumerate(stream_volumes(header))
-            if indices is None or index in indices
+            if index in indices
         }
     except RunError as problem:
         raise SettingsError(f"ROI {name!r}: {problem}") from None

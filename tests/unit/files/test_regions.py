@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import tracemalloc
 import warnings
 
 import nibabel as nib
@@ -320,3 +322,42 @@ def test_a_value_that_is_no_label_is_named(tmp_path):
     roi = {"name": "R", "atlas": {"image": tmp_path / "atlas.nii", "label": 5}}
     with pytest.raises(SettingsError, match=r"holds 2\.0235"):
         build_weights([roi], read_header(tmp_path / "atlas.nii"))
+
+
+def write_zeros(path, shape):
+    """Write a NIfTI-1 of zeros (uint8) that is small on disk, whatever its shape."""
+    header = nib.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape(shape)
+    header.set_sform(np.diag([2.0, 2, 2, 1]), code=1)
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(header.binaryblock + bytes(4))
+        for _ in range(int(np.prod(shape[3:]))):
+            file.write(bytes(int(np.prod(shape[:3]))))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((100, 100, 100, 60), "has 60 volumes, one is needed"),
+        ((420, 410, 410), "at most 6.71e[+]07 are read"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["mask", "atlas", "map"])
+def test_a_small_file_that_would_fill_the_memory_is_one_line(dataset, tmp_path, kind, shape, told):
+    path = write_zeros(tmp_path / "big.nii.gz", shape)
+    region = {
+        "mask": {"mask": path},
+        "atlas": {"atlas": {"image": path, "label": 1}},
+        "map": {"map": {"image": path, "index": 60}},
+    }[kind]
+    run = read_header(dataset.run)
+    told = told if kind != "map" or len(shape) == 3 else "has 60 volumes from 0 on"
+    tracemalloc.start()
+    with pytest.raises(SettingsError, match=told):
+        build_weights([{"name": "R", **region}], run)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
