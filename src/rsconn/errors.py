@@ -45,6 +45,10 @@ class RunError(UserError):
         super().__init__(message)
 
 
+class SystemTroubleError(UserError):
+    """The machine is at its end, not the data: no space, a quota, a read-only disk; it stops everything."""
+
+
 class ProblemsError(UserError):
     """Several mistakes found at once, one line each.
 
@@ -60,6 +64,10 @@ class ProblemsError(UserError):
 
 
 _POINTER_MARKS = (b"/annex/objects/", b"version https://git-lfs")
+# No fault of any file that is read: nobody may be left out for it.
+_OF_THE_MACHINE = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+})  # fmt: skip
 _CAUSES = {
     errno.EACCES: "no permission to read it; ask its owner, or chmod u+r (u+rx for a folder)",
     errno.EPERM: "no permission to read it; ask its owner, or chmod u+r (u+rx for a folder)",
@@ -68,8 +76,11 @@ _CAUSES = {
     errno.EDQUOT: "the quota of the disk is used up; free some and run again",
     errno.EROFS: "the disk is read-only; choose another output_dir",
     errno.ENAMETOOLONG: "the name is too long for this disk",
+    errno.EFBIG: "a file may not grow further here; raise ulimit -f, or write to another disk",
     errno.EISDIR: "a folder, a file was needed",
     errno.ENOTDIR: "a file, a folder was needed",
+    errno.ENFILE: "too many files are open on this machine; close programs, or use fewer --cores",
+    errno.ENOMEM: "no memory left; close programs, or use fewer --cores",
     errno.EMFILE: "too many files are open; raise ulimit -n or use fewer --cores",
     errno.EIO: "the disk cannot read it (input/output error); copy it from another place",
     errno.ESTALE: "the network disk lost it; mount it again",
@@ -115,18 +126,22 @@ def is_pointer(path: Path | str) -> bool:
 
 
 @contextmanager
-def refuse_unreadable(subject: Path | str = "") -> Iterator[None]:
+def refuse_unreadable(subject: Path | str = "", *, of_job: bool = False) -> Iterator[None]:
     """Turn what the system or a text's encoding raises into a line for the user; a bug passes as it is.
 
     Parameters
     ----------
     subject : Path or str
         The file, or the run, that the error is told of; where the system names a file, that file is told too.
+    of_job : bool
+        Whether relative paths are results, so that one that is not there is a bug.
 
     Raises
     ------
+    SystemTroubleError
+        If the machine is at its end: no space left, for instance.
     RunError
-        In place of an `OSError` or a `UnicodeDecodeError`.
+        In place of any other `OSError` that names a file, or that a file was given for, or a `UnicodeDecodeError`.
     """
     try:
         yield
@@ -134,6 +149,13 @@ def refuse_unreadable(subject: Path | str = "") -> Iterator[None]:
         raise
     except (OSError, UnicodeDecodeError) as error:
         named = getattr(error, "filename", None)
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            told = describe_unreadable(named or subject or "output_dir", error)
+            raise SystemTroubleError(told) from error
+        if not named and not subject:
+            raise  # nothing that a user named: a bug
+        if of_job and isinstance(error, FileNotFoundError) and not Path(named or "").is_absolute():
+            raise
         told = describe_unreadable(named or subject, error)
         raise RunError(
             told if not named or str(named) == str(subject) else f"{subject}: {told}".lstrip(": ")

@@ -24,7 +24,7 @@ from rsconn.files.writing import check_results_folder
 from rsconn.rules.plan import WorkflowPlan, describe_dense, find_config_runs, list_dense_problems
 from rsconn.rules.prediction import Prediction, count_processors, predict_runs
 from rsconn.rules.report import list_truth_problems
-from rsconn.settings.checks import find_missing_files, list_warnings
+from rsconn.settings.checks import find_braces, find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
 from rsconn.settings.problems import collect_problems
@@ -89,7 +89,7 @@ def check_config(path: Path) -> CheckResult:
     config = collect_problems(problems, lambda: read_config(path))
     if config is None:
         return _finish(problems, [], Path())
-    problems += find_missing_files(config)
+    problems += [*find_missing_files(config), *find_braces(config)]
     problems += collect_problems(problems, lambda: list_truth_problems(config)) or []
     collect_problems(problems, lambda: check_results_folder(config.output_dir, "output_dir"))
     deviations = collect_problems(problems, lambda: find_deviations(config)) or []

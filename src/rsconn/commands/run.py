@@ -14,7 +14,14 @@ from pathlib import Path
 from rsconn.commands.check import check_config
 from rsconn.errors import DatasetError, ProblemsError, SettingsError
 from rsconn.files.run_records import find_user_errors
-from rsconn.files.writing import LOCK, sweep_leftovers
+from rsconn.files.writing import (
+    LOCK,
+    can_be_written,
+    check_results_folder,
+    check_space,
+    check_writable,
+    sweep_leftovers,
+)
 from rsconn.rules.plan import LAUNCH_FOLDER, LINKED_FROM, OTHER_OUTPUT
 from rsconn.settings.config import HIDE_IDS
 from rsconn.settings.fields import find_house
@@ -61,8 +68,7 @@ def run_workflow(
     output_dir = checked.output_dir
     started = time.time()
     command = _make_command(config, output_dir, cores=cores, profile=profile)
-    environment = {**os.environ, LAUNCH_FOLDER: str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
-    environment |= {HIDE_IDS: "1"} if anonymise else {}
+    environment = _make_environment(output_dir, anonymise=anonymise) | {LAUNCH_FOLDER: str(Path.cwd())}
     with lock_folder(output_dir) as lock:
         sweep_leftovers(output_dir)
         status = subprocess.run(
@@ -75,6 +81,7 @@ def run_workflow(
     mistakes = find_user_errors(output_dir / "logs", since=started) if (output_dir / "logs").is_dir() else []
     if mistakes:
         raise ProblemsError(mistakes)
+    check_space(output_dir)
     print(f"rsconn: a job failed; its log is in {output_dir / 'logs'}", file=sys.stderr)  # noqa: T201
     return 1
 
@@ -90,11 +97,12 @@ def recompute(
 ) -> int:
     """Run the workflow into another folder than the config's own, in silence; return Snakemake's status."""
     places = {OTHER_OUTPUT: str(output_dir), LINKED_FROM: str(stands_for.absolute())}
-    environment = {**os.environ, **places, "PYTHONUNBUFFERED": "1"}
+    environment = _make_environment(output_dir, anonymise=anonymise) | places
     environment.setdefault(LAUNCH_FOLDER, str(Path.cwd()))
-    environment |= {HIDE_IDS: "1"} if anonymise else {}
     command = [*_make_command(config, output_dir, cores=cores, profile="default"), *targets]
+    check_results_folder(output_dir, "verify")
     with lock_folder(output_dir) as lock:
+        sweep_leftovers(output_dir)
         return subprocess.run(
             command,
             env=environment,
@@ -117,8 +125,8 @@ def lock_folder(folder: Path) -> Iterator[int]:
     DatasetError
         If another run holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LOCK).parent.mkdir(exist_ok=True)
+    check_writable(folder, "output_dir")
+    (folder / LOCK).parent.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,6 +135,15 @@ def lock_folder(folder: Path) -> Iterator[int]:
                 f"{folder}: another run is writing here; wait for it, or choose another output_dir"
             ) from None
         yield stream.fileno()
+
+
+def _make_environment(output_dir: Path, *, anonymise: bool) -> dict[str, str]:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"} | ({HIDE_IDS: "1"} if anonymise else {})
+    cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    if not can_be_written(cache):  # Snakemake needs one, and matplotlib is slow without
+        environment["XDG_CACHE_HOME"] = str(output_dir / LOCK.parent / "cache")
+        environment.setdefault("MPLCONFIGDIR", environment["XDG_CACHE_HOME"])
+    return environment
 
 
 def _make_command(config: Path, output_dir: Path, *, cores: int | None, profile: str) -> list[str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 
 from rsconn.commands.run import recompute
 from rsconn.errors import DatasetError, SettingsError
+from rsconn.files.writing import is_leftover
 from rsconn.provenance import hash_file, list_versions
 from rsconn.rules.plan import plan_workflow
 from rsconn.rules.report import CONFIG_NOTE
@@ -70,7 +74,8 @@ def verify_results(
     provenance = _read_provenance(results)
     config = _find_config(results) if config is None else config
     lines = _compare_origin(provenance, config)
-    with tempfile.TemporaryDirectory(prefix="rsconn-verify-") as folder:
+    _sweep_killed()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
         again = Path(folder) / "results"
         targets = _draw_targets(config, sample, seed) if sample is not None else []
         hidden = provenance["config"]["settings"].get("report", {}).get("ids") == "hidden"
@@ -80,6 +85,18 @@ def verify_results(
             _list_files(again) if sample is not None else sorted({*_list_files(again), *_list_files(results)})
         )
         return [*lines, *_compare_folders(results, again, sorted(names, key=_is_drawn))]
+
+
+_PREFIX = "rsconn-verify-"
+_SURELY_OVER = 24 * 3600
+
+
+def _sweep_killed() -> None:
+    """Remove the folders that killed verifications of this user left a day ago or earlier."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        status = folder.lstat()
+        if status.st_uid == os.getuid() and time.time() - status.st_mtime > _SURELY_OVER:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_drawn(name: str) -> bool:
@@ -127,9 +144,11 @@ def _draw_targets(config: Path, sample: int, seed: int) -> list[str]:
 
 
 def _list_files(folder: Path) -> list[str]:
-    """Return the results below a folder; what says when and how fast is none."""
+    """Return the results below a folder; what says when and how fast is none, nor what a killed writer left."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(path.as_posix() for path in paths if path.parts[0] not in _NOT_RESULTS)
+    return sorted(
+        path.as_posix() for path in paths if path.parts[0] not in _NOT_RESULTS and not is_leftover(path)
+    )
 
 
 def _compare_folders(before: Path, now: Path, names: list[str]) -> list[str]:

@@ -10,12 +10,12 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rsconn.errors import RunError, UserError, refuse_unreadable
+from rsconn.errors import RunError, SystemTroubleError, UserError, refuse_unreadable
 from rsconn.files.bids import PATHS, Run
 from rsconn.files.bids_uris import drop_folders
 from rsconn.files.writing import write_json
@@ -52,7 +52,7 @@ def start_records(runs: Iterable[dict[str, Any]]) -> list[RunRecord]:
 def process_records(
     records: Iterable[RunRecord], stage: str, process: Callable[[Run, dict[str, Any]], dict[str, Any]]
 ) -> list[RunRecord]:
-    """Process each usable run; a user's mistake fails that run alone, a bug stops the job with its traceback.
+    """Process each usable run; a user's mistake fails that run alone, a bug or a full disk stops the job.
 
     Parameters
     ----------
@@ -75,6 +75,8 @@ def _process_one(
     try:
         with refuse_unreadable(run.name):
             new_facts = process(run, record.facts)
+    except SystemTroubleError:
+        raise
     except UserError as error:
         print(f"{run.name}: left out at {stage}: {error}")  # noqa: T201 - the job's log
         return fail_record(record, run, stage, error)
@@ -174,10 +176,11 @@ def write_job_log(path: str) -> Iterator[None]:
         redirect_stderr(stream),
     ):
         try:
-            with refuse_unreadable():
+            with refuse_unreadable(of_job=True):
                 yield
         except UserError as error:
-            print("\n".join(_ERROR_MARK + line for line in str(error).splitlines()))  # noqa: T201 - the log
+            with suppress(OSError):  # a full disk: `rsconn run` finds that out
+                print("\n".join(_ERROR_MARK + line for line in str(error).splitlines()))  # noqa: T201 - the log
             sys.exit(2)
         except Exception:
             import traceback

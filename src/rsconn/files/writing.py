@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.errors import DatasetError
+from rsconn.errors import DatasetError, refuse_unreadable
 from rsconn.files.cifti import DenseHeader
 from rsconn.files.image_headers import ImageHeader
 
@@ -119,7 +119,7 @@ LOCK = Path(".snakemake") / "rsconn.lock"
 
 
 def check_results_folder(folder: Path, option: str) -> None:
-    """Refuse a folder whose content a run would overwrite, unless rsconn wrote it.
+    """Refuse a folder that cannot be written, or whose content a run would overwrite unless rsconn wrote it.
 
     What rsconn writes says so: in ``dataset_description.json``, and by the workflow's hidden folder from the
     first moment on.
@@ -129,6 +129,7 @@ def check_results_folder(folder: Path, option: str) -> None:
     DatasetError
         Naming the first file or folder that is in the way.
     """
+    check_writable(folder, option)
     description = folder / "dataset_description.json"
     if description.exists():
         if not _is_ours(description):
@@ -149,6 +150,51 @@ def _is_ours(description: Path) -> bool:
         return any(maker["Name"] == "rsconn" for maker in makers)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return False
+
+
+def can_be_written(folder: Path) -> bool:
+    """Say whether files can be made in a folder, or the folder itself where it is not there yet."""
+    parent = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), folder)
+    return parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Check that results can be written into a folder that need not exist.
+
+    Raises
+    ------
+    DatasetError
+        If it, or a folder above it, is a file, a link that leads nowhere, or closed to writing.
+    """
+    if can_be_written(folder):
+        return
+    parent = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if parent.is_dir():
+        found = "no permission to write there"
+    elif parent.is_symlink() and not parent.exists():
+        found = f"{parent} is a link that leads nowhere" if parent != folder else "a link that leads nowhere"
+    else:
+        found = f"{parent} is a file" if parent != folder else "a file"
+    raise DatasetError(f"{folder}: {found}; a folder that can be written needed ({option})")
+
+
+_ENOUGH_SPACE = 1 << 20
+
+
+def check_space(folder: Path) -> None:
+    """Check, once something failed, that files can still grow in a results folder.
+
+    Raises
+    ------
+    SystemTroubleError
+        If the disk is full, or files may not grow to a mebibyte (``ulimit -f``).
+    """
+    probe = folder / LOCK.parent / f".{os.getpid()}.probe"
+    with refuse_unreadable(folder):
+        try:
+            probe.write_bytes(bytes(_ENOUGH_SPACE))
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 def check_new_files(paths: Iterable[Path], option: str, *, mark: Path | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,23 +101,46 @@ def _list_filter_warnings(config: Config) -> list[str]:
 
 def find_missing_files(config: Config) -> list[str]:
     """Return one line per table, dataset or ROI image that the config names and that does not exist."""
-    named: list[tuple[str, Path]] = [
-        *(("input.derivatives", path) for path in config.input.derivatives),
-        *(("input.parcellated", path) for path in config.input.parcellated),
-        ("input.participants", config.input.participants),
-        *(("input.phenotype", path) for path in config.input.phenotype),
-        *([("truth", config.truth)] if config.truth else []),
-    ]
     missing = [
         f"{show_path(config.path)}: {option}: {_describe_absent(path)}"
         f"{'; for real data remove truth' if option == 'truth' else ''}"
-        for option, path in named
+        for option, path in _list_inputs(config)
         if not path.exists()
     ]
     return missing + [
         f"{show_rois_path(config)}: {name}: {_describe_absent(path)}"
         for name, path in _list_roi_files(config)
         if not path.exists()
+    ]
+
+
+def _list_inputs(config: Config) -> list[tuple[str, Path]]:
+    """Return the option and the path of every table and dataset."""
+    return [
+        *(("input.derivatives", path) for path in config.input.derivatives),
+        *(("input.parcellated", path) for path in config.input.parcellated),
+        ("input.participants", config.input.participants),
+        *(("input.phenotype", path) for path in config.input.phenotype),
+        *([("truth", config.truth)] if config.truth else []),
+    ]
+
+
+_BRACES = re.compile(r"\{[^{}]*\}")
+
+
+def find_braces(config: Config) -> list[str]:
+    """Return one line per option whose path has braces, which the workflow would take for a wildcard."""
+    named = [
+        *_list_inputs(config),
+        *_list_roi_files(config),
+        ("output_dir", config.output_dir),
+        ("config", config.path),
+    ]
+    return [
+        f"{option}: {show_path(path)}: braces in the name, which Snakemake takes for a wildcard; rename the folder, "
+        "or name it by a link"
+        for option, path in named
+        if _BRACES.search(str(path))
     ]
 
 

@@ -1,12 +1,14 @@
 import json
+import resource
 from pathlib import Path
 
 import pytest
 
-from rsconn.errors import DatasetError
+from rsconn.errors import DatasetError, SystemTroubleError
 from rsconn.files.writing import (
     check_new_files,
     check_results_folder,
+    check_space,
     forget_lost_files,
     keep_file_list,
     replace_file,
@@ -108,3 +110,30 @@ def test_a_job_that_failed_lists_nothing(tmp_path):
     with pytest.raises(ZeroDivisionError), keep_file_list(tmp_path / "list.json"):
         write_text(tmp_path / "a.txt", str(1 / 0))
     assert not (tmp_path / "list.json").exists()
+
+
+def test_folders_that_cannot_be_written_are_told_apart(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    for name, found in {
+        "file": ": a file;",
+        "file/results": "file is a file;",
+        "link": ": a link that leads nowhere;",
+        "link/results": "link is a link that leads nowhere;",
+    }.items():
+        with pytest.raises(DatasetError, match=rf"{found}.* needed \(output_dir\)"):
+            check_results_folder(tmp_path / name, "output_dir")
+    check_results_folder(tmp_path / "new" / "results", "output_dir")
+
+
+def test_a_limit_of_file_size_is_told(tmp_path):
+    (tmp_path / ".snakemake").mkdir()
+    check_space(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(SystemTroubleError, match="ulimit -f"):
+            check_space(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / ".snakemake").iterdir())

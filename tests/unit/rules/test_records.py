@@ -1,8 +1,10 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from rsconn.errors import RunError, UserError
+from rsconn.errors import RunError, SystemTroubleError, UserError
 from rsconn.files.bids import Run
 from rsconn.files.bids_tree import list_files
 from rsconn.files.confounds import read_confounds
@@ -88,6 +90,15 @@ def test_what_the_system_refuses_fails_one_run_alone(raised, told):
     assert first.failed_stage == "extract"
     assert first.reason.startswith(told)
     assert second.facts == {"n": 1}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE])
+def test_a_full_disk_costs_nobody_their_place(number):
+    def process(run, facts):
+        raise OSError(number, os.strerror(number), "work/x")
+
+    with pytest.raises(SystemTroubleError, match=r"^work/x: "):
+        process_records(start_records([_run("sub-1"), _run("sub-2")]), "extract", process)
 
 
 def test_what_was_known_before_a_failure_is_kept():

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from rsconn.errors import SettingsError
-from rsconn.settings.checks import find_missing_files
+from rsconn.settings.checks import find_braces, find_missing_files
 from rsconn.settings.claims import Contrast
 from rsconn.settings.config import Config, ConfigFile, parse_config, read_config
 from rsconn.settings.fields import find_base, find_house, show_path
@@ -169,6 +169,12 @@ def test_missing_files_are_named_with_their_option(folder: Path, monkeypatch: py
     (folder / "participants.tsv").touch()
     (folder / "c.nii.gz").touch()
     assert find_missing_files(parse(folder)) == []
+
+
+def test_braces_that_the_workflow_would_read_are_told(folder: Path) -> None:
+    config = parse(folder, output_dir="a {x} b")
+    assert [line.split(":")[0] for line in find_braces(config)] == ["output_dir"]
+    assert find_braces(parse(folder, output_dir="a {x")) == []
 
 
 def test_paths_are_shown_short_below_the_working_directory(
