@@ -10,6 +10,7 @@ from rsconn.report.page.methods_text import (
     cite_in_words,
     read_citations,
     read_references,
+    render_markdown,
     write_citations,
     write_methods,
 )
@@ -184,3 +185,13 @@ def test_a_region_set_chosen_from_a_map_is_named_in_the_methods(settings):
     assert "this region set was chosen by" not in write(settings)
     settings["rois"]["circular"] = {"contrast": "group", "data": "this"}
     assert "not testable here: this region set was chosen by group" in write(settings)
+
+
+def test_texts_of_users_are_no_markup(settings):
+    told = "a <script>x</script>\r\n\n# B [c](http://d) [@nobody2000]"
+    settings["rois"]["rois"][0]["source"] = told
+    text = write(settings)
+    assert r"(a \<script>x\</script> # B \[c](http://d) \[@nobody2000])" in text
+    assert "nobody2000" not in write_citations(text)
+    html = render_markdown(cite_in_words(text))
+    assert "a &lt;script&gt;x&lt;/script&gt; # B [c](http://d) [@nobody2000]" in html

@@ -42,12 +42,27 @@ def write_methods(settings: Values, versions: Mapping[str, str]) -> str:
     environment.globals |= {function.__name__: function for function in words}
     environment.globals |= {"describe_roi": describe_roi, "describe_score": describe_score}
     environment.globals |= {"join": join_words, "list_edges": list_edges, "number": format_setting}
+    settings = _quote_markup(settings)
     own = [claim["id"] for claim in settings["claims"] if claim.get("sesoi") is not None]
     text = environment.get_template("methods.md.j2").render(
         settings=settings, versions=versions, own_sesoi=own, default_sesoi=settings.get("default_sesoi", ())
     )
     text = re.sub(r"\n{3,}", "\n\n", text)
     return re.sub(r"(?m)^(- .*)\n\n(?=- )", r"\1\n", text).strip() + "\n"
+
+
+_LINE_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+
+
+def _quote_markup(value: Any) -> Any:
+    """Return plain values whose texts Markdown takes as they stand: no tag, link or citation, and on one line."""
+    if isinstance(value, str):
+        return re.sub(r"([<\[])", r"\\\1", _LINE_BREAKS.sub(" ", value))
+    if isinstance(value, Mapping):
+        return {key: _quote_markup(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_quote_markup(item) for item in value]
+    return value
 
 
 def write_citations(methods: str) -> str:
@@ -225,10 +240,11 @@ def _render_inline(text: str) -> Markup:
     html = str(escape(text))
     for pattern, replacement in _INLINE:
         html = pattern.sub(replacement, html)
+    html = html.replace(r"\&lt;", "&lt;").replace(r"\[", "[")
     return Markup(html)  # noqa: S704  the text was escaped above
 
 
-_CITED = re.compile(r"\[(@\w+(?:; @\w+)*)\]")
+_CITED = re.compile(r"(?<!\\)\[(@\w+(?:; @\w+)*)\]")
 # LaTeX accents that occur in the file
 _ACCENTS = {r"{\~n}": "ñ", r"{\'o}": "ó", r"{\"O}": "Ö", r"{\"u}": "ü", r"\&": "&", "--": "–"}
 
