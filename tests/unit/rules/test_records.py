@@ -36,8 +36,8 @@ def test_one_bad_run_fails_alone_and_keeps_its_first_reason(tmp_path: Path, caps
     back = read_records([tmp_path / "a.json"])
     assert [(record.failed_stage, record.reason) for record in back] == [
         (None, ""),
-        ("extract", "volume 3 of 10 is cut short"),
-        ("denoise", "no confounds"),
+        ("extract", "sub-2_task-rest: volume 3 of 10 is cut short"),
+        ("denoise", "sub-3_task-rest: no confounds"),
     ]
     assert back[0].facts == {"n": 1, "m": 2}
     assert back[2].facts == {"n": 1}
