@@ -22,7 +22,7 @@ from rsconn.study.claims.evaluation import sort_columns
 from rsconn.study.claims.missing_covariates import list_losses, list_missing
 from rsconn.study.claims.verdicts import run_claim_test
 from rsconn.study.people.cohort_table import average_motion, build_cohort, list_keys
-from rsconn.study.people.ledger import FLOW_STAGES
+from rsconn.study.people.ledger import FLOW_STAGES, PersonRule
 from rsconn.study.people.own_names import compare_mean_fd
 from rsconn.study.people.run_edges import JudgedRuns, judge_records
 from rsconn.study.people.scores import Scores
@@ -215,7 +215,7 @@ def expect_cohort(
         run_ledger=foretold.judged.ledger,
         with_runs={run.participant_id for run in runs},
     )
-    strangers = cohort.ledger[cohort.ledger["rule"] == "not in the tables"]["reason"]
+    strangers = cohort.ledger[cohort.ledger["rule"] == PersonRule.NOT_IN_TABLES]["reason"]
     columns, terms = sort_columns(cohort.table), read_terms(config)
     missing = list_missing(config.claims, columns, terms)
     return ExpectedCohort(

@@ -13,7 +13,7 @@ from rsconn.files.writing import write_json
 from rsconn.rules.columns import describe_columns
 from rsconn.settings.config import read_config
 from rsconn.study.people.cohort_table import build_cohort
-from rsconn.study.people.ledger import FLOW_STAGES, NO_RUN
+from rsconn.study.people.ledger import FLOW_STAGES, PersonRule
 from rsconn.study.people.own_names import check_own_names
 from rsconn.study.people.participants import read_people
 from rsconn.study.people.run_edges import tabulate_runs
@@ -55,7 +55,7 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
         quality["mean_fd_source"] = "participants"
     ledger, flow = cohort.ledger, cohort.flow
     if not settings.input.has_runs:  # nobody was expected to have images
-        ledger, flow = ledger[ledger["rule"] != NO_RUN], flow[flow["stage"] == FLOW_STAGES[0]]
+        ledger, flow = ledger[ledger["rule"] != PersonRule.NO_RUN], flow[flow["stage"] == FLOW_STAGES[0]]
     written = {
         "cohort": cohort.table,
         "edges": tables.edges,

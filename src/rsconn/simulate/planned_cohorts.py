@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rsconn.arrays import FloatArray
 from rsconn.settings.sample_grammar import ORDER_SIGNS, Comparison, parse_expression
-from rsconn.simulate.simulated_study import Study
+from rsconn.simulate.simulated_study import EVERY_EDGE, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def _lose(table: pd.DataFrame, study: Study) -> None:
     known = [*study.people.sums, *edges]
     for name, problem in study.problems.items():
         row = table["participant_id"] == name
-        lost = edges if problem.loses == "every edge" else problem.loses.split(", ")
+        lost = edges if problem.loses == EVERY_EDGE else problem.loses.split(", ")
         table.loc[row, [column for column in lost if column in known]] = np.nan
         if "age" in problem.items:
             table.loc[row, "age"] = np.nan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -154,22 +155,35 @@ def _sort_iri_first(item: str) -> tuple[bool, str]:
     return item.startswith("erq"), item
 
 
+class Trouble(StrEnum):
+    """What can be wrong with a simulated person."""
+
+    MOTION = "motion"
+    SHORT_RUN = "short run"
+    DROP_OUT = "drop-out"
+    ANSWER = "missing answer"
+    QUESTIONNAIRE = "missing questionnaire"
+    AGE = "missing age"
+
+
+EVERY_EDGE = "every edge"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with one person.
 
     Attributes
     ----------
-    kind : str
-        ``motion``, ``short run``, ``drop-out``, ``missing answer``, ``missing questionnaire``,
-        ``missing age``.
+    kind : Trouble
+        What it is.
     loses : str
-        What the person should drop out of.
+        What the person should drop out of: `EVERY_EDGE`, or edges and scores.
     items : tuple of str
         Columns that are n/a, for the missing kinds; ``*`` stands for any ending.
     """
 
-    kind: str
+    kind: Trouble
     loses: str
     items: tuple[str, ...] = ()
 
@@ -182,18 +196,18 @@ class Problem:
 # loses every edge, which is under the tenth (censoring.max_share_lost) that would stop a run.
 _PLANNED: Mapping[tuple[str, bool], tuple[Problem, ...]] = {
     ("therapist", True): (
-        Problem("motion", "every edge"),
-        Problem("missing answer", "PT", ("iri_21",)),
+        Problem(Trouble.MOTION, EVERY_EDGE),
+        Problem(Trouble.ANSWER, "PT", ("iri_21",)),
     ),
     ("control", True): (
-        Problem("short run", "every edge"),
-        Problem("drop-out", "rACC-oPFC"),
+        Problem(Trouble.SHORT_RUN, EVERY_EDGE),
+        Problem(Trouble.DROP_OUT, "rACC-oPFC"),
     ),
-    ("therapist", False): (Problem("missing answer", "FS", ("iri_16",)),),
+    ("therapist", False): (Problem(Trouble.ANSWER, "FS", ("iri_16",)),),
     ("control", False): (
-        Problem("missing questionnaire", "FS, PT, EC, PD", ("iri_*",)),
-        Problem("missing answer", "ES", ("erq_09",)),
-        Problem("missing age", "nothing: no claim on scores uses age", ("age",)),
+        Problem(Trouble.QUESTIONNAIRE, "FS, PT, EC, PD", ("iri_*",)),
+        Problem(Trouble.ANSWER, "ES", ("erq_09",)),
+        Problem(Trouble.AGE, "nothing: no claim on scores uses age", ("age",)),
     ),
 }
 
@@ -212,11 +226,11 @@ def spoil_run(plan: RunPlan, problem: Problem | None) -> RunPlan:
     """Return the run plan with the person's problem, if it is one of images."""
     if problem is None:
         return plan
-    if problem.kind == "motion":
+    if problem.kind == Trouble.MOTION:
         return replace(plan, restlessness=2.6, n_jerks=plan.n_volumes // 10)
-    if problem.kind == "short run":
+    if problem.kind == Trouble.SHORT_RUN:
         return replace(plan, n_volumes=int(0.45 * plan.n_volumes))
-    if problem.kind == "drop-out":
+    if problem.kind == Trouble.DROP_OUT:
         return replace(plan, dropout=1.55)
     return plan
 

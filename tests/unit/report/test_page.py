@@ -20,6 +20,7 @@ from rsconn.report.page import cards
 from rsconn.report.page.html_page import build_context, flatten, render_page
 from rsconn.report.page.results import read_results
 from rsconn.report.page.wording import get_format
+from rsconn.study.claims.flags import Flag
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 # what is no result: the levels that intervals and power are stated at
@@ -258,7 +259,7 @@ def test_a_claim_in_regions_chosen_from_the_same_contrast_is_named(map_page):
     assert "were chosen by the same contrast" not in html
     results = read_results(folder)
     claims = results.group["claims"].table
-    claims.loc[claims["id"] == "F1", "reason"] = "circular: the ROIs were defined by a contrast of group"
+    claims.loc[claims["id"] == "F1", "flags"] = f"{Flag.CIRCULAR};{Flag.EXPLORATORY}"
     section = build_map_section(results.maps, results.group["claims"])
     assert [re.sub("<.*?>", "", str(each)) for each in section["circular"]] == ["F1"]
 

@@ -6,7 +6,7 @@ import pytest
 from rsconn.simulate.claims_truth import describe_claims
 from rsconn.simulate.planned_cohorts import simulate_cohort
 from rsconn.simulate.simulated_people import AGES, simulate_people
-from rsconn.simulate.simulated_study import describe_truth, draw_study, make_participants
+from rsconn.simulate.simulated_study import Trouble, describe_truth, draw_study, make_participants
 from rsconn.simulate.truth import plan_study
 
 
@@ -107,7 +107,7 @@ def test_each_problem_leaves_its_trace(study):
     }
     missing = {name: [column for column in table if table[column][row] is None] for name, row in rows.items()}
     for name, problem in study.problems.items():
-        if problem.kind == "missing questionnaire":
+        if problem.kind == Trouble.QUESTIONNAIRE:
             assert missing[name] == [f"iri_{i:02d}" for i in range(1, 29)]
         elif problem.kind.startswith("missing"):
             assert missing[name] == list(problem.items)

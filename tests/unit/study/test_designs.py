@@ -46,6 +46,10 @@ def build(claim, cohort, terms=TERMS, **options):
     return build_model(claim, make_columns(cohort), terms, **options)
 
 
+def tell(dropped):
+    return tuple((left.name, left.why) for left in dropped)
+
+
 def test_a_score_claim_takes_everyone_with_the_score():
     cohort = make_cohort()
     cohort.loc[[0, 20], "PT"] = np.nan
@@ -100,7 +104,7 @@ def test_nobody_is_lost_for_a_covariate_that_is_not_used():
     cohort["sex"] = "F"
     cohort.loc[:5, "sex"] = None
     design = build(make_claim(outcome="A-B"), cohort)
-    assert design.dropped == (("sex", "is constant in the sample"),)
+    assert tell(design.dropped) == (("sex", "is constant in the sample"),)
     assert design.n == 24
 
 
@@ -108,7 +112,7 @@ def test_a_default_that_is_missing_for_everyone_is_left_out():
     cohort = make_cohort()
     cohort["mean_fd"] = np.nan
     design = build(make_claim(outcome="A-B"), cohort)
-    assert design.dropped == (("mean_fd", "is missing for everyone"),)
+    assert tell(design.dropped) == (("mean_fd", "is missing for everyone"),)
     assert design.n == 24
 
 
@@ -131,7 +135,7 @@ def test_a_default_that_is_missing_for_everyone_is_left_out():
 )
 def test_defaults_that_cannot_stand_are_dropped_and_named(changes, name, why):
     design = build(make_claim(outcome="A-B", **changes), make_cohort())
-    assert design.dropped == ((name, why),)
+    assert tell(design.dropped) == ((name, why),)
     assert design.model is not None
     assert design.covariates == ("age", "mean_fd")
 
@@ -140,7 +144,7 @@ def test_a_default_aliased_with_another_is_dropped():
     cohort = make_cohort()
     cohort["months"] = cohort["age"] * 12
     terms = Terms(frozenset({"A-B"}), ("age", "months"), ())
-    assert build(make_claim(outcome="A-B"), cohort, terms).dropped == (
+    assert tell(build(make_claim(outcome="A-B"), cohort, terms).dropped) == (
         ("months", "is aliased with the other covariates"),
     )
 
@@ -178,13 +182,15 @@ def test_sites_that_tell_the_groups_leave_the_claim_untestable(sites, listed):
 def test_the_group_is_the_contrast_under_both_of_its_names():
     cohort = make_cohort().assign(dx=lambda table: table["group"])
     terms = Terms(frozenset({"A-B"}), ("dx", "age"), (), group_column="dx")
-    assert build(make_claim(outcome="A-B"), cohort, terms).dropped == (("dx", "is what the claim is about"),)
+    assert tell(build(make_claim(outcome="A-B"), cohort, terms).dropped) == (
+        ("dx", "is what the claim is about"),
+    )
 
 
 def test_a_listed_covariate_that_changes_nothing_is_dropped_and_named():
     claim = make_claim(outcome="A-B", covariates=["sex", "age"], sample="sex == 'F'")
     design = build(claim, make_cohort())
-    assert design.dropped == (("sex", "is constant in the sample"),)
+    assert tell(design.dropped) == (("sex", "is constant in the sample"),)
     assert design.covariates == ("age",)
     assert design.model is not None
 
@@ -231,7 +237,7 @@ def test_a_category_of_everyones_own_is_refused():
 def test_too_few_people_is_a_reason_and_drops_nothing():
     design = build(make_claim(outcome="A-B"), make_cohort().iloc[[0, 1, 13, 14]])
     assert design.reason == "n = 4 is too small for 5 parameters"
-    assert design.dropped == ()
+    assert tell(design.dropped) == ()
 
 
 def test_nobody_in_the_sample():
@@ -268,7 +274,7 @@ def test_a_default_missing_for_a_whole_side_is_called_so():
     cohort = make_cohort()
     cohort.loc[12:, "age"] = np.nan
     design = build(make_claim(outcome="A-B"), cohort)
-    assert design.dropped == (("age", "is missing for all of C"),)
+    assert tell(design.dropped) == (("age", "is missing for all of C"),)
     assert design.n == 24
 
 
@@ -340,7 +346,7 @@ def test_circularity_sees_a_copy_of_the_column(mixed):
     if mixed:
         cohort.loc[0, "site"] = "y"
     claim = make_claim(outcome="A-B", contrast={"column": "site", "a": "x", "b": "y"})
-    assert build(claim, cohort, terms).reason.startswith("circular") == (not mixed)
+    assert build(claim, cohort, terms).circular == (not mixed)
 
 
 @pytest.mark.parametrize("predictor", ["mean score", "FS"])
@@ -348,7 +354,7 @@ def test_circularity_sees_a_rescaled_score(predictor):
     terms, cohort = replace(TERMS, circular_columns=("PT",)), make_cohort()
     cohort["mean score"] = 1 + cohort["PT"] / 7
     claim = make_claim(outcome="A-B", contrast=None, predictor=predictor, expect="positive")
-    assert build(claim, cohort, terms).reason.startswith("circular") == (predictor != "FS")
+    assert build(claim, cohort, terms).circular == (predictor != "FS")
 
 
 @pytest.mark.parametrize("column", ["PT", "iri_pt"])
@@ -403,7 +409,7 @@ def test_paired_differences():
 def test_paired_covariates_enter_as_differences():
     cohort = make_sessions()
     design = build(make_claim(outcome="A-B", **PAIRED), cohort)
-    assert design.dropped == (
+    assert tell(design.dropped) == (
         ("age", "is no default covariate of pairs"),
         ("sex", "is no default covariate of pairs"),
     )
@@ -457,7 +463,7 @@ def test_time_that_passed_alike_for_everybody_is_no_covariate():
     cohort = make_visits()
     cohort["week"] = np.where(cohort["session"] == "2", 12.0, 0.0)
     design = build(make_claim(outcome="A-B", covariates=["week"], **PAIRED), cohort)
-    assert design.dropped == (("week", "changes alike in everybody"),)
+    assert tell(design.dropped) == (("week", "changes alike in everybody"),)
     assert design.model is not None
 
 
@@ -509,7 +515,7 @@ def test_absent_columns(changes, message):
 def test_replaced_covariates_are_never_listed():
     claim = make_claim(outcome="A-B", covariates=["group", "age"])
     design = build(claim, make_cohort(), covariates=("group", "age"))
-    assert design.dropped == (("group", "is what the claim is about"),)
+    assert tell(design.dropped) == (("group", "is what the claim is about"),)
     assert design.model is not None
 
 

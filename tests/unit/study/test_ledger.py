@@ -6,8 +6,8 @@ import pytest
 
 from rsconn.study.people.ledger import (
     LEDGER_COLUMNS,
-    NO_RUN,
     LedgerRow,
+    PersonRule,
     compare_people,
     count_flow,
     judge_coverage,
@@ -97,8 +97,8 @@ def test_the_table_is_sorted_whatever_the_order():
 def test_people_are_compared_both_ways():
     rows = compare_people({"sub-1", "sub-02", "sub-03"}, {"sub-001", "sub-03", "sub-99"})
     assert [(row.participant_id, row.rule) for row in rows] == [
-        ("sub-02", NO_RUN),
-        ("sub-1", NO_RUN),
+        ("sub-02", PersonRule.NO_RUN),
+        ("sub-1", PersonRule.NO_RUN),
         ("sub-001", "not in the tables"),
         ("sub-99", "not in the tables"),
     ]

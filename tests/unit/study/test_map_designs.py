@@ -119,7 +119,7 @@ def test_score_without_groups(columns) -> None:
 def test_unusable_covariates_are_named(columns) -> None:
     columns["scanner"] = np.array(["x"] * 20, dtype=object)
     [design] = list_map_designs(columns, ALL, make_config("a", "b", edge=("scanner", "age", "PT")))
-    assert dict(design.dropped) == {"scanner": "is constant in the sample"}
+    assert {left.name: left.why for left in design.dropped} == {"scanner": "is constant in the sample"}
     assert design.covariates == ("age", "PT")
     assert design.rows.tolist() == list(range(1, 16))  # the first has no PT
 

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from rsconn.analysis.usability import Threshold
 from rsconn.report.figures.style import (
     FAINT_INK,
     INK,
@@ -20,6 +21,7 @@ from rsconn.report.figures.style import (
     use_style,
     wrap,
 )
+from rsconn.study.people.ledger import PersonRule
 
 # inches: a column without and with room for those who left
 BOX_WIDTH, NOTE_WIDTH = 2.6, 2.4
@@ -137,11 +139,11 @@ def _draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]
 FLOW_COLUMNS = ("stage", "group", "kind", "rule", "words", "n")
 # the ledger names rules by their config keys; a picture has room for words
 RULE_WORDS = {
-    "censoring.min_retained_minutes": "too little time retained",
-    "censoring.min_degrees_of_freedom": "too few degrees of freedom",
-    "quality.max_mean_fd_mm": "too much motion on average",
-    "quality.min_coverage": "too little of a region has signal",
-    "no run found": "no images",
+    Threshold.MINUTES.value: "too little time retained",
+    Threshold.DOF.value: "too few degrees of freedom",
+    Threshold.MEAN_FD.value: "too much motion on average",
+    PersonRule.LITTLE_COVERAGE.value: "too little of a region has signal",
+    PersonRule.NO_RUN.value: "no images",
 }
 
 

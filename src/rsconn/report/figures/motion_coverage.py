@@ -61,7 +61,7 @@ def _draw_panel(axes: Axes, panel: pd.DataFrame, groups: Sequence[str]) -> None:
     else:
         _draw_groups(axes, panel)
     axes.set_ylabel(panel["axis_label"].iloc[0])
-    if panel["axis_label"].iloc[0].startswith("Share"):
+    if panel["panel"].iloc[0] == _COVERAGE_PANEL:
         axes.set_ylim(-0.04, 1.04)
     else:
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
@@ -134,6 +134,7 @@ QUALITY_COLUMNS = (
     "panel", "axis_label", "threshold", "threshold_label", "group", "roi", "kind",
     "participant_id", "run", "value", "density", "n", "sd", "ci_low", "ci_high",
 )  # fmt: skip
+_COVERAGE_PANEL = "Coverage"
 # column of group/quality.tsv, panel title, axis label with unit, key of the threshold, how the threshold reads
 RUN_MEASURES = (
     ("mean_fd", "Head motion", "Mean framewise displacement (mm)", "max_mean_fd_mm", "most allowed"),
@@ -169,7 +170,9 @@ def tabulate_quality(
         if measure[0] in runs and pd.to_numeric(runs[measure[0]], errors="coerce").notna().any()
     ]
     rois = coverage.assign(group=coverage["participant_id"].map(membership))
-    parts += _tabulate_rois(rois, "coverage", "Coverage", "Share of the ROI with signal (0 to 1)", thresholds)
+    parts += _tabulate_rois(
+        rois, "coverage", _COVERAGE_PANEL, "Share of the ROI with signal (0 to 1)", thresholds
+    )
     parts += _tabulate_rois(rois, "tsnr", "Signal", "Temporal signal-to-noise ratio", {})
     if not parts:
         return pd.DataFrame(columns=list(QUALITY_COLUMNS))

@@ -15,6 +15,7 @@ from rsconn.report.maps.map_viewer import MapResults
 from rsconn.report.maps.mosaics import STATISTICS
 from rsconn.report.page.results import PageTable, build_table
 from rsconn.report.page.wording import Source
+from rsconn.study.claims.flags import Flag, read_flags
 
 MOST_CLUSTERS = 10
 _LIMIT_UNITS = {"max_t": "|t|", "size": "voxels", "mass": "sum of |t| above the forming one", "tfce": "TFCE"}
@@ -107,10 +108,8 @@ def _list_circular(claims: Source | None) -> list[Markup]:
     """Return the claims whose regions were chosen by their own contrast in these data."""
     if claims is None or not len(claims.table):
         return []
-    reasons = claims.table["reason"].astype(str)
-    return [
-        claims.print_text(int(row), "id") for row in claims.table.index[reasons.str.startswith("circular")]
-    ]
+    circular = [Flag.CIRCULAR in read_flags(cell) for cell in claims.table["flags"]]
+    return [claims.print_text(int(row), "id") for row in claims.table.index[circular]]
 
 
 def read_script() -> str:

@@ -17,7 +17,8 @@ from rsconn.report.figures.style import encode_svg
 from rsconn.report.page.results import Results
 from rsconn.report.page.wording import Source
 from rsconn.settings.claims import Verdict
-from rsconn.study.claims.flags import Flag
+from rsconn.study.claims.flags import Flag, read_flags
+from rsconn.study.second_looks.slopes import SlopeOf, is_slope
 
 DIRECTIONAL = frozenset({"greater", "less", "positive", "negative"})
 # flag in group/claims.tsv: what it means, and the sensitivity analysis whose note tells more
@@ -34,6 +35,7 @@ FLAGS: dict[str, tuple[str, str]] = {
     ),
     Flag.UNDERPOWERED: ("With these people the test would often miss an effect that matters.", ""),
     Flag.EXACT: ("The permutation p is exact: every arrangement was counted.", ""),
+    Flag.CIRCULAR: ("The regions were chosen by what this claim tests, in these same data.", ""),
     Flag.EXPLORATORY: ("Exploratory: not among the claims that were specified to be confirmed.", ""),
     Flag.FRAGILE: ("Fragile: without one of the people the verdict would be another.", "leave one out"),
     Flag.MOTION: (
@@ -42,7 +44,7 @@ FLAGS: dict[str, tuple[str, str]] = {
     ),
     Flag.SLOPES_DIFFER: (
         "The slopes over everybody and within the groups differ in sign, by more than noise.",
-        "slope within groups",
+        SlopeOf.ALL_GROUPS.value,
     ),
 }
 _NOT_GUARANTEED = "and the tests' error rates are not guaranteed in such designs."
@@ -139,7 +141,6 @@ def _build_card(results: Results, row: int) -> Card:
     claim = claims.table.iloc[row]
     shown = forest[forest["id"] == claim["id"]].iloc[0]
     told = _find_definition(results.study, str(claim["id"]))
-    flags = tuple(flag.strip() for flag in _text(claim.get("flags")).split(";") if flag.strip())
     analyses = _find_analyses(results.group.get("sensitivity"), str(claim["id"]))
     return Card(
         anchor=make_anchor(str(claim["id"])),
@@ -151,13 +152,16 @@ def _build_card(results: Results, row: int) -> Card:
         source=str(told.get("source") or ""),
         answer=answer_claim(str(shown["expect"]), Verdict(claim["verdict"])),
         facts=tuple(list_facts(ClaimRow(claims, row, shown))),
-        flags=tuple(_explain_flag(flag, results.group.get("sensitivity"), analyses) for flag in flags),
+        flags=tuple(
+            _explain_flag(flag, results.group.get("sensitivity"), analyses)
+            for flag in read_flags(claim.get("flags"))
+        ),
         reason=claims.print_text(row, "reason"),
         notes=tuple(str(note) for note in told.get("notes") or ()),
         picture=_draw_picture(results, str(claim["id"])),
         picture_alt=describe_picture(shown),
-        slopes=tuple(row for row, name in analyses.items() if name.startswith("slope")),
-        sensitivity=tuple(row for row, name in analyses.items() if not name.startswith("slope")),
+        slopes=tuple(row for row, name in analyses.items() if is_slope(name)),
+        sensitivity=tuple(row for row, name in analyses.items() if not is_slope(name)),
         flow=_find_rows(results.figures.get("claim_flow"), str(claim["id"])),
     )
 

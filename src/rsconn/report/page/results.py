@@ -16,7 +16,7 @@ from rsconn.report.figures.style import encode_svg
 from rsconn.report.hidden_people import hide_in_text, hide_people, list_people
 from rsconn.report.maps.map_viewer import MapResults, read_map_results
 from rsconn.report.page.wording import Source
-from rsconn.study.people.ledger import EXCLUDED, NO_RUN
+from rsconn.study.people.ledger import PersonRule
 
 GROUP_TABLES = (
     "cohort",
@@ -184,7 +184,7 @@ _OF_INDIVIDUALS = {"exclusions", "quality"}
 def _drop_given_reasons(source: Source) -> Source:
     """Return the ledger without what somebody wrote about a person by hand; it stays in the file."""
     table = source.table.copy()
-    table.loc[table["rule"] == EXCLUDED, "reason"] = None
+    table.loc[table["rule"] == PersonRule.EXCLUDED, "reason"] = None
     return Source(source.name, table)
 
 
@@ -240,5 +240,5 @@ def _select_rows(source: Source, name: str) -> list[int]:
     if name == "roi_positions":
         chosen = table["kind"] == "roi"
     if name == "exclusions":
-        chosen = (table["decision"] != "kept") & (table["rule"] != NO_RUN)
+        chosen = (table["decision"] != "kept") & (table["rule"] != PersonRule.NO_RUN)
     return [int(row) for row in table.index[chosen]]

@@ -16,7 +16,7 @@ from rsconn.inference.estimators import compute_interval
 from rsconn.inference.verdict_power import find_min_detectable
 from rsconn.settings.claims import Verdict
 from rsconn.study.claims.designs import Design
-from rsconn.study.claims.flags import Flag
+from rsconn.study.claims.flags import Flag, print_flags
 from rsconn.study.claims.verdicts import (
     POWER,
     BoundSource,
@@ -116,6 +116,7 @@ def describe_claim(
     }
     decision, reasons = judge(test, result), [test.reason]
     flags = [*test.flags, *warnings, *_list_default(test, decision.verdict)]
+    flags += [Flag.CIRCULAR] if test.design.circular else []
     if test.finding is not None:
         alpha = test.alpha / result.m
         row |= _list_numbers(test.finding, alpha) | _list_p(test.finding, result)
@@ -127,7 +128,7 @@ def describe_claim(
     flags += [Flag.EXPLORATORY] if test.claim.exploratory else []
     return row | {
         "verdict": decision.verdict.value,
-        "flags": ";".join([*decision.flags, *flags]) or None,
+        "flags": print_flags([*decision.flags, *flags]),
         "reason": "; ".join(filter(None, [*reasons, *explain_dropped(test.design)])) or None,
     }
 
@@ -142,7 +143,7 @@ def _list_default(test: ClaimTest, verdict: Verdict) -> list[Flag]:
 
 def explain_dropped(design: Design) -> list[str]:
     """Return one phrase per default covariate that was left out."""
-    return [f"covariate {name} left out: it {why}" for name, why in design.dropped]
+    return [f"covariate {left.name} left out: it {left.why}" for left in design.dropped]
 
 
 def _list_numbers(finding: Finding, alpha: float) -> dict[str, Any]:

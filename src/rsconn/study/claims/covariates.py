@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,20 +28,50 @@ from rsconn.study.people.used_columns import Columns
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
 
-ALIASED = "is aliased with what is tested"
-ABOUT = "is what the claim is about"
-MISSING = "is missing for"
-CONSTANT = "is constant in the sample"
+
+class CovariateFault(StrEnum):
+    """Why a covariate cannot stand in a claim's model, in the words that the claim's reason has."""
+
+    ALIASED = "is aliased with what is tested"
+    ALIASED_WITH_OTHERS = "is aliased with the other covariates"
+    ABOUT = "is what the claim is about"
+    MISSING = "is missing for"
+    CONSTANT = "is constant in the sample"
+    SAME_WITHIN_PERSON = "does not change within a person"
+    CHANGES_ALIKE = "changes alike in everybody"
+    NOT_OF_PAIRS = "is no default covariate of pairs"
+
+
 # A person's two sessions differ in age by the time between them, which is part of what changed; sex does not change.
 NOT_OF_PAIRS = frozenset({"age", "sex"})
 # What a listed covariate may turn out to be without harm: it changes no estimate.
 _CHANGES_NOTHING = frozenset(
-    {
-        CONSTANT,
-        "does not change within a person",
-        "changes alike in everybody",
-    }
+    {CovariateFault.CONSTANT, CovariateFault.SAME_WITHIN_PERSON, CovariateFault.CHANGES_ALIKE}
 )
+
+
+@dataclass(frozen=True)
+class LeftOutCovariate:
+    """A covariate that cannot stand in a claim's model.
+
+    Attributes
+    ----------
+    name : str
+        Its column.
+    fault : CovariateFault
+        Why not.
+    of : str
+        For whom it is missing; else empty.
+    """
+
+    name: str
+    fault: CovariateFault
+    of: str = ""
+
+    @property
+    def why(self) -> str:
+        """The fault in words."""
+        return f"{self.fault} {self.of}".strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +82,25 @@ class Choice:
     ----------
     names : tuple of str
         Covariates that stand in the model.
-    dropped : tuple of (str, str)
-        Those that were left out, each with its reason.
+    dropped : tuple of LeftOutCovariate
+        Those that were left out.
     draft : Draft
         The claim's rows, complete in every covariate.
-    fault : str
-        Why the claim cannot be tested; empty if it can.
+    refused : LeftOutCovariate or None
+        One without which the claim cannot be tested; None if there is none.
     """
 
     names: tuple[str, ...]
-    dropped: tuple[tuple[str, str], ...]
+    dropped: tuple[LeftOutCovariate, ...]
     draft: Draft
-    fault: str
+    refused: LeftOutCovariate | None = None
+
+    @property
+    def fault(self) -> str:
+        """Why the claim cannot be tested; empty if it can."""
+        if self.draft.fault or self.refused is None:
+            return self.draft.fault
+        return f"covariate {self.refused.name} {self.refused.why}"
 
 
 def choose_covariates(
@@ -81,17 +119,15 @@ def choose_covariates(
     at one site) leaves the claim untestable, default or listed: unadjusted, the test would be of the site.
     """
     coding = coding or Coding()
-    names, dropped, fault = list(dict.fromkeys(wanted)), [], ""
-    while not fault and (found := _find_unusable(claim, columns, draft, names, coding, listed=listed)):
-        name, why = found
-        if why == ALIASED or (listed and why not in _CHANGES_NOTHING):
-            fault = f"covariate {name} {why}"
-        else:
-            draft = _leave_lone(draft, columns, name, coding) if why == CONSTANT else draft
-            names.remove(name)
-            dropped.append((name, why))
-    draft = _narrow(claim, columns, draft, names, coding)
-    return Choice(tuple(names), tuple(dropped), draft, draft.fault or fault)
+    names, dropped = list(dict.fromkeys(wanted)), []
+    while found := _find_unusable(claim, columns, draft, names, coding, listed=listed):
+        if found.fault == CovariateFault.ALIASED or (listed and found.fault not in _CHANGES_NOTHING):
+            break
+        if found.fault == CovariateFault.CONSTANT:
+            draft = _leave_lone(draft, columns, found.name, coding)
+        names.remove(found.name)
+        dropped.append(found)
+    return Choice(tuple(names), tuple(dropped), _narrow(claim, columns, draft, names, coding), refused=found)
 
 
 def _narrow(claim: Claim, columns: Columns, draft: Draft, names: Sequence[str], coding: Coding) -> Draft:
@@ -118,18 +154,18 @@ def _leave_lone(draft: Draft, columns: Columns, name: str, coding: Coding) -> Dr
 
 def _find_unusable(
     claim: Claim, columns: Columns, draft: Draft, names: Sequence[str], coding: Coding, *, listed: bool
-) -> tuple[str, str] | None:
+) -> LeftOutCovariate | None:
     """Return the first covariate that cannot stand in the model, and why."""
     for name in names:
         if name not in columns:
             raise TableError(f"cohort: no column {name!r}, a covariate of claim {claim.id}")
         if name in _list_subjects(claim, coding):
-            return name, ABOUT
+            return LeftOutCovariate(name, CovariateFault.ABOUT)
         if claim.paired and not listed and name in NOT_OF_PAIRS:
-            return name, "is no default covariate of pairs"
+            return LeftOutCovariate(name, CovariateFault.NOT_OF_PAIRS)
         missing = _find_missing_side(claim, columns, draft, name)
         if missing:
-            return name, missing
+            return LeftOutCovariate(name, CovariateFault.MISSING, missing)
     if find_complete(columns, draft, names).sum() < 2:
         return None  # too few people; nothing can be said of the covariates
     kept = _narrow(claim, columns, replace(draft, flow=()), names, coding)
@@ -144,42 +180,43 @@ def _list_subjects(claim: Claim, coding: Coding) -> set[str | None]:
 
 
 def _find_missing_side(claim: Claim, columns: Columns, draft: Draft, name: str) -> str:
-    """Say so if a covariate is missing for everyone, or for everyone on one side of a contrast."""
+    """Return whom a covariate is missing for: everyone, or everyone on one side of a contrast; else empty."""
     there = find_complete(columns, draft, [name])
     if draft.rows.size and not there.any():
-        return f"{MISSING} everyone"
+        return "everyone"
     if claim.contrast is None or claim.paired:
         return ""
     for side, label in zip((draft.tested > 0.5, draft.tested <= 0.5), name_sides(claim), strict=True):
         if side.any() and not there[side].any():
-            return f"{MISSING} all of {label}"
+            return f"all of {label}"
     return ""
 
 
 def _find_aliased(
     claim: Claim, draft: Draft, columns: Columns, names: Sequence[str], coding: Coding
-) -> tuple[str, str] | None:
+) -> LeftOutCovariate | None:
     paired = draft.partners is not None
     before = np.ones((draft.rows.size, 0 if paired else 1))
     for name, block in encode_covariates(draft, columns, names, coding):
         if not block.any() or (not paired and not np.ptp(block, axis=0).any()):
-            return name, _explain_constant(draft, columns, name)
+            return LeftOutCovariate(name, _explain_constant(draft, columns, name))
         with_it = np.column_stack([before, block])
         if with_it.shape[1] + 1 > draft.rows.size:
             return None  # the model will be refused for its size
         if not is_full_rank(with_it):
-            return name, "is aliased with the other covariates"
+            return LeftOutCovariate(name, CovariateFault.ALIASED_WITH_OTHERS)
         if not is_full_rank(np.column_stack([draft.tested, with_it])):
-            return name, ABOUT if name in _list_conditions(claim) else ALIASED
+            about = name in _list_conditions(claim)
+            return LeftOutCovariate(name, CovariateFault.ABOUT if about else CovariateFault.ALIASED)
         before = with_it
     return None
 
 
-def _explain_constant(draft: Draft, columns: Columns, name: str) -> str:
+def _explain_constant(draft: Draft, columns: Columns, name: str) -> CovariateFault:
     if draft.partners is None:
-        return CONSTANT
+        return CovariateFault.CONSTANT
     same = bool((columns[name][draft.rows] == columns[name][draft.partners]).all())
-    return "does not change within a person" if same else "changes alike in everybody"
+    return CovariateFault.SAME_WITHIN_PERSON if same else CovariateFault.CHANGES_ALIKE
 
 
 def _list_conditions(claim: Claim) -> set[str]:

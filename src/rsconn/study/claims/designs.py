@@ -11,7 +11,7 @@ import numpy as np
 from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claims.complete_rows import Coding, encode_covariates
-from rsconn.study.claims.covariates import choose_covariates
+from rsconn.study.claims.covariates import LeftOutCovariate, choose_covariates
 from rsconn.study.claims.samples import Draft, FlowStep, draft_claim, find_blocks, find_units
 from rsconn.study.people.used_columns import Column, Columns, Mask, Rows, find_present, is_text
 
@@ -105,12 +105,14 @@ class Design:
         ``a=18;b=17``; None for slopes.
     covariates : tuple of str
         Covariates in the model.
-    dropped : tuple of (str, str)
-        Covariates that were left out, each with its reason.
+    dropped : tuple of LeftOutCovariate
+        Covariates that were left out.
     flow : tuple of FlowStep
         From the sample to the rows of the model; the numbers add up.
     rows : int array
         Rows of the cohort (paired: those of session a).
+    circular : bool
+        Whether the claim's own contrast defined its regions in these data, for which it cannot be tested.
     """
 
     model: Model | None
@@ -118,9 +120,10 @@ class Design:
     people: tuple[str, ...]
     n_per_group: str | None
     covariates: tuple[str, ...]
-    dropped: tuple[tuple[str, str], ...]
+    dropped: tuple[LeftOutCovariate, ...]
     flow: tuple[FlowStep, ...]
     rows: Rows
+    circular: bool = False
 
     @property
     def n(self) -> int:
@@ -165,7 +168,8 @@ def build_model(
     draft = draft_claim(claim, columns, people)
     listed = covariates is None and claim.covariates is not None
     wanted = tuple(covariates) if covariates is not None else get_covariates(claim, terms)
-    fault = draft.fault or _find_circularity(claim, columns, terms, draft)
+    circularity = "" if draft.fault else _find_circularity(claim, columns, terms, draft)
+    fault = draft.fault or circularity
     chosen = choose_covariates(claim, columns, draft, wanted, listed=listed, coding=terms.coding)
     draft = chosen.draft
     design = Design(
@@ -177,6 +181,7 @@ def build_model(
         dropped=chosen.dropped,
         flow=draft.flow,
         rows=draft.rows,
+        circular=bool(circularity),
     )
     return design if design.reason else _add_model(design, claim, columns, terms, draft)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rsconn.study.claims.complete_rows import find_complete
-from rsconn.study.claims.covariates import MISSING
+from rsconn.study.claims.covariates import CovariateFault
 from rsconn.study.claims.designs import Terms, build_model, has_edge
 from rsconn.study.claims.samples import Draft, draft_claim, name_sides
 from rsconn.study.people.used_columns import Columns, Mask
@@ -92,7 +92,8 @@ def _look_at(claim: Claim, columns: Columns, terms: Terms) -> Iterator[Missing]:
     if default:
         option = f"covariates.{'edge' if has_edge(claim, terms) else 'score'}"
     design = build_model(claim, columns, terms)
-    names = [*design.covariates, *(name for name, why in design.dropped if why.startswith(MISSING))]
+    left_out = (left.name for left in design.dropped if left.fault == CovariateFault.MISSING)
+    names = [*design.covariates, *left_out]
     there = {name: find_complete(columns, draft, [name]) for name in names}
     there = {name: mask for name, mask in there.items() if mask.any() and not mask.all()}
     for side, member in _list_sides(claim, columns, draft) if there else ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from rsconn.inference.model import is_full_rank
 from rsconn.inference.patches import Exchange
 from rsconn.settings.claims import Claim, Contrast
 from rsconn.study.claims.complete_rows import encode_covariates
-from rsconn.study.claims.covariates import ALIASED, Choice, choose_covariates
+from rsconn.study.claims.covariates import Choice, CovariateFault, LeftOutCovariate, choose_covariates
 from rsconn.study.claims.designs import Terms
 from rsconn.study.claims.samples import Draft, find_blocks, find_units
 from rsconn.study.people.used_columns import Column, Columns, Mask, Rows, find_present, get_numbers, is_text
@@ -49,8 +49,8 @@ class MapDesign:
         Constant first.
     covariates : tuple of str
         What stands in the model besides what is tested.
-    dropped : tuple of (str, str)
-        Default covariates left out, each with its reason.
+    dropped : tuple of LeftOutCovariate
+        Default covariates left out.
     reason : str
         Why there is no test; empty if there is one.
     blocks : int array (n,) or None
@@ -73,7 +73,7 @@ class MapDesign:
     tested: FloatArray
     nuisance: FloatArray
     covariates: tuple[str, ...]
-    dropped: tuple[tuple[str, str], ...]
+    dropped: tuple[LeftOutCovariate, ...]
     reason: str
     blocks: NDArray[np.int64] | None = None
     units: NDArray[np.int64] | None = None
@@ -258,12 +258,18 @@ def _find_lost_term(wish: _Wish, chosen: Choice) -> str:
     a group that the score tells, the slope is that group's difference.
     """
     terms = wish.wanted[:2] if wish.kind == "interaction" else ("group",) if wish.kind == "slope" else ()
-    dropped: Mapping[str, str] = dict(chosen.dropped) if wish.kind == "interaction" else {}
-    for name in terms:
-        why = ALIASED if chosen.fault == f"covariate {name} {ALIASED}" else dropped.get(name, "")
-        if why:
-            return f"{wish.name} cannot be told apart from the other terms: {name} {why}"
-    return ""
+    left_out = list(chosen.dropped) if wish.kind == "interaction" else []
+    if chosen.refused and chosen.refused.fault == CovariateFault.ALIASED and not chosen.draft.fault:
+        left_out.append(chosen.refused)
+    lost = {left.name: left.why for left in left_out}
+    return next(
+        (
+            f"{wish.name} cannot be told apart from the other terms: {name} {lost[name]}"
+            for name in terms
+            if name in lost
+        ),
+        "",
+    )
 
 
 def _find_fault(kind: str, tested: FloatArray, nuisance: FloatArray) -> str:

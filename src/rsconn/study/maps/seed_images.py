@@ -201,7 +201,7 @@ def describe_model(
         "n": int(design.rows.size),
         "people": [str(person) for person in people[design.rows]],
         "covariates": list(design.covariates),
-        "dropped": dict(design.dropped),
+        "dropped": {left.name: left.why for left in design.dropped},
         "reason": design.reason,
     }
     if design.kind == "contrast":

@@ -12,7 +12,14 @@ import pandas as pd
 
 from rsconn.files.tables import read_tsv
 from rsconn.study.people.identity import match_sessions
-from rsconn.study.people.ledger import LedgerRow, compare_people, count_flow, report_excluded, tabulate_ledger
+from rsconn.study.people.ledger import (
+    LedgerRow,
+    PersonRule,
+    compare_people,
+    count_flow,
+    report_excluded,
+    tabulate_ledger,
+)
 from rsconn.study.people.participants import convert_column, read_people
 from rsconn.study.people.same_people import check_same_edges
 from rsconn.study.people.scores import Scores, score_people
@@ -223,10 +230,10 @@ def _report_people(
     for person, has_edge in included.items():
         if config.groups is not None and pd.isna(groups[person]):
             reason = f"{person}: column {config.groups.column!r} names none of groups.levels; in no group"
-            rows.append(_person_row(str(person), "groups.levels", "flagged", reason))
+            rows.append(_person_row(str(person), PersonRule.NO_LEVEL, "flagged", reason))
         if not has_edge and person in usable:
             reason = f"{person}: a usable run, but no edge with both of its ROIs"
-            rows.append(_person_row(str(person), "no usable edge", "excluded", reason))
+            rows.append(_person_row(str(person), PersonRule.NO_EDGE, "excluded", reason))
     return rows
 
 

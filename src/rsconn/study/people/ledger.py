@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,10 +22,20 @@ Stage = Literal["index", "extract", "denoise", "connect", "cohort", "claim"]
 Ruling = Literal["excluded", "kept", "flagged"]
 
 STAGES: tuple[Stage, ...] = ("index", "extract", "denoise", "connect", "cohort", "claim")
-NO_RUN = "no run found"
-EXCLUDED = "exclude"
 NO_GROUP = "no group"
-_COVERAGE_RULE = "quality.min_coverage"
+
+
+class PersonRule(StrEnum):
+    """Rules of the ledger that are no threshold of a run (`rsconn.analysis.usability.Threshold`)."""
+
+    NO_RUN = "no run found"
+    NOT_IN_TABLES = "not in the tables"
+    EXCLUDED = "exclude"
+    NO_LEVEL = "groups.levels"
+    NO_EDGE = "no usable edge"
+    LITTLE_COVERAGE = "quality.min_coverage"
+
+
 FLOW_STAGES = ("in the tables", "with images", "with a usable run", "with a usable edge")
 FLOW_COLUMNS = ("stage", "group", "n", "n_excluded", "rule")
 
@@ -136,7 +147,7 @@ def _describe_shortfall(facts: Mapping[str, Any], judged: Judgement) -> str:
 
 def keeps_run(rows: Iterable[LedgerRow]) -> bool:
     """Say whether a run counts: too little coverage costs a ROI, anything else that excludes the run."""
-    return all(row.decision != "excluded" or row.rule == _COVERAGE_RULE for row in rows)
+    return all(row.decision != "excluded" or row.rule == PersonRule.LITTLE_COVERAGE for row in rows)
 
 
 def judge_coverage(
@@ -165,7 +176,7 @@ def judge_coverage(
             reason = (
                 f"{facts['run']}: {share:.0%} of {roi} has signal, {least:.0%} needed (quality.min_coverage)"
             )
-            row = _rule(facts, _COVERAGE_RULE, share, least, None, False, reason)  # noqa: FBT003
+            row = _rule(facts, PersonRule.LITTLE_COVERAGE, share, least, None, False, reason)  # noqa: FBT003
             rows.append(row)
     return tuple(rows)
 
@@ -195,7 +206,9 @@ def report_excluded(excluded: Mapping[str, str]) -> list[LedgerRow]:
         session = next((part[4:] for part in others if part.startswith("ses-")), None)
         run = key if [part for part in others if not part.startswith("ses-")] else None
         text = f"{key}: {reason} (exclude)"
-        rows.append(LedgerRow(person, session, run, EXCLUDED, None, None, None, "index", "excluded", text))
+        rows.append(
+            LedgerRow(person, session, run, PersonRule.EXCLUDED, None, None, None, "index", "excluded", text)
+        )
     return rows
 
 
@@ -210,11 +223,15 @@ def compare_people(in_tables: Collection[str], with_runs: Collection[str]) -> li
     for person in sorted(set(in_tables) - set(with_runs)):
         twin = twins.get(person)
         hint = f"; the dataset has {twin}" if twin else ""
-        rows.append(_absent(person, NO_RUN, f"{person}: no run found{hint}; in claims on scores only"))
+        rows.append(
+            _absent(person, PersonRule.NO_RUN, f"{person}: no run found{hint}; in claims on scores only")
+        )
     for person in sorted(set(with_runs) - set(in_tables)):
         twin = tables_twins.get(person)
         hint = f"; the tables have {twin}" if twin else ""
-        rows.append(_absent(person, "not in the tables", f"{person}: has a run, no row in the tables{hint}"))
+        rows.append(
+            _absent(person, PersonRule.NOT_IN_TABLES, f"{person}: has a run, no row in the tables{hint}")
+        )
     return rows
 
 
@@ -241,14 +258,14 @@ def count_flow(cohort: pd.DataFrame, ledger: pd.DataFrame, with_usable_run: Coll
     )
     lost_by = _find_first_rules(ledger)
     whole = ledger["session"].isna() & ledger["run"].isna()
-    by_hand = set(ledger["participant_id"][whole & (ledger["rule"] == EXCLUDED)])
+    by_hand = set(ledger["participant_id"][whole & (ledger["rule"] == PersonRule.EXCLUDED)])
     rows: list[tuple[str, str, int, int, str | None]] = []
     for group, members in people.groupby(people["group"].astype(object).fillna(NO_GROUP), sort=True):
         left = list(members.index)
         rows.append((FLOW_STAGES[0], str(group), len(left), 0, None))
         with_edge = set(members.index[members["included"]])
         conditions = (
-            {person for person in left if lost_by.get(person) != NO_RUN and person not in by_hand},
+            {person for person in left if lost_by.get(person) != PersonRule.NO_RUN and person not in by_hand},
             with_edge | set(with_usable_run),
             with_edge,
         )
@@ -262,7 +279,7 @@ def count_flow(cohort: pd.DataFrame, ledger: pd.DataFrame, with_usable_run: Coll
 def _count_rules(
     stage: str, group: str, before: Sequence[str], after: Sequence[str], lost_by: Mapping[str, str]
 ) -> list[tuple[str, str, int, int, str | None]]:
-    lost = [lost_by.get(person, "no usable edge") for person in before if person not in set(after)]
+    lost = [lost_by.get(person, PersonRule.NO_EDGE.value) for person in before if person not in set(after)]
     if not lost:
         return [(stage, group, len(after), 0, None)]
     return [(stage, group, len(after), lost.count(rule), rule) for rule in sorted(set(lost))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,31 @@ if TYPE_CHECKING:
     from rsconn.settings.claims import Claim
 
 GROUP = "group"
-TOTAL = "slope without group"
+
+
+class SlopeOf(StrEnum):
+    """Whose slope it is, in the words of the sensitivity table; those of groups are followed by the groups."""
+
+    ALL_GROUPS = "slope within groups"
+    EVERYBODY = "slope without group"
+    GROUP = "slope in"
+
+    def name_analysis(self, *groups: str) -> str:
+        """Return the name of an analysis: of one group's slope, or of one's minus another's."""
+        return " ".join([self.value, " minus ".join(groups)]).strip()
+
+
+def is_slope(analysis: str) -> bool:
+    """Say whether an analysis of the sensitivity table is one of these slopes.
+
+    Examples
+    --------
+    >>> [is_slope(name) for name in (SlopeOf.ALL_GROUPS, SlopeOf.GROUP.name_analysis("C", "T"), "leave one out")]
+    [True, True, False]
+    """
+    return analysis in set(SlopeOf) or analysis.startswith(f"{SlopeOf.GROUP} ")
+
+
 _ALPHA = 0.05
 
 
@@ -107,10 +132,13 @@ def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms)
         return None
     others = [name for name in design.covariates if name not in {GROUP, terms.group_column}]
     member = {group: columns[GROUP] == group for group in groups}
-    common = _fit("slope within groups", build_model(claim, columns, terms, covariates=[*others, GROUP]))
-    total = _fit(TOTAL, build_model(claim, columns, terms, covariates=others))
+    common = _fit(SlopeOf.ALL_GROUPS.value, build_model(claim, columns, terms, covariates=[*others, GROUP]))
+    total = _fit(SlopeOf.EVERYBODY.value, build_model(claim, columns, terms, covariates=others))
     own = [
-        _fit(f"slope in {group}", build_model(claim, columns, terms, covariates=others, people=member[group]))
+        _fit(
+            SlopeOf.GROUP.name_analysis(group),
+            build_model(claim, columns, terms, covariates=others, people=member[group]),
+        )
         for group in groups
     ]
     interactions = [_fit_interaction(claim, columns, terms, others, pair) for pair in combinations(groups, 2)]
@@ -127,7 +155,7 @@ def _fit_interaction(
     claim: Claim, columns: Columns, terms: Terms, covariates: Sequence[str], pair: tuple[str, str]
 ) -> Slope:
     """Estimate the slope of the first group minus that of the second, everything else in common."""
-    name = f"slope in {pair[0]} minus {pair[1]}"
+    name = SlopeOf.GROUP.name_analysis(*pair)
     both = (columns[GROUP] == pair[0]) | (columns[GROUP] == pair[1])
     design = build_model(claim, columns, terms, covariates=[*covariates, GROUP], people=both)
     if design.model is None:
@@ -152,7 +180,7 @@ def describe_signs(comparison: SlopeComparison) -> str | None:
         }
         return "signs differ by no more than noise would give" if {-1.0, 1.0} <= signs else None
     sure = {slope.name: _find_sure_sign(slope) for slope in comparison.slopes}
-    total = sure.pop(TOTAL)
+    total = sure.pop(SlopeOf.EVERYBODY.value)
     if total and -total in sure.values():
         return "signs differ, intervals too (Simpson's paradox): what holds for everybody does not hold in each group"
     how = "intervals too" if {-1, 1} <= set(sure.values()) else "by the interaction"
