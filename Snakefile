@@ -37,6 +37,7 @@ include: "workflow/rules/denoise.smk"
 include: "workflow/rules/connect.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/infer.smk"
+include: "workflow/rules/multiverse.smk"
 include: "workflow/rules/maps.smk"
 include: "workflow/rules/report.smk"
 

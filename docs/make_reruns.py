@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from rsconn.rules.jobs import JOBS
 from rsconn.settings.config import Config, read_config
-from rsconn.settings.rois import AtlasRegion, Circular, MapRegion, Sphere, Surfaces, Variants
+from rsconn.settings.rois import Alternative, AtlasRegion, Circular, MapRegion, Sphere, Surfaces, Variants
 
 ROOT = Path(__file__).resolve().parents[1]
 TITLE = """# What an edited option runs again
@@ -81,10 +81,18 @@ def _change(value: Any, name: str) -> Any:
         return {"sample": "age > 1", "instrument": "ERQ"}.get(name, "another")
     if isinstance(value, Mapping):
         return {**value, "another": _NEW.get(name, "another")}
+    if value == () and name in _FIRST:
+        return (_FIRST[name],)
     if isinstance(value, tuple):
         return (*value, value[-1]) if value and not isinstance(value[-1], str) else (*value, "another")
     return _NEW.get(name, "another")
 
+
+# The first element of a list that is empty.
+_FIRST: Mapping[str, Any] = {
+    "alternatives": Alternative(name="LAI_other", of="LAI", mask=Path("other.nii.gz")),
+    "high_pass_hz": 0.02, "min_retained_minutes": 5.0, "smoothing_fwhm_mm": 6.0, "outlier_sd": 3.0,
+}  # fmt: skip
 
 # What an option may be where the config leaves it out.
 _NEW: Mapping[str, Any] = {
@@ -95,7 +103,7 @@ _NEW: Mapping[str, Any] = {
     "surfaces": Surfaces(left=Path("left.surf.gii"), right=Path("right.surf.gii")),
     "sphere": Sphere(center_mm=(0, 0, 0)), "mask": Path("mask.nii.gz"), "map": MapRegion(image=Path("map.nii.gz")),
     "atlas": AtlasRegion(image=Path("atlas.nii.gz"), label=1), "rois_path": Path("rois.yaml"),
-    "truth": Path("truth.json"), "registered": Path("registered.json"),
+    "roi": (), "score": (), "truth": Path("truth.json"), "registered": Path("registered.json"),
 }  # fmt: skip
 
 

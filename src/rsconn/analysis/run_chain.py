@@ -12,7 +12,14 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from rsconn.analysis.specification import Censoring, Cleaning, Estimation, RoiVariant, Specification
+from rsconn.analysis.specification import (
+    Censoring,
+    Cleaning,
+    ConfoundTerms,
+    Estimation,
+    RoiVariant,
+    Specification,
+)
 from rsconn.analysis.usability import Judgement, RunQuality, find_uncovered, judge_quality
 from rsconn.arrays import FloatArray
 from rsconn.errors import RunError
@@ -266,16 +273,25 @@ def make_run_model(confounds: Confounds, t_r: float, cleaning: Cleaning, censori
     RunError
         If a column is missing or has gaps.
     """
-    names, values = confounds.names, confounds.values
     volumes = choose_volumes(confounds, t_r, censoring)
-    regressors = select_confounds(names, values, confounds.metadata, **asdict(cleaning.terms))
-    return RunModel(
-        regressors,
-        NuisanceDesign(len(values), t_r, cleaning.band, regressors.values),
-        volumes.sample_mask,
-        volumes.n_nonsteady,
-        volumes.quality,
-    )
+    return assemble_model(volumes, choose_regressors(confounds, cleaning.terms), t_r, cleaning.band)
+
+
+def choose_regressors(confounds: Confounds, terms: ConfoundTerms) -> Regressors:
+    """Choose the confounds that leave the series.
+
+    Raises
+    ------
+    RunError
+        If a column is missing or has gaps.
+    """
+    return select_confounds(confounds.names, confounds.values, confounds.metadata, **asdict(terms))
+
+
+def assemble_model(volumes: Volumes, regressors: Regressors, t_r: float, band: Band) -> RunModel:
+    """Put together what was chosen for a run."""
+    design = NuisanceDesign(len(regressors.values), t_r, band, regressors.values)
+    return RunModel(regressors, design, volumes.sample_mask, volumes.n_nonsteady, volumes.quality)
 
 
 def choose_volumes(confounds: Confounds, t_r: float, censoring: Censoring) -> Volumes:
@@ -311,7 +327,12 @@ def choose_volumes(confounds: Confounds, t_r: float, censoring: Censoring) -> Vo
 
 
 def clean_series(
-    series: FloatArray, model: RunModel, cleaning: Cleaning, cleaner: Cleaner | None = None
+    series: FloatArray,
+    model: RunModel,
+    cleaning: Cleaning,
+    cleaner: Cleaner | None = None,
+    *,
+    project: Cleaner = project_out,
 ) -> Projection:
     """Return what confounds, drifts and the band leave of the series, on the retained volumes.
 
@@ -325,6 +346,8 @@ def clean_series(
         Only its mode matters here.
     cleaner : callable, optional
         What cleans in another mode than the projection; the numerics do not import it.
+    project : callable
+        What projects: a loop over specifications hands in one that keeps its factorisations.
 
     Raises
     ------
@@ -333,7 +356,7 @@ def clean_series(
     """
     check_lengths(len(model.sample_mask), len(series))
     if cleaning.mode == "projection":
-        cleaner = project_out
+        cleaner = project
     if cleaner is None:
         raise ValueError(f"mode {cleaning.mode!r} needs a cleaner")
     projection = cleaner(series, model.design, model.sample_mask)

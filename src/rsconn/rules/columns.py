@@ -137,6 +137,65 @@ _CLAIM_FLOW = {
     "n": "Rows of the cohort left.",
     "n_excluded": "Rows that the condition took away; n plus n_excluded is the n of the step before.",
 }
+_AXES = {
+    "strategy": "Denoising strategy.",
+    "global_signal": "Whether, or with how many terms, the global signal leaves the series.",
+    "high_pass_hz": "High-pass, Hz; none: no limit.",
+    "low_pass_hz": "Low-pass, Hz; none: no limit.",
+    "fd_threshold_mm": "Framewise displacement above which a volume is left out, mm; none: no censoring.",
+    "min_retained_minutes": "Minutes that must remain in a run.",
+    "radius_mm": "Radius of the spheres, mm; own: as in the ROI file.",
+    "smoothing_fwhm_mm": "Kernel with which the image was smoothed, mm.",
+    "connectivity": "Kind of correlation.",
+    "covariates": "Covariates of edges, joined by +; none: no covariate.",
+    "outlier_sd": "Robust SDs beyond which people are left out; none: nobody is.",
+}
+_SAME_IN_CLAIMS = (
+    "n", "n_per_group", "estimate", "std_error", "dof", "effect_size", "p", "ci_family_low", "ci_family_high", "reason",
+)  # fmt: skip
+_MULTIVERSE = {
+    **_AXES,
+    **{name: _CLAIMS[name] for name in _SAME_IN_CLAIMS},
+    "specification": "Number of the combination; 1 is the primary analysis.",
+    "primary": "Whether this is the analysis that decides the claim.",
+    "claim": "Claim.",
+    "p_family": "p after Holm over the family under the same specification.",
+    "verdict": "What the verdict would be under this specification; the claim's own verdict is the primary's.",
+    "qc_fc": "Correlation of the edge with mean FD among the claim's people: motion that stayed in.",
+    "curve": "primary, or the axes by which this specification asks another question.",
+}
+_MULTIVERSE_JOINT = {
+    "claim": "Claim.",
+    "curve": "primary, or the axes by which these specifications ask another question than the primary analysis.",
+    "n_specifications": "Specifications that differ for the claim.",
+    "n_supported": "Those under which it is supported.",
+    "n_negligible": "Those under which it is negligible.",
+    "n_contradicted": "Those under which it is contradicted.",
+    "n_inconclusive": "Those under which it is inconclusive.",
+    "n_not_testable": "Those under which it cannot be tested.",
+    "estimate_median": "Median of the estimates.",
+    "estimate_low": "Smallest estimate.",
+    "estimate_high": "Largest estimate.",
+    "estimate_primary": "The primary analysis's estimate.",
+    "share_below_primary": "Share of the other estimates below it.",
+    "primary_is_outlier": "Whether it lies further out than 97.5 % of the others, or beyond Tukey's fences.",
+    "median_t": "Median studentised estimate, the claimed direction positive; absolute for two-sided claims.",
+    "p_median": "p of a median as large, from shared sign flips; n/a for claims of no difference.",
+    "share_significant": "Share of specifications with p < alpha, in the claimed direction.",
+    "p_share": "p of a share as large, from the same flips.",
+    "p_joint": "The smaller of the two after Holm.",
+    "n_flips": "Sign flips.",
+    "decisive_axis": "The choice that moves the estimate most.",
+    "decisive_share": "Its share of the variance of the estimates.",
+}
+_MULTIVERSE_AXES = {
+    "claim": "Claim.",
+    "curve": "As in multiverse_joint.tsv.",
+    "axis": "Choice.",
+    "with_axis": "Second choice of a pair; n/a for a choice alone.",
+    "share": "Share of the variance of the estimates: of a choice what the additive model loses without it, of a pair "
+    "what it gains by its combinations.",
+}
 COLUMN_TEXTS = {
     "cohort": _COHORT,
     "edges": _EDGES,
@@ -148,6 +207,9 @@ COLUMN_TEXTS = {
     "claims": _CLAIMS,
     "claim_flow": _CLAIM_FLOW,
     "sensitivity": _SENSITIVITY,
+    "multiverse": _MULTIVERSE,
+    "multiverse_joint": _MULTIVERSE_JOINT,
+    "multiverse_axes": _MULTIVERSE_AXES,
 }
 
 

@@ -20,7 +20,7 @@ from rsconn.files.run_selection import split_space
 from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
-from rsconn.signal.extraction import Extraction, extract_timeseries
+from rsconn.signal.extraction import Extraction, Extractor, extract_timeseries
 from rsconn.signal.quality import count_nonsteady
 from rsconn.signal.regressors import Confounds
 from rsconn.signal.weights import RoiWeights, stack_weights, take_row
@@ -37,13 +37,15 @@ def extract(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[s
         The batch (`rsconn.files.bids.Run.to_dict`).
     settings : mapping
         ``set_name``, ``space``, ``accept_space_mismatch``, ``t_r``, and ``rois``: regions and then their
-        variants, each with its ``smoothing_fwhm_mm`` and the region that it is a ``variant_of``.
+        variants, each with its ``smoothing_fwhm_mm`` and the region that it is a ``variant_of``; ``further_rois``
+        of the multiverse, whose series have a file of their own.
     """
 
     def process(run: Run, _: dict[str, Any]) -> dict[str, Any]:
         image = open_image(run, settings)
-        extraction = extract_timeseries(image.stream, image.weights, image.mask, **image.reading)
-        return keep_extraction(run, image, extraction, settings)
+        further = FurtherRows(image, settings)
+        extraction = extract_timeseries(further.stream, image.weights, image.mask, **image.reading)
+        return {**keep_extraction(run, image, extraction, settings), **further.keep(run)}
 
     write_records(record, process_records(start_records(runs), "extract", process))
 
@@ -87,6 +89,60 @@ class RunImage:
             "intercept": self.header.intercept,
             "n_nonsteady": self.n_nonsteady,
         }
+
+
+class FurtherRows:
+    """Regions of the multiverse, taken from the volumes as they pass for the others, which they do not touch."""
+
+    def __init__(self, image: RunImage, settings: Mapping[str, Any]) -> None:
+        self._image, self._settings = image, settings
+        rois = settings["further_rois"]
+        self._extractor = (
+            Extractor(build_rows(rois, image.header), image.mask, **image.reading) if rois else None
+        )
+
+    def stream(self) -> Iterator[np.ndarray]:
+        """Start a pass over the volumes, which are taken into account as long as they are needed."""
+        extractor = None if self._extractor is None or self._extractor.is_done else self._extractor
+        for volume in self._image.stream():
+            if extractor is not None:
+                extractor.add(volume)
+            yield volume
+        if extractor is not None:
+            extractor.finish_pass()
+
+    def keep(self, run: Run) -> dict[str, Any]:
+        """Write the series and return the facts for the run's record; nothing where there is no such region."""
+        if self._extractor is None:
+            return {}
+        while not self._extractor.is_done:
+            for _ in self.stream():
+                pass
+        extraction, rois = self._extractor.summarise(), self._settings["further_rois"]
+        path = name_output(
+            run, "timeseries", ".tsv", seg=self._settings["set_name"], stat="mean", desc="multiverse"
+        )
+        write_tsv(path, {roi["name"]: s for roi, s in zip(rois, extraction.timeseries.T, strict=True)})
+        described = {
+            "Description": "Weighted means of other regions, radii and kernels, for the multiverse; not denoised.",
+            **describe_variants(rois),
+            "RepetitionTime": self._image.t_r,
+            "Units": "image units",
+        }
+        write_json(path.with_suffix(".json"), described)
+        coverage = dict(zip([roi["name"] for roi in rois], extraction.coverage.tolist(), strict=True))
+        return {"further_timeseries": str(path), "further_coverage": coverage}
+
+
+def describe_variants(rois: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a sidecar says of variants of regions."""
+    return {
+        "Variants": {
+            roi["name"]: {"Of": roi["variant_of"], "SmoothingFWHM": roi["smoothing_fwhm_mm"]}
+            for roi in rois
+            if roi["variant_of"]
+        }
+    }
 
 
 def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
@@ -269,11 +325,7 @@ def _write_extraction(
         "ROIs": [roi["name"] for roi in settings["rois"] if roi["variant_of"] is None],
         "RepetitionTime": t_r,
         "SmoothingFWHM": settings["rois"][0]["smoothing_fwhm_mm"],
-        "Variants": {
-            roi["name"]: {"Of": roi["variant_of"], "SmoothingFWHM": roi["smoothing_fwhm_mm"]}
-            for roi in settings["rois"]
-            if roi["variant_of"]
-        },
+        **describe_variants(settings["rois"]),
         "Sources": run.cite(run.bold, run.mask),
         **describe_space(run),
         "Units": "image units",

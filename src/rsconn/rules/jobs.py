@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from rsconn.settings.config import Config
+from rsconn.settings.rois import RoiRow
+from rsconn.settings.ways import list_further_rows
 from rsconn.study.people.used_columns import list_used_columns
 
 Values = Mapping[str, Any]
@@ -57,6 +59,7 @@ class ExtractJob(Job):
     accept_space_mismatch: bool
     t_r: float | None
     rois: list[Values]
+    further_rois: list[Values]
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
@@ -66,7 +69,8 @@ class ExtractJob(Job):
             space=config.rois.space,
             accept_space_mismatch=config.input.accept_space_mismatch,
             t_r=config.input.t_r,
-            rois=list_roi_rows(config),
+            rois=list_roi_rows(config.rois.list_rows(config.denoising.smoothing_fwhm_mm), config),
+            further_rois=list_roi_rows(list_further_rows(config), config),
         )
 
 
@@ -208,6 +212,42 @@ class InferJob(Job):
 
 
 @dataclass(frozen=True)
+class MultiverseJob(Job):
+    """Every way of analysing, and what the primary analysis rests on: it is one of them."""
+
+    multiverse: Values | None
+    regions: list[Values]
+    denoise: Values
+    connect: Values
+    sessions: str
+    limits: Values
+    infer: Values
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what the specifications are made of."""
+        infer = asdict(InferJob.from_config(config))
+        del infer["datasets"]
+        told = {"text", "source", "notes", "original"}  # nothing of it is printed here
+        infer["claims"] = [claim.model_dump(mode="json", exclude=told) for claim in config.claims]
+        infer["inference"] = {
+            name: value for name, value in infer["inference"].items() if name != "n_permutations"
+        }
+        return cls(
+            multiverse=config.multiverse.model_dump(mode="json") if config.multiverse else None,
+            regions=[
+                {"name": roi.name, "column": roi.column, "sphere": roi.sphere is not None}
+                for roi in (*config.rois.rois, *config.rois.alternatives)
+            ],
+            denoise=asdict(DenoiseJob.from_config(config)),
+            connect=asdict(ConnectJob.from_config(config)),
+            sessions=config.sessions,
+            limits=describe_limits(config),
+            infer=infer,
+        )
+
+
+@dataclass(frozen=True)
 class MapsJob(Job):
     """Models of the seeds' maps, thresholds, and the rules that runs must pass."""
 
@@ -268,23 +308,24 @@ JOBS: dict[str, type[Job]] = {
     "connect": ConnectJob,
     "cohort": CohortJob,
     "infer": InferJob,
+    "multiverse": MultiverseJob,
     "maps": MapsJob,
     "report": ReportJob,
 }
 
 
-def list_roi_rows(config: Config) -> list[Values]:
-    """Return each region and then each variant with its smoothing, as plain values."""
+def list_roi_rows(rows: Sequence[RoiRow], config: Config) -> list[Values]:
+    """Return each region or variant with its smoothing, as plain values."""
     surfaces = config.rois.surfaces
     on_surface = {"surfaces": surfaces.model_dump(mode="json")} if surfaces else {}
     return [
         {
-            **row.roi.model_dump(mode="json", exclude=_WORDS),
+            **row.roi.model_dump(mode="json", exclude=_WORDS | {"of"}),
             **(on_surface if row.roi.sphere else {}),
             "smoothing_fwhm_mm": row.smoothing_fwhm_mm,
             "variant_of": row.variant_of,
         }
-        for row in config.rois.list_rows(config.denoising.smoothing_fwhm_mm)
+        for row in rows
     ]
 
 

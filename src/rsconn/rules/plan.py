@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rsconn.errors import SettingsError
 from rsconn.files.bids import Run, find_parcellated_runs, find_runs
@@ -21,6 +21,7 @@ from rsconn.settings.fields import find_house, show_path
 from rsconn.settings.problems import raise_problems, suggest
 from rsconn.study.people.participants import list_table_ids
 
+Listed = TypeVar("Listed")
 # Where plain `snakemake` was started; jobs on other machines start elsewhere and inherit the variable.
 LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
 # Where the results go instead of the config's output_dir: `rsconn verify` computes them again elsewhere.
@@ -36,11 +37,13 @@ STEPS = {
     "connect": "connect",
     "cohort": "gather_cohort",
     "infer": "infer",
+    "multiverse": "run_multiverse",
     "maps": "make_group_maps",
     "report": "write_report",
 }
 CONFIG_READERS = ("rsconn.settings.config.read_config", "rsconn.settings.instruments.read_instrument")
 CLAIM_TABLES = ("claims", "claim_flow", "sensitivity")
+MULTIVERSE_TABLES = ("multiverse", "multiverse_joint", "multiverse_axes")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,16 @@ class WorkflowPlan:
 
     cohort_tables = COHORT_TABLES
     claim_tables = CLAIM_TABLES
-    group_tables = (*COHORT_TABLES, *CLAIM_TABLES)
+
+    @property
+    def multiverse_tables(self) -> tuple[str, ...]:
+        """Tables of the multiverse; none where nothing was asked for."""
+        return MULTIVERSE_TABLES if self.config.multiverse is not None else ()
+
+    @property
+    def group_tables(self) -> tuple[str, ...]:
+        """Every table that the report reads."""
+        return (*COHORT_TABLES, *CLAIM_TABLES, *self.multiverse_tables)
 
     @property
     def output_dir(self) -> str:
@@ -105,6 +117,10 @@ class WorkflowPlan:
         """Return a batch's runs as plain values."""
         return [run.to_dict() for run in self.batches[batch]]
 
+    def list_all(self, list_one: Callable[[str], list[Listed]]) -> list[Listed]:
+        """Return what each batch has of something, as one list."""
+        return [each for batch in self.batches for each in list_one(batch)]
+
     def list_image_files(self, batch: str) -> list[str]:
         """Return the images, masks and ROI files that a batch reads."""
         files = [path for run in self.batches[batch] for path in (run.bold, run.mask) if path]
@@ -135,7 +151,8 @@ class WorkflowPlan:
                 f"work/connect/{batch}.json",
             )
         ]
-        group = [str(FILE_LISTS / f"{step}.json") for step in ("cohort", "infer", "report")]
+        steps = ("cohort", "infer", *(("multiverse",) if self.multiverse_tables else ()), "report")
+        group = [str(FILE_LISTS / f"{step}.json") for step in steps]
         return [*map(name_file_list, records), *self.map_lists, *group]
 
     def list_confound_files(self, batch: str) -> list[str]:
@@ -286,7 +303,7 @@ def list_roi_files(config: Config) -> list[Path]:
     """Return the mask, atlas, label, map and surface files of the ROI set, each once."""
     surfaces = config.rois.surfaces
     files = dict.fromkeys((surfaces.left, surfaces.right) if surfaces else ())
-    for roi in config.rois.rois:
+    for roi in (*config.rois.rois, *config.rois.alternatives):
         if roi.mask:
             files[roi.mask] = None
         if roi.atlas:
@@ -321,6 +338,9 @@ def list_dense_problems(config: Config, runs: Sequence[Run]) -> list[str]:
         "denoising.smoothing_fwhm_mm": config.denoising.smoothing_fwhm_mm,
         "maps.smoothing_fwhm_mm": config.maps.smoothing_fwhm_mm if config.seeds else 0.0,
         "variants.smoothing_fwhm_mm": max(row.smoothing_fwhm_mm for row in config.rois.list_rows()),
+        "multiverse.smoothing_fwhm_mm": max(config.multiverse.smoothing_fwhm_mm, default=0.0)
+        if config.multiverse
+        else 0.0,
     }
     problems = [
         f"{show_path(config.path)}: {option}: {fwhm:g} mm found; dense series (CIFTI) are not smoothed here, 0 needed"

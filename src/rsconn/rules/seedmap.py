@@ -19,7 +19,7 @@ from rsconn.files.images import ImageHeader, get_map_ending, write_run_map
 from rsconn.files.run_records import name_output, process_records, start_records, write_records
 from rsconn.files.writing import write_json
 from rsconn.rules.denoise import read_choices, read_run_confounds
-from rsconn.rules.extract import RunImage, describe_space, keep_extraction, open_image
+from rsconn.rules.extract import FurtherRows, RunImage, describe_space, keep_extraction, open_image
 from rsconn.signal.extraction import extract_timeseries
 from rsconn.signal.seedmaps import SeedRecipes, compute_fisher_z, extract_seed_maps
 
@@ -47,11 +47,13 @@ def make_seedmaps(record: Path, *, runs: Sequence[dict[str, Any]], settings: Map
 def _map_run(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
     image = open_image(run, settings)
     recipes = _make_recipes(run, image, settings)
-    passing = (image.stream, image.weights, image.mask)
+    further = FurtherRows(image, settings)
+    passing = (further.stream, image.weights, image.mask)
     if recipes is None:
-        return keep_extraction(run, image, extract_timeseries(*passing, **image.reading), settings)
+        extraction = extract_timeseries(*passing, **image.reading)
+        return {**keep_extraction(run, image, extraction, settings), **further.keep(run)}
     extraction, maps = extract_seed_maps(*passing, recipes, affine=image.header.affine, **image.reading)
-    facts = keep_extraction(run, image, extraction, settings)
+    facts = {**keep_extraction(run, image, extraction, settings), **further.keep(run)}
     if maps.dof[0] < 1:  # denoising will say so
         return facts
     z = compute_fisher_z(maps.r[0])

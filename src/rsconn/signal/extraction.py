@@ -85,29 +85,69 @@ def extract_timeseries(
     watch : callable, optional
         Sees every volume once as it passes, so that other work shares the pass.
     """
-    keep, finite = mask.copy(), np.ones(len(mask), dtype=bool)
-    while True:
-        sums = _Pass(keep_voxels(weights, keep), finite, n_nonsteady, zero=-intercept / slope)
+    extractor = Extractor(weights, mask, slope=slope, intercept=intercept, n_nonsteady=n_nonsteady)
+    while not extractor.is_done:
         for volume in open_volumes():
-            sums.add(volume)
+            extractor.add(volume)
             if watch is not None:
                 watch(volume)
         watch = None
-        sums.finish()
-        leaving = sums.find_leaving_voxels()
-        if not len(leaving):
-            break
-        keep[leaving] = False
-        finite[sums.find_nonfinite_voxels()] = False
-    keep[sums.find_constant_voxels()] = False
-    return Extraction(
-        timeseries=sums.compute_means(keep, slope=slope, intercept=intercept),
-        coverage=compute_coverage(weights, keep),
-        n_voxels=count_voxels(weights, keep),
-        n_nonfinite=_sum_by_row(weights, mask & ~finite).astype(np.intp),
-        tsnr=_average_tsnr(sums, weights, keep, slope=slope, intercept=intercept),
-        blank_volumes=tuple(np.flatnonzero(sums.find_blank_volumes()).tolist()),
-    )
+        extractor.finish_pass()
+    return extractor.summarise()
+
+
+class Extractor:
+    """The extraction of some regions from volumes that are handed in one by one; arguments as `extract_timeseries`.
+
+    Regions of several extractors share a pass without touching each other: each makes its own further passes.
+    """
+
+    def __init__(
+        self,
+        weights: RoiWeights,
+        mask: NDArray[np.bool_],
+        *,
+        slope: float = 1.0,
+        intercept: float = 0.0,
+        n_nonsteady: int = 0,
+    ) -> None:
+        self._weights, self._mask = weights, mask
+        self._slope, self._intercept, self._n_nonsteady = slope, intercept, n_nonsteady
+        self._keep, self._finite = mask.copy(), np.ones(len(mask), dtype=bool)
+        self.is_done = False
+        self._sums = self._start_pass()
+
+    def _start_pass(self) -> _Pass:
+        kept = keep_voxels(self._weights, self._keep)
+        return _Pass(kept, self._finite, self._n_nonsteady, zero=-self._intercept / self._slope)
+
+    def add(self, volume: NDArray[Any]) -> None:
+        """Take one more volume (n_voxels,) of a pass into account."""
+        self._sums.add(volume)
+
+    def finish_pass(self) -> None:
+        """Say that all volumes have passed; if a voxel has to leave a region, they have to pass once more."""
+        self._sums.finish()
+        leaving = self._sums.find_leaving_voxels()
+        self.is_done = not len(leaving)
+        if not self.is_done:
+            self._keep[leaving] = False
+            self._finite[self._sums.find_nonfinite_voxels()] = False
+            self._sums = self._start_pass()
+
+    def summarise(self) -> Extraction:
+        """Return the series of the regions, once `is_done`."""
+        sums, weights, keep = self._sums, self._weights, self._keep.copy()
+        keep[sums.find_constant_voxels()] = False
+        scale = {"slope": self._slope, "intercept": self._intercept}
+        return Extraction(
+            timeseries=sums.compute_means(keep, **scale),
+            coverage=compute_coverage(weights, keep),
+            n_voxels=count_voxels(weights, keep),
+            n_nonfinite=_sum_by_row(weights, self._mask & ~self._finite).astype(np.intp),
+            tsnr=_average_tsnr(sums, weights, keep, **scale),
+            blank_volumes=tuple(np.flatnonzero(sums.find_blank_volumes()).tolist()),
+        )
 
 
 def compute_coverage(weights: RoiWeights, keep: NDArray[np.bool_]) -> NDArray[np.float64]:

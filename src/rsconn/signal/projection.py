@@ -86,6 +86,45 @@ class Projection:
     dof: int
 
 
+@dataclass(frozen=True, eq=False)
+class Projector:
+    """The projection of one design on the retained volumes, for any series of the run.
+
+    Attributes
+    ----------
+    basis : array (n_retained, rank or dof)
+        Orthonormal basis of what leaves, or of what stays: whichever is smaller.
+    stays : bool
+        Which of the two it is.
+    sample_mask : bool array (n_volumes,)
+        True = retained.
+    """
+
+    basis: np.ndarray
+    stays: bool
+    sample_mask: np.ndarray
+
+    @property
+    def dof(self) -> int:
+        """Degrees of freedom that stay."""
+        n_columns = int(self.basis.shape[1])
+        return n_columns if self.stays else len(self.basis) - n_columns
+
+    def clean(self, timeseries: np.ndarray) -> Projection:
+        """Return what stays of series (n_volumes, n_rois)."""
+        kept = timeseries[self.sample_mask]
+        if self.stays:
+            # the mean leaves first: a series is far from zero, which costs digits
+            cleaned = self.basis @ (self.basis.T @ (kept - kept.mean(axis=0)))
+        else:
+            cleaned = kept - self.basis @ (self.basis.T @ kept)
+            # once more: rounding errors have the size of the mean
+            cleaned -= self.basis @ (self.basis.T @ cleaned)
+        # in the order that a file would give, so that sums over it have the same digits
+        cleaned = np.ascontiguousarray(drop_explained(cleaned, kept))
+        return Projection(cleaned, len(kept) - self.dof, self.dof)
+
+
 def project_out(timeseries: np.ndarray, design: NuisanceDesign, sample_mask: np.ndarray) -> Projection:
     """Return what the design does not explain of the series, on the retained volumes.
 
@@ -113,22 +152,34 @@ def project_out(timeseries: np.ndarray, design: NuisanceDesign, sample_mask: np.
     >>> result.rank, result.dof
     (3, 0)
     """
-    n_retained = int(sample_mask.sum())
-    if not n_retained:
+    return make_projector(design, sample_mask).clean(timeseries)
+
+
+def make_projector(
+    design: NuisanceDesign, sample_mask: np.ndarray, *, band_complement: np.ndarray | None = None
+) -> Projector:
+    """Prepare the projection of a design.
+
+    Parameters
+    ----------
+    design, sample_mask
+        As for `project_out`.
+    band_complement : array (n_retained, n_band), optional
+        `make_band_complement` of the same run, band and sample mask, which designs with other confounds share.
+
+    Raises
+    ------
+    RunError
+        If no volume is retained.
+    """
+    if not sample_mask.any():
         raise RunError(f"0 of {len(sample_mask)} volumes retained (censoring)")
-    kept = timeseries[sample_mask]
-    if design.is_narrow:
-        left = design.make_complement(sample_mask)
-        # the mean leaves first: a series is far from zero, which costs digits
-        cleaned = left @ (left.T @ (kept - kept.mean(axis=0)))
-        rank = n_retained - left.shape[1]
-    else:
-        basis = make_basis(design.matrix[sample_mask])
-        cleaned = kept - basis @ (basis.T @ kept)
-        # once more: rounding errors have the size of the mean
-        cleaned -= basis @ (basis.T @ cleaned)
-        rank = basis.shape[1]
-    return Projection(drop_explained(cleaned, kept), rank, n_retained - rank)
+    if not design.is_narrow:
+        return Projector(make_basis(design.matrix[sample_mask]), stays=False, sample_mask=sample_mask)
+    if band_complement is None:
+        band_complement = make_band_complement(design.n_volumes, design.t_r, design.band, sample_mask)
+    left = leave_confounds(band_complement, design.regressors[sample_mask])
+    return Projector(left, stays=True, sample_mask=sample_mask)
 
 
 def drop_explained(cleaned: np.ndarray, kept: np.ndarray) -> np.ndarray:

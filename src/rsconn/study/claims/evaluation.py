@@ -81,7 +81,7 @@ def evaluate_claims(cohort: pd.DataFrame, config: Config, *, describe: bool = Tr
     columns, terms = sort_columns(cohort), read_terms(config)
     designs = {claim.id: build_model(claim, columns, terms) for claim in config.claims}
     tests = tuple(run_claim_test(claim, designs[claim.id], config.inference) for claim in config.claims)
-    results = _judge_families(tests, config.inference)
+    results = correct_families(tests, config.inference)
     fragility: dict[str, Fragility] = {}
     warnings: dict[str, list[str]] = {}
     if describe:
@@ -100,8 +100,16 @@ def sort_columns(cohort: pd.DataFrame) -> dict[str, pd.Series]:
     return make_columns(cohort.sort_values(keys, kind="stable"))
 
 
-def _judge_families(tests: Sequence[ClaimTest], inference: InferenceSettings) -> tuple[FamilyResult, ...]:
-    """Correct both sets of p over each family's testable claims, and resample what can be."""
+def correct_families(tests: Sequence[ClaimTest], inference: InferenceSettings) -> tuple[FamilyResult, ...]:
+    """Correct both sets of p over each family's testable claims, and resample what can be.
+
+    Parameters
+    ----------
+    tests : sequence of ClaimTest
+        All claims, so that families are whole.
+    inference : InferenceSettings
+        Permutations; without any, what they would fill in stays NaN.
+    """
     permuted, maxt = _resample(tests, inference)
     results: dict[str, FamilyResult] = {}
     for family in dict.fromkeys(test.family for test in tests):
