@@ -79,6 +79,9 @@ class FirstConfig:
         if self.images.parcellated:
             return RoiSet(name=_name_set(self.images), rois=tuple(_make_columns(self.series)))
         study = read_roi_set(find_house() / _STUDY, space=None)
+        if self.rules.placed:
+            space = self.images.filters["space"].value
+            return RoiSet(name="Placed", space=space, rois=self.rules.placed)
         kept = [roi for roi in study.rois if roi.name not in self.rules.dropped]
         return study.model_copy(update={"rois": tuple(_widen(roi, self.voxel_mm) for roi in kept)})
 
@@ -378,6 +381,14 @@ def _has_motion(first: FirstConfig) -> bool:
 # --- regions and claims ----------------------------------------------------------------------------------------------
 
 
+_PUBLISHED = (
+    "# ? Published MNI centres near the regions of Olalde-Mathieu et al. (2022); replace them by your own."
+)
+_PLACED = (
+    "# ? No published region lies in these images, so two spheres stand in their mask; replace them by yours."
+)
+
+
 def write_rois_text(first: FirstConfig) -> str:
     """Return rois.yaml; nothing in a study of scores."""
     rois = first.make_rois()
@@ -388,7 +399,7 @@ def write_rois_text(first: FirstConfig) -> str:
         head = "# ? The columns of the series; remove what you do not need. They need no space."
         return "\n".join([head, f"name: {rois.name}", "rois:", *rows]) + "\n"
     lines = [
-        "# ? Published MNI centres near the regions of Olalde-Mathieu et al. (2022); replace them by your own.",
+        _PLACED if first.rules.placed else _PUBLISHED,
         "# Other kinds of region: mask: FILE; atlas: {image, labels_tsv, label}; map: {image, index, threshold}.",
         f"name: {rois.name}",
         f"space: {rois.space}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +102,11 @@ def find_columns(
     if not people["group"].isna().all():
         columns["group"] = make_columns(people[["group"]])["group"]
     sex, age, site = (_find_named(columns, pattern) for pattern in (_SEX, _AGE, _SITE))
-    values, questions = _map_values(columns, sex, age)
+    values, questions = _map_values(columns, sex, age), list[str]()
+    for name in values.keys() & columns.keys():
+        if is_text(columns[name]) and name != age:
+            mapping = values[name].value
+            columns[name] = np.array([mapping.get(cell, cell) for cell in columns[name]], dtype=object)
     groups = _guess_groups(columns, {sex, age, site} - {None}, site)
     codes = [name for name in (sex, site) if name and not is_text(columns[name])]
     if sex in codes:
@@ -131,32 +135,34 @@ def _count(column: Any) -> Counter[str]:
     return Counter(name_value(cell) for cell in column[find_present(column)].tolist())
 
 
-def _map_values(
-    columns: dict[str, Any], sex: str | None, age: str | None
-) -> tuple[dict[str, Guess], list[str]]:
-    """Return the cells that mean something else than they say, and what is unclear about them."""
+def _map_values(columns: dict[str, Any], sex: str | None, age: str | None) -> dict[str, Guess]:
+    """Return the cells that mean something else than they say."""
     values: dict[str, Guess] = {}
-    if sex and is_text(columns[sex]):
-        words = {
-            cell: _WORDS[cell.strip().lower()]
-            for cell in _count(columns[sex])
-            if cell.strip().lower() in _WORDS
-        }
-        changed = {cell: word for cell, word in words.items() if cell != word}
-        if changed:
-            values[sex] = Guess(changed, "one spelling, which claims use")
-    if age and is_text(columns[age]) and (unit := find_unit(columns[age].tolist())):
-        numbers = {
-            cell: f"{float(re.findall(r'[0-9.]+', cell)[0]):g}"
-            for cell in _count(columns[age])
-            if cell[:1].isdigit()
-        }
-        values[age] = Guess(numbers, f"{unit!r} is a number with its unit")
     for name, column in columns.items():
-        if not is_text(column) and (marks := find_marks(column)) and len(marks) < column.size / 2:
-            mapping = {f"{mark:g}": "n/a" for mark in marks}
-            values[name] = Guess(mapping, "far from the other values: a mark for missing?", sure=False)
-    return values, []
+        if not is_text(column):
+            if (marks := find_marks(column)) and len(marks) < column.size / 2:
+                mapping = {f"{mark:g}": "n/a" for mark in marks}
+                values[name] = Guess(mapping, "far from the other values: a mark for missing?", sure=False)
+        elif name == age and (unit := find_unit(column.tolist())):
+            values[name] = Guess(_take_numbers(column), f"{unit!r} is a number with its unit")
+        elif spellings := _find_spellings(_count(column), _WORDS if name == sex else {}):
+            values[name] = Guess(spellings, "one spelling, which claims use")
+    return values
+
+
+def _take_numbers(column: Any) -> dict[str, str]:
+    return {
+        cell: f"{float(found[0]):g}" for cell in _count(column) if (found := re.findall(r"\d+\.?\d*", cell))
+    }
+
+
+def _find_spellings(counts: Counter[str], words: Mapping[str, str]) -> dict[str, str]:
+    """Return the cells that differ from a more frequent one by capitals and blanks only, or are a known word."""
+    first: dict[str, str] = {}
+    for cell, _ in counts.most_common():
+        key = cell.strip().casefold()
+        first.setdefault(key, words.get(key, cell))
+    return {cell: name for cell in counts if (name := first[cell.strip().casefold()]) != cell}
 
 
 def _guess_groups(columns: dict[str, Any], taken: Collection[str | None], site: str | None) -> Guess | None:
@@ -164,9 +170,9 @@ def _guess_groups(columns: dict[str, Any], taken: Collection[str | None], site: 
     for pattern in _GROUPS:
         for name, counts in free.items():
             if pattern.fullmatch(name.strip()) and _are_levels(counts):
-                return _make_groups(name, counts, columns[name], sure=pattern is not _GROUPS[-1])
+                return _make_groups(name, counts, sure=pattern is not _GROUPS[-1])
     if site is not None and _are_levels(counts := _count(columns[site])):
-        return _make_groups(site, counts, columns[site], sure=False)
+        return _make_groups(site, counts, sure=False)
     return None
 
 
@@ -175,11 +181,11 @@ def _are_levels(counts: Counter[str]) -> bool:
     return 2 <= len(usual) <= _MOST_LEVELS and len(counts) <= _MOST_LEVELS + 1
 
 
-def _make_groups(name: str, counts: Counter[str], column: Any, *, sure: bool) -> Guess:
+def _make_groups(name: str, counts: Counter[str], *, sure: bool) -> Guess:
     levels = {_name_level(value, name): value for value, n in counts.most_common() if n >= _LEAST_PEOPLE}
     shown = ", ".join(f"{value} ({n})" for value, n in counts.most_common())
     reason = f"{shown}; name in claims: value in the table"
-    if not is_text(column):
+    if all(value.replace(".", "").isdigit() for value in levels.values()):
         return Guess({"column": name, "levels": levels}, f"{reason}; which number is who?", sure=False)
     return Guess({"column": name, "levels": levels}, reason, sure=sure)
 

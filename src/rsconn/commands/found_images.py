@@ -130,7 +130,14 @@ def _list_candidates(folder: Path) -> list[_Candidate]:
     if (beside := folder.absolute().parent / "derivatives").is_dir() and any(folder.glob("sub-*")):
         folders += [path for path in sorted(beside.iterdir()) if path.is_dir() and any(path.glob("sub-*"))]
     unique = {path.resolve(): path for path in folders}
-    return [one for path in unique.values() for one in _classify(path)]
+    found = [one for path in unique.values() for one in _classify(path)]
+    return found or [one for path in _list_deeper(folder) for one in _classify(path)]
+
+
+def _list_deeper(folder: Path) -> list[Path]:
+    """Return the folders two or three levels down that hold people, where there are none nearer."""
+    globs = ("*/*/sub-*", "*/*/*/sub-*")
+    return list(dict.fromkeys(path.parent for glob in globs for path in sorted(folder.glob(glob))))
 
 
 def _classify(folder: Path) -> list[_Candidate]:

@@ -63,18 +63,19 @@ def find_scores(people: pd.DataFrame, taken: Sequence[str], *, needed: bool) -> 
     columns = {
         name: np.where(np.isin(cells, find_marks(cells)), np.nan, cells)
         for name, cells in make_columns(people).items()
-        if cells.dtype != object and name not in taken and np.unique(cells[np.isfinite(cells)]).size > 1
+        if cells.dtype != object and name not in taken and np.isfinite(cells).any()
     }
+    varying = {name: cells for name, cells in columns.items() if np.nanmax(cells) > np.nanmin(cells)}
     found = FoundScores()
     questions: list[str] = []
     used: set[str] = set()
     for name in list_instruments():
-        scores = _find_items(name, columns) or _find_columns(name, columns)
+        scores = _find_items(name, columns) or _find_columns(name, varying)
         found.scores.update({key: guess for key, guess in scores.items() if key not in found.scores})
         used |= _list_columns(scores)
-    _add_known(columns, used, found)
+    _add_known(varying, used, found)
     questions += _describe_unknown_items(columns, used)
-    rest = [name for name in columns if name not in used and not _NUMBERED.fullmatch(name)]
+    rest = [name for name in varying if name not in used and not _NUMBERED.fullmatch(name)]
     if needed and not found.scores:
         for name in rest[:_MOST_BARE]:
             label = _make_name(name)

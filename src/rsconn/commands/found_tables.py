@@ -122,7 +122,8 @@ def _list_roots(folder: Path, images: FoundImages | None) -> list[Path]:
     """Return the folders that tables may lie in: the dataset, and the raw one around or beside its derivatives."""
     roots = [folder]
     if images is not None:
-        roots.append(images.folder)
+        inside = [path for path in images.folder.absolute().parents if folder.absolute() in path.parents]
+        roots += [images.folder, *inside]
         if images.folder.absolute().parent.name == "derivatives":
             roots.append(images.folder.parent.parent)
     return list({root.resolve(): root for root in roots}.values())

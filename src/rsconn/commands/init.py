@@ -12,7 +12,7 @@ import pandas as pd
 
 from rsconn.commands.check import check_config
 from rsconn.commands.first_config import FirstConfig, write_claims_text, write_config_text, write_rois_text
-from rsconn.commands.first_rules import fit_rules
+from rsconn.commands.first_rules import fit_regions, fit_rules
 from rsconn.commands.found_columns import FoundColumns, find_columns
 from rsconn.commands.found_images import FoundImages, find_images
 from rsconn.commands.found_scores import FoundScores, find_scores
@@ -27,6 +27,7 @@ from rsconn.settings.fields import find_base, show_path
 from rsconn.study.people.participants import read_people
 
 _LOOKED_AT = 20
+_LEAST_KNOWN = 0.5
 
 
 def write_first_config(dataset: Path, tables: Sequence[Path], output: Path) -> tuple[list[str], bool]:
@@ -119,7 +120,10 @@ def _list_series(images: FoundImages) -> tuple[str, ...]:
             continue
         names, values = read_numbers(run.timeseries)
         with np.errstate(invalid="ignore"):
-            varies = np.isfinite(values).all(axis=0) & (values.std(axis=0) > 0)
+            known = np.isfinite(values)
+            varies = (known.mean(axis=0) > _LEAST_KNOWN) & (
+                np.nanmax(values, axis=0) > np.nanmin(values, axis=0)
+            )
         numbered = [
             f"{name}#{names[: at + 1].count(name)}" if names.count(name) > 1 else name
             for at, name in enumerate(names)
@@ -144,9 +148,13 @@ def _fit(first: FirstConfig) -> FirstConfig:
         try:
             config = read_config(files["config"])
             people = read_people(config.input, config.groups, sessions=config.sessions)
-            rules = fit_rules(config, find_config_runs(config), people)
+            runs = find_config_runs(config)
+            first = replace(first, rules=fit_regions(config, runs))
+            _write(first, files, None)
+            rules = fit_rules(read_config(files["config"]), runs, people)
         except UserError:  # told with the files that stay, by the check of them
             return first
+        rules = replace(rules, dropped=first.rules.dropped, placed=first.rules.placed)
         return replace(first, rules=rules, truth=None if list_truth_problems(config) else first.truth)
 
 

@@ -7,9 +7,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rsconn import cli
+from rsconn.commands.first_rules import _place_two
 from rsconn.commands.init import look_at, write_first_config
 from rsconn.settings.config import Config, read_config
 
@@ -211,3 +213,78 @@ def test_a_raw_dataset_leads_to_its_derivatives_and_a_table_may_be_named(lab):
     assert (seen.images.folder,) == before.derivatives
     assert seen.tables.settings.tables == before.tables
     assert seen.tables.settings.ids == before.ids
+
+
+def test_an_image_that_is_cut_short_and_a_mover_are_no_obstacle(lab):
+    assert "24 runs" in lab.first.shown
+    assert not [line for line in lab.first.shown.splitlines() if line.startswith("problem")]
+
+
+# --- what names and values say --------------------------------------------------------------------------------------
+
+
+def make_table(folder: Path, columns: dict[str, list[str]]) -> Path:
+    rows = ["\t".join(columns), *("\t".join(row) for row in zip(*columns.values(), strict=True))]
+    folder.mkdir(exist_ok=True)
+    (folder / "participants.tsv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def look_at_columns(tmp_path: Path, **columns: list[str]):
+    n = len(next(iter(columns.values())))
+    ids = {"participant_id": [f"sub-{number:02d}" for number in range(n)]}
+    scores = {"bdi": [str(number % 9) for number in range(n)]}
+    return look_at(make_table(tmp_path / "data", ids | scores | columns), [])
+
+
+def test_spellings_of_a_group_become_one(tmp_path):
+    seen = look_at_columns(tmp_path, Diagnosis=["HC", "hc", "HC", "HC", "MDD", "MDD", "mdd", "MDD"])
+    assert seen.columns.groups.value == {"column": "Diagnosis", "levels": {"HC": "HC", "MDD": "MDD"}}
+    assert seen.columns.cells["Diagnosis"].value == {"hc": "HC", "mdd": "MDD"}
+    assert seen.columns.sides == ("MDD", "HC")
+
+
+def test_groups_by_number_are_asked_about(tmp_path):
+    guess = look_at_columns(tmp_path, group=["1", "2"] * 5).columns.groups
+    assert guess.value["levels"] == {"group_1": "1", "group_2": "2"}
+    assert not guess.sure
+
+
+def test_marks_for_missing_and_units_of_ages_are_mapped(tmp_path):
+    seen = look_at_columns(tmp_path, Age=["31", "40", "-999", "55", "28", "35"])
+    assert seen.columns.cells["Age"].value == {"-999": "n/a"}
+    assert not seen.columns.cells["Age"].sure
+    seen = look_at_columns(tmp_path, Age=["31 years", "40 years", "25 years", "55 years", "28 years"])
+    assert seen.columns.cells["Age"].value["31 years"] == "31"
+
+
+def test_a_site_that_says_who_is_in_which_group_is_left_out_and_told(tmp_path):
+    columns = {
+        "group": ["a", "a", "b", "b"] * 3,
+        "site": ["X", "X", "Y", "Y"] * 3,
+        "age": list("345678234567"),
+    }
+    seen = look_at_columns(tmp_path, **columns)
+    assert seen.columns.covariates.value == ("age",)
+    assert "site cannot be told apart from group" in seen.columns.covariates.reason
+    assert not seen.columns.covariates.sure
+
+
+def test_items_numbered_one_higher_get_their_range(tmp_path):
+    items = {f"ERQ{number}": [str((number * k + k) % 7) for k in range(1, 13)] for number in range(1, 11)}
+    guess = look_at_columns(tmp_path, **items).scores.scores["CR"]
+    assert guess.value["items"] == "ERQ{}"
+    assert guess.value["range"] == [0, 6]
+
+
+def test_items_of_an_unknown_questionnaire_are_asked_about(tmp_path):
+    items = {f"q{number:02d}": [str((number * k) % 4) for k in range(1, 13)] for number in range(1, 9)}
+    questions = look_at_columns(tmp_path, **items).scores.questions
+    assert any("q{:02d}: 8 items answered from 0 to 3; which questionnaire?" in line for line in questions)
+
+
+def test_regions_are_placed_in_images_that_no_published_one_meets():
+    centers = np.array([(x, y, z) for x in range(-20, 21, 10) for y in (0, 10) for z in (0, 10)], dtype=float)
+    first, second = _place_two(centers, 10.0)
+    assert first.sphere.center_mm[0] < 0 < second.sphere.center_mm[0]
+    assert first.sphere.radius_mm == 12
