@@ -13,16 +13,14 @@ import pandas as pd
 from rsconn.analysis.usability import RunQuality
 from rsconn.commands.expectation import (
     ExpectedCohort,
-    Foretold,
     check_regions,
     check_share_lost,
     expect_cohort,
-    foretell,
 )
 from rsconn.files.bids import Run
 from rsconn.files.writing import check_results_folder
 from rsconn.rules.plan import WorkflowPlan, describe_dense, find_config_runs, list_dense_problems
-from rsconn.rules.prediction import Prediction, count_processors, predict_runs
+from rsconn.rules.prediction import Foretold, Prediction, count_processors, foretell, predict_runs
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_braces, find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config

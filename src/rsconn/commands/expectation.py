@@ -15,7 +15,7 @@ from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
 from rsconn.files.images import read_run_header
 from rsconn.rules.plan import WorkflowPlan
-from rsconn.rules.prediction import Prediction, imagine_edges
+from rsconn.rules.prediction import Foretold, Prediction
 from rsconn.settings.config import Config
 from rsconn.study.claims.designs import Terms, build_model, read_terms
 from rsconn.study.claims.evaluation import sort_columns
@@ -24,7 +24,6 @@ from rsconn.study.claims.verdicts import run_claim_test
 from rsconn.study.people.cohort_table import average_motion, build_cohort, list_keys
 from rsconn.study.people.ledger import FLOW_STAGES, PersonRule
 from rsconn.study.people.own_names import compare_mean_fd
-from rsconn.study.people.run_edges import JudgedRuns, judge_records
 from rsconn.study.people.scores import Scores
 from rsconn.study.people.used_columns import Columns
 
@@ -98,56 +97,6 @@ def _judge_regions(counts: NDArray[np.float64], plan: WorkflowPlan) -> RegionChe
         elif np.median(voxels) < _FEW_VOXELS:
             warnings.append(f"{where}: {np.median(voxels):g} voxels {brain}; a mean of so few is noisy")
     return RegionCheck(tuple(problems), tuple(warnings))
-
-
-@dataclass(frozen=True, eq=False)
-class Foretold:
-    """What the rules make of the predicted runs.
-
-    Attributes
-    ----------
-    judged : JudgedRuns
-        Which runs are usable, their quality, and every rule applied.
-    edges : DataFrame
-        Who will have which edge (`rsconn.rules.prediction.imagine_edges`).
-    lost : dict of str to str or None
-        Everyone with runs, and why they keep nothing; None for those who keep an edge (a run where no edge is asked
-        for).
-    """
-
-    judged: JudgedRuns
-    edges: pd.DataFrame
-    lost: Mapping[str, str | None]
-
-
-def foretell(predictions: Sequence[Prediction], config: Config) -> Foretold:
-    """Apply the run's own rules to the predicted runs.
-
-    Parameters
-    ----------
-    predictions : sequence of Prediction
-        Of all runs.
-    config : Config
-        Thresholds and edges.
-    """
-    judged = judge_records([prediction.record for prediction in predictions], config)
-    edges = imagine_edges(predictions, judged.usable, config)
-    usable = {
-        entry.run.participant_id for entry, kept in zip(predictions, judged.usable, strict=True) if kept
-    }
-    kept = set(edges.loc[edges["z"].notna(), "participant_id"]) if config.edges else usable
-    reasons: dict[str, list[str]] = {}
-    for row in judged.ledger:
-        if row.reason and row.rule != "input.t_r":
-            reasons.setdefault(row.participant_id, []).append(row.reason)
-    people = dict.fromkeys(prediction.run.participant_id for prediction in predictions)
-    return Foretold(judged, edges, {person: _explain(person, kept, reasons) for person in people})
-
-
-def _explain(person: str, kept: set[str], reasons: Mapping[str, Sequence[str]]) -> str | None:
-    if person in kept:
-        return None
-    return "; ".join(reasons.get(person, ())) or f"{person}: no edge with both of its ROIs"
 
 
 @dataclass(frozen=True)

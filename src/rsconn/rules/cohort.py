@@ -7,21 +7,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from rsconn.files.run_records import read_records
+from rsconn.files.bids import Run
+from rsconn.files.run_records import RunRecord, read_records
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.rules.columns import describe_columns
-from rsconn.settings.config import read_config
+from rsconn.rules.prediction import foretell, predict_runs
+from rsconn.settings.config import Config, read_config
 from rsconn.study.people.cohort_table import build_cohort
 from rsconn.study.people.ledger import FLOW_STAGES, PersonRule
+from rsconn.study.people.losses import compare_losses, explain_losses
 from rsconn.study.people.own_names import check_own_names
 from rsconn.study.people.participants import read_people
-from rsconn.study.people.run_edges import tabulate_runs
+from rsconn.study.people.run_edges import RunTables, tabulate_runs
 from rsconn.study.people.scores import score_people
 
 
 def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
-    """Write the cohort, edges, ledger, flow, quality, coverage and score tables into ``group/``.
+    """Write the cohort, edges, ledger, flow, quality, coverage, score and prediction tables into ``group/``.
 
     Parameters
     ----------
@@ -64,9 +67,24 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
         "quality": quality,
         "coverage": tables.coverage,
         "scores": scores.summary,
+        "predicted": _compare_prediction(runs, tables, people, settings),
     }
     for name, table in written.items():
         write_table(Path("group") / f"{name}.tsv", table)
+
+
+def _compare_prediction(
+    records: Sequence[RunRecord], tables: RunTables, people: pd.DataFrame, settings: Config
+) -> pd.DataFrame:
+    """Return what the check predicts of everyone with a run, and what came of them."""
+    runs = [Run.from_dict(record.run) for record in records]
+    usable = None if settings.edges else list(tables.quality.loc[tables.quality["usable"], "participant_id"])
+    found = explain_losses(
+        dict.fromkeys(run.participant_id for run in runs), tables.ledger, tables.edges, usable
+    )
+    groups = dict(zip(people["participant_id"], people["group"].astype(object), strict=True))
+    known = {person: group if isinstance(group, str) else None for person, group in groups.items()}
+    return compare_losses(foretell(predict_runs(runs, settings), settings).lost, found, known)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

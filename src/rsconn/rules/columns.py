@@ -117,6 +117,14 @@ _SCORES = {
     "alpha": "Cronbach's alpha; n/a without items.",
     "omega": "McDonald's omega of one factor; n/a without items.",
 }
+_PREDICTED = {
+    "participant_id": "Person with a run.",
+    "group": "Group, by the name that the claims use.",
+    "predicted": "kept or lost, as the check tells it from headers, masks, confounds and given series.",
+    "found": "kept (a usable edge) or lost, after the images were read.",
+    "predicted_reason": "Why lost, as predicted.",
+    "reason": "Why lost.",
+}
 _SENSITIVITY = {
     "claim": "Claim.",
     "analysis": "What was done differently; none of these decides a verdict.",
@@ -204,6 +212,7 @@ COLUMN_TEXTS = {
     "quality": _QUALITY,
     "coverage": _COVERAGE,
     "scores": _SCORES,
+    "predicted": _PREDICTED,
     "claims": _CLAIMS,
     "claim_flow": _CLAIM_FLOW,
     "sensitivity": _SENSITIVITY,

@@ -28,7 +28,7 @@ LAUNCH_FOLDER = "RSCONN_LAUNCH_FOLDER"
 OTHER_OUTPUT = "RSCONN_OUTPUT_DIR"
 # The results that those stand for, whose links to their datasets they have.
 LINKED_FROM = "RSCONN_LINKED_FROM"
-COHORT_TABLES = ("cohort", "edges", "exclusions", "flow", "quality", "coverage", "scores")
+COHORT_TABLES = ("cohort", "edges", "exclusions", "flow", "quality", "coverage", "scores", "predicted")
 # Each step's function, from which its code is followed.
 STEPS = {
     "extract": "extract",

@@ -52,7 +52,8 @@ from rsconn.settings.config import Config
 from rsconn.signal.extraction import compute_coverage, count_voxels
 from rsconn.signal.regressors import Confounds
 from rsconn.signal.weights import RoiWeights
-from rsconn.study.people.run_edges import EDGE_COLUMNS
+from rsconn.study.people.losses import explain_losses
+from rsconn.study.people.run_edges import EDGE_COLUMNS, JudgedRuns, judge_records
 
 # Images whose end says nothing are read through, a few of them: it takes as long as the run's own reading.
 _READ_THROUGH = 20
@@ -289,3 +290,43 @@ def _tabulate_imagined(
         "z": np.concatenate(z) if z else np.empty(0),
     }
     return pd.DataFrame(table).reindex(columns=list(EDGE_COLUMNS))
+
+
+@dataclass(frozen=True, eq=False)
+class Foretold:
+    """What the rules make of the predicted runs.
+
+    Attributes
+    ----------
+    judged : JudgedRuns
+        Which runs are usable, their quality, and every rule applied.
+    edges : DataFrame
+        Who will have which edge (`imagine_edges`).
+    lost : dict of str to str or None
+        Everyone with runs, and why they keep nothing; None for those who keep an edge (a run where no edge is asked
+        for).
+    """
+
+    judged: JudgedRuns
+    edges: pd.DataFrame
+    lost: Mapping[str, str | None]
+
+
+def foretell(predictions: Sequence[Prediction], config: Config) -> Foretold:
+    """Apply the run's own rules to the predicted runs.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        Of all runs.
+    config : Config
+        Thresholds and edges.
+    """
+    judged = judge_records([prediction.record for prediction in predictions], config)
+    edges = imagine_edges(predictions, judged.usable, config)
+    usable = {
+        entry.run.participant_id for entry, kept in zip(predictions, judged.usable, strict=True) if kept
+    }
+    people = dict.fromkeys(prediction.run.participant_id for prediction in predictions)
+    lost = explain_losses(people, judged.ledger, edges, None if config.edges else usable)
+    return Foretold(judged, edges, lost)

@@ -27,6 +27,7 @@ GROUP_TABLES = (
     "quality",
     "coverage",
     "scores",
+    "predicted",
     "sensitivity",
 )
 
@@ -151,6 +152,11 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         (("participant_id", "Person", ""), ("rule", "Rule", ""),
          ("value", "Value", "3"), ("threshold", "Limit", "3"), ("unit", "Unit", ""), ("decision", "Decision", ""),
          ("reason", "Reason", "")),
+    ),
+    "predicted": (
+        "Otherwise than the check predicted",
+        (("participant_id", "Person", ""), ("group", "Group", ""), ("predicted", "Predicted", ""), ("found", "Found", ""),
+         ("predicted_reason", "Predicted reason", ""), ("reason", "Reason", "")),
     ),
     "quality": (
         "Runs",
