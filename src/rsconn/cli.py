@@ -214,17 +214,29 @@ def _add_run(commands: type_of_commands) -> None:  # type: ignore[type-arg]
     parser.add_argument(
         "--anonymise", action="store_true", help="hide ids on the page and in figures, to share them"
     )
+    _add_loudness(parser)
     parser.set_defaults(command=_run)
 
 
-def _run(options: argparse.Namespace) -> int:
-    from rsconn.commands.run import run_workflow
+def _add_loudness(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", help="no lines but errors and the verdicts")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="Snakemake's own lines instead of rsconn's"
+    )
 
+
+def _run(options: argparse.Namespace) -> int:
+    from rsconn.commands.run import Loudness, run_workflow
+
+    if options.quiet and options.verbose:
+        raise SettingsError("-q and -v found; one of them is needed")
+    loudness = Loudness.QUIET if options.quiet else Loudness.LINES
     return run_workflow(
         options.config,
         cores=options.cores,
         profile=options.profile,
         anonymise=options.anonymise,
+        loudness=Loudness.SNAKEMAKE if options.verbose else loudness,
         snakemake_options=options.snakemake,
     )
 

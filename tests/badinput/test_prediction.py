@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 
 from rsconn.commands.check import check_config
+from rsconn.commands.outcome import describe_outcome
 from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
+from rsconn.files.tables import read_tsv
+from rsconn.report.figures.catalogue import read_result_table
+from rsconn.report.page.results import Results, build_page_tables
+from rsconn.report.page.wording import Source
 from rsconn.rules import prediction
+from rsconn.rules.cohort import gather_cohort
 from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise
 from rsconn.rules.extract import extract
@@ -113,6 +119,33 @@ def test_every_loss_is_predicted_with_its_reason(make_images, tmp_path):
         "image that ends early", "heavy mover", "confounds that end early", "displacement n/a",
     }  # fmt: skip
     assert all(re.search(r"sub-\d\d", row.reason) for row in judged.ledger if row.reason)
+
+
+def damage(files):
+    """Change the checksum: the file ends as it should and cannot be read."""
+    content = bytearray(files.bold.read_bytes())
+    content[-8] ^= 0xFF
+    files.bold.write_bytes(bytes(content))
+
+
+def test_what_came_otherwise_is_a_table_and_is_told(make_images, tmp_path):
+    files = make_images()
+    damage(files[1])
+    FAULTS["empty mask"](files[2])
+    plan = plan_workflow([tmp_path / "config.yaml"])
+    run_stages(plan)
+    gather_cohort([Path("work/connect.json")], config=tmp_path / "config.yaml")
+    table = read_tsv(Path("group/predicted.tsv"))
+    assert table["predicted"] == ["kept", "kept", "lost", "kept"]
+    assert table["found"] == ["kept", "lost", "lost", "kept"]
+    lines = describe_outcome(tmp_path)
+    assert "people: 2 of 4 with images kept" in lines
+    (surprise,) = [line for line in lines if "predicted kept, lost" in line]
+    assert surprise.strip().startswith("sub-02 (pat): predicted kept, lost: sub-02/func/")
+    assert "corrupt" in surprise
+    source = Source("group/predicted.tsv", read_result_table(Path("group/predicted.tsv")))
+    page = Results({"predicted": source}, {}, {}, {}, "", {})
+    assert len(build_page_tables(page)["predicted"].rows) == 1
 
 
 def test_empty_masks_stop_the_check(make_images, tmp_path):

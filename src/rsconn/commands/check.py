@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,11 +62,14 @@ class CheckResult:
         What to print: what is there, warnings, problems, and "ready" if there is no problem.
     output_dir : Path
         Where results go; the current folder if the config could not be read.
+    batches : dict of str to int
+        Batch of runs to its number of people.
     """
 
     problems: tuple[str, ...]
     lines: tuple[str, ...]
     output_dir: Path = field(default=Path())
+    batches: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,10 +90,7 @@ def check_config(path: Path) -> CheckResult:
     config = collect_problems(problems, lambda: read_config(path))
     if config is None:
         return _finish(problems, [], Path())
-    problems += [*find_missing_files(config), *find_braces(config)]
-    problems += collect_problems(problems, lambda: list_truth_problems(config)) or []
-    collect_problems(problems, lambda: check_results_folder(config.output_dir, "output_dir"))
-    deviations = collect_problems(problems, lambda: find_deviations(config)) or []
+    deviations = _check_surroundings(config, problems)
     people = (
         collect_problems(problems, lambda: _read_scored_people(config))
         if _exist(_list_tables(config))
@@ -133,12 +133,21 @@ def check_config(path: Path) -> CheckResult:
         )
         if expected is not None:
             lines += _describe_expected(expected, config)
-            warnings += expected.strangers
-            warnings += expected.oddities
+            warnings += [*expected.strangers, *expected.oddities]
             problems += expected.problems
-    lines += [f"warning: {line}" for line in _shorten(warnings)]
-    ready = f"ready: {_estimate(runs or (), people)}"
-    return _finish(problems, lines if problems else [*lines, ready], config.output_dir)
+    lines += [f"warning: {line}" for line in shorten_by_kind(warnings)]
+    if not problems:
+        lines.append(f"ready: {_estimate(runs or (), people)}")
+    batches = WorkflowPlan(config, runs or ()).people_of_batches
+    return _finish(problems, lines, config.output_dir, batches)
+
+
+def _check_surroundings(config: Config, problems: list[str]) -> Sequence[str]:
+    """Look at the files beside the data, add to the problems, and return what differs from what was registered."""
+    problems += [*find_missing_files(config), *find_braces(config)]
+    problems += collect_problems(problems, lambda: list_truth_problems(config)) or []
+    collect_problems(problems, lambda: check_results_folder(config.output_dir, "output_dir"))
+    return collect_problems(problems, lambda: find_deviations(config)) or []
 
 
 @dataclass(frozen=True)
@@ -296,7 +305,7 @@ def _describe_lost(foretold: Foretold) -> list[str]:
 
 def _describe_expected(expected: ExpectedCohort, config: Config) -> list[str]:
     lines = ["people, by group:", *(f"  {group}: {counts}" for group, counts in expected.groups.items())]
-    lines += [f"covariates missing: {line}" for line in _shorten(expected.missing)]
+    lines += [f"covariates missing: {line}" for line in shorten_by_kind(expected.missing)]
     if config.claims:
         n_testable = len(config.claims) - len(expected.untestable)
         lines.append(f"{n_testable} of {len(config.claims)} claims can be tested with these people")
@@ -308,8 +317,14 @@ def _describe_expected(expected: ExpectedCohort, config: Config) -> list[str]:
 _PARTICULARS = re.compile(r"'[^']*'|\S*[\d/]\S*")
 
 
-def _shorten(lines: Sequence[str]) -> list[str]:
-    """Return a few lines of every kind, so that none is hidden behind another's."""
+def shorten_by_kind(lines: Sequence[str]) -> list[str]:
+    """Return a few lines of every kind, so that none is hidden behind another's.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        Lines of one kind differ in names, numbers and paths only.
+    """
     kinds: dict[str, list[str]] = {}
     for line in lines:
         kinds.setdefault(_PARTICULARS.sub("#", line), []).append(line)
@@ -331,6 +346,8 @@ def _estimate(runs: Sequence[Run], people: _People | None) -> str:
     return f"{len(found)} people, {what}, about {seconds:.0f} s on one core, 0.3 GB of memory"
 
 
-def _finish(problems: Sequence[str], lines: Sequence[str], output_dir: Path) -> CheckResult:
+def _finish(
+    problems: Sequence[str], lines: Sequence[str], output_dir: Path, batches: Mapping[str, int] | None = None
+) -> CheckResult:
     shown = [*lines, *(f"problem: {line}" for line in problems)]
-    return CheckResult(tuple(problems), tuple(shown), output_dir)
+    return CheckResult(tuple(problems), tuple(shown), output_dir, batches or {})

@@ -15,7 +15,7 @@ import pandas as pd
 
 from rsconn.analysis.run_chain import make_run_model, predict_quality
 from rsconn.arrays import FloatArray
-from rsconn.commands.expectation import check_regions, check_share_lost, foretell
+from rsconn.commands.expectation import check_regions, check_share_lost
 from rsconn.commands.found_images import Guess
 from rsconn.errors import UserError, refuse_unreadable
 from rsconn.files.bids import Run
@@ -23,7 +23,7 @@ from rsconn.files.images import read_run_header, read_run_mask
 from rsconn.files.sidecars import settle_t_r
 from rsconn.rules.denoise import read_run_confounds, settle_parcellated_t_r
 from rsconn.rules.plan import WorkflowPlan
-from rsconn.rules.prediction import Prediction, predict_runs
+from rsconn.rules.prediction import Prediction, foretell, predict_runs
 from rsconn.settings.config import Config
 from rsconn.settings.fields import find_house
 from rsconn.settings.rois import Roi, Sphere

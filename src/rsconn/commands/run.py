@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
+from typing import TextIO
 
 from rsconn.commands.check import check_config
+from rsconn.commands.outcome import describe_failure, describe_outcome
+from rsconn.commands.progress import LOGGER, WATCH, Watch
 from rsconn.errors import DatasetError, ProblemsError, SettingsError
 from rsconn.files.run_records import find_user_errors
 from rsconn.files.writing import (
@@ -27,15 +33,27 @@ from rsconn.settings.config import HIDE_IDS
 from rsconn.settings.fields import find_house
 
 
+class Loudness(Enum):
+    """What a run prints while it works."""
+
+    QUIET = "errors, and the verdicts"
+    LINES = "lines of progress"
+    SNAKEMAKE = "what Snakemake prints"
+
+
+_PLANS_ONLY = frozenset({"-n", "--dry-run", "--dryrun"})
+
+
 def run_workflow(
     config: Path,
     *,
     cores: int | None = None,
     profile: str = "default",
     anonymise: bool = False,
+    loudness: Loudness = Loudness.LINES,
     snakemake_options: Sequence[str] = (),
 ) -> int:
-    """Check a config, run its workflow and print where the report is.
+    """Check a config, run its workflow and print verdicts, who was lost, and where the report is.
 
     Parameters
     ----------
@@ -47,6 +65,8 @@ def run_workflow(
         A folder with a Snakemake profile, or the name of one in ``workflow/profiles``.
     anonymise : bool
         Hide ids on the page and in figures, whatever the config says.
+    loudness : Loudness
+        What is printed meanwhile.
     snakemake_options : sequence of str
         Passed on to Snakemake as they are.
 
@@ -63,27 +83,45 @@ def run_workflow(
     checked = check_config(config)
     if checked.problems:
         raise ProblemsError(list(checked.problems))
-    for line in checked.lines:
-        print(line, flush=True)  # noqa: T201 - what the command says
-    output_dir = checked.output_dir
-    started = time.time()
-    command = _make_command(config, output_dir, cores=cores, profile=profile)
+    output_dir, started = checked.output_dir, time.time()
+    _print(checked.lines if loudness is not Loudness.QUIET else ())
+    failures = output_dir / "logs" / "failed.json"
+    watch = Watch(dict(checked.batches), loudness is Loudness.QUIET, str(failures))
     environment = _make_environment(output_dir, anonymise=anonymise) | {LAUNCH_FOLDER: str(Path.cwd())}
+    environment |= {WATCH: json.dumps(asdict(watch))}
+    planned_only = bool(_PLANS_ONLY & set(snakemake_options))
+    own = planned_only or loudness is Loudness.SNAKEMAKE
+    command = _make_command(config, output_dir, cores=cores, profile=profile)
     with lock_folder(output_dir) as lock:
         sweep_leftovers(output_dir)
+        failures.parent.mkdir(exist_ok=True)
+        failures.unlink(missing_ok=True)
         status = subprocess.run(
-            [*command, *snakemake_options], env=environment, check=False, pass_fds=[lock]
+            [*(command if own else _watch_command(command)), *snakemake_options],
+            env=environment,
+            check=False,
+            pass_fds=[lock],
         ).returncode
     if status == 0:
-        if not {"-n", "--dry-run", "--dryrun"} & set(snakemake_options):
-            print(f"report: {output_dir / 'report.html'}")  # noqa: T201
+        _print([] if planned_only else describe_outcome(output_dir))
         return 0
-    mistakes = find_user_errors(output_dir / "logs", since=started) if (output_dir / "logs").is_dir() else []
+    _print(describe_failure(output_dir, failures), to=sys.stderr)
+    mistakes = find_user_errors(output_dir / "logs", since=started)
     if mistakes:
         raise ProblemsError(mistakes)
     check_space(output_dir)
-    print(f"rsconn: a job failed; its log is in {output_dir / 'logs'}", file=sys.stderr)  # noqa: T201
     return 1
+
+
+def _print(lines: Iterable[str], *, to: TextIO | None = None) -> None:
+    for line in lines:
+        print(line, flush=True, file=to)
+
+
+def _watch_command(command: Sequence[str]) -> list[str]:
+    """Return the command with rsconn's own lines in place of Snakemake's."""
+    ours = ["rsconn.commands.progress" if word == "snakemake" else word for word in command]
+    return [*ours, "--logger", LOGGER]
 
 
 def recompute(

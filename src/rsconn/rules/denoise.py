@@ -150,12 +150,12 @@ def read_given_series(run: Run, columns: Mapping[str, str]) -> np.ndarray:
     if run.timeseries is None:
         raise RunError(f"{run.name}: {'; '.join(run.problems) or 'no series'}")
     series = read_parcellated(run.timeseries, list(columns.values()))
-    if not find_complete(series).any():
+    if not find_whole(series).any():
         raise RunError(f"{run.name}: {run.timeseries}: {_describe_gaps(series, list(columns))}")
     return series
 
 
-def find_complete(series: np.ndarray) -> np.ndarray:
+def find_whole(series: np.ndarray) -> np.ndarray:
     """Return which given series have a number in every row and vary, bool (n_rois,); the others have no edge."""
     finite = np.isfinite(series).all(axis=0)
     return np.asarray(finite & (np.ptp(np.where(finite, series, 0.0), axis=0) > 0))
@@ -166,7 +166,7 @@ _SHOWN_GAPS = 5
 
 def list_incomplete(run: Run, series: np.ndarray, rois: Sequence[str]) -> list[str]:
     """Return a line if regions of given series have gaps, which cost them their edges."""
-    return [] if find_complete(series).all() else [f"{run.name}: {_describe_gaps(series, rois)}"]
+    return [] if find_whole(series).all() else [f"{run.name}: {_describe_gaps(series, rois)}"]
 
 
 def _describe_gaps(series: np.ndarray, rois: Sequence[str]) -> str:
@@ -178,7 +178,7 @@ def _describe_gaps(series: np.ndarray, rois: Sequence[str]) -> str:
             f"{len(empty)} of {len(series)} rows are n/a in every region (line {lines}), and every row counts: take "
             "such rows out of the table and of its confounds, or write it without gaps (XCP-D: --output-type)"
         )
-    lacking = _name_some([roi for roi, whole in zip(rois, find_complete(series), strict=True) if not whole])
+    lacking = _name_some([roi for roi, whole in zip(rois, find_whole(series), strict=True) if not whole])
     return f"n/a or constant in region {lacking}; no edge with it: write it without gaps, or choose other regions"
 
 

@@ -102,6 +102,16 @@ class WorkflowPlan:
         return {f"batch-{number:03d}": group for number, group in enumerate(groups, start=1)}
 
     @property
+    def people_of_batches(self) -> dict[str, int]:
+        """Batch name to how many people come with it; whoever is in several counts in the first."""
+        counts, seen = dict[str, int](), set[str]()
+        for name, runs in self.batches.items():
+            people = {run.participant_id for run in runs}
+            counts[name] = len(people - seen)
+            seen |= people
+        return counts
+
+    @property
     def figures(self) -> tuple[str, ...]:
         """Names of the figures."""
         from rsconn.report.figures.catalogue import FIGURE_NAMES

@@ -39,7 +39,7 @@ from rsconn.files.images import (
 )
 from rsconn.files.run_records import RunRecord, fail_record
 from rsconn.rules.denoise import (
-    find_complete,
+    find_whole,
     list_incomplete,
     measure_denoised,
     read_given_series,
@@ -227,11 +227,11 @@ class _Forecaster:
         record = replace(record, facts={"gaps": list_incomplete(run, series, self._names)})
         if self._config.input.denoised:
             quality = measure_denoised(run, len(series), self._config.input.t_r)
-            return Prediction(run, _note(record, quality), find_complete(series))
+            return Prediction(run, _note(record, quality), find_whole(series))
         t_r = settle_parcellated_t_r(run, self._config.input.t_r)
         confounds = read_run_confounds(run)
         record = self._denoise(run, record, confounds, t_r, len(series))
-        return Prediction(run, record, find_complete(series))
+        return Prediction(run, record, find_whole(series))
 
     def _denoise(
         self, run: Run, record: RunRecord, confounds: Confounds, t_r: float, n_rows: int

@@ -155,8 +155,8 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     ),
     "predicted": (
         "Otherwise than the check predicted",
-        (("participant_id", "Person", ""), ("group", "Group", ""), ("predicted", "Predicted", ""), ("found", "Found", ""),
-         ("predicted_reason", "Predicted reason", ""), ("reason", "Reason", "")),
+        (("participant_id", "Person", ""), ("group", "Group", ""), ("predicted", "Predicted", ""),
+         ("found", "Found", ""), ("predicted_reason", "Predicted reason", ""), ("reason", "Reason", "")),
     ),
     "quality": (
         "Runs",
@@ -184,7 +184,7 @@ def build_page_tables(results: Results) -> dict[str, PageTable]:
     return tables
 
 
-_OF_INDIVIDUALS = {"exclusions", "quality"}
+_OF_INDIVIDUALS = {"exclusions", "quality", "predicted"}
 
 
 def _drop_given_reasons(source: Source) -> Source:
@@ -247,4 +247,6 @@ def _select_rows(source: Source, name: str) -> list[int]:
         chosen = table["kind"] == "roi"
     if name == "exclusions":
         chosen = (table["decision"] != "kept") & (table["rule"] != PersonRule.NO_RUN)
+    if name == "predicted":
+        chosen = table["predicted"] != table["found"]
     return [int(row) for row in table.index[chosen]]
