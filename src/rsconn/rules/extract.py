@@ -174,7 +174,7 @@ def open_header(run: Run, settings: Mapping[str, Any]) -> tuple[ImageHeader, flo
         If a file is missing, the image is in another space than the regions, or its header cannot be true.
     """
     check_files(run)
-    check_space(run, settings["space"], accept=settings["accept_space_mismatch"])
+    check_template(run, settings["space"], accept=settings["accept_space_mismatch"])
     assert run.bold is not None  # noqa: S101 - check_files saw to it
     header = read_run_header(run.bold)
     t_r, warning = settle_t_r(
@@ -278,7 +278,7 @@ def check_files(run: Run) -> None:
         raise RunError(f"{run.name}: {'; '.join(run.problems)}")
 
 
-def check_space(run: Run, space: str | None, *, accept: bool) -> None:
+def check_template(run: Run, space: str | None, *, accept: bool) -> None:
     """Raise a RunError if the ROI set names another template space than the image."""
     found = run.entities.get("space")
     if not space or not found or accept:
