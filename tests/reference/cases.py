@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rsconn.inference import alternatives, effect_sizes, estimators
+from rsconn.inference import alternatives, effect_sizes, estimators, influence
 from rsconn.inference.model import Estimator, Kind, Model
 from rsconn.inference.permutation import permute
 
@@ -196,7 +196,7 @@ def _compute_p_beyond(kind: Kind, primary: estimators.Estimate, bound: float) ->
 
 
 def _compute_sensitivity(model: Model) -> dict[str, float]:
-    cooks = alternatives.compute_cooks_distance(model)
+    cooks = influence.compute_cooks_distance(model)
     values = {"cooks.max": float(cooks.max()), "cooks.sum": float(cooks.sum())}
     values |= _describe("hc2_bm", alternatives.estimate_hc2_bm(model))
     values |= _describe("huber", alternatives.estimate_huber(model))
