@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,8 +18,15 @@ from rsconn.commands.expectation import (
     expect_cohort,
 )
 from rsconn.files.bids import Run
+from rsconn.files.left_out import find_left_out
 from rsconn.files.writing import check_results_folder
-from rsconn.rules.plan import WorkflowPlan, describe_dense, find_config_runs, list_dense_problems
+from rsconn.rules.plan import (
+    WorkflowPlan,
+    describe_dense,
+    find_config_runs,
+    list_dense_problems,
+    list_session_problems,
+)
 from rsconn.rules.prediction import Foretold, Prediction, count_processors, foretell, predict_runs
 from rsconn.rules.report import list_truth_problems
 from rsconn.settings.checks import find_braces, find_missing_files, list_warnings
@@ -37,7 +44,12 @@ from rsconn.study.people.identity import (
 from rsconn.study.people.ledger import keeps_run
 from rsconn.study.people.odd_values import list_odd_values
 from rsconn.study.people.own_names import check_own_names, list_shadowed
-from rsconn.study.people.participants import list_table_ids, read_people
+from rsconn.study.people.participants import (
+    describe_outsiders,
+    list_table_ids,
+    read_outsiders,
+    read_people,
+)
 from rsconn.study.people.same_people import find_same_people
 from rsconn.study.people.scores import Scores, score_people
 from rsconn.study.people.used_columns import check_used_columns, list_codes, list_unused_names
@@ -76,6 +88,7 @@ class CheckResult:
 class _People:
     table: pd.DataFrame
     scores: Scores
+    outsiders: Sequence[str] = ()
 
 
 def check_config(path: Path) -> CheckResult:
@@ -108,13 +121,14 @@ def check_config(path: Path) -> CheckResult:
             *list_shadowed(config),
             *list_odd_values(people.table, config),
             *list_codes(people.table, config),
+            *people.outsiders,
         ]
         problems += find_same_people(people.table)
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
     foretold = foretell((), config)
     if runs:
         plan = WorkflowPlan(config, runs)
-        problems += list_dense_problems(config, runs)
+        problems += [*list_dense_problems(config, runs), *list_session_problems(config, runs)]
         lines += describe_dense(config, runs)
         predictions = predict_runs(runs, config, n_processes=count_processors())
         foretold = foretell(predictions, config)
@@ -169,9 +183,9 @@ def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) ->
     first = set(tables[config.input.participants]) | with_runs
     if runs and not problems:
         problems += check_images_match(set(people["participant_id"]), with_runs, limit)
-        warnings += describe_strangers(
-            show_path(config.input.participants), tables[config.input.participants], with_runs, "with images"
-        )
+        mine = tables[config.input.participants]
+        warnings += describe_strangers(show_path(config.input.participants), mine, with_runs, "with images")
+        warnings += _describe_left_out(set(mine) - with_runs, config)
     for path in config.input.phenotype:
         where = f"in {config.input.participants.name}{' or with images' if runs else ''}"
         warnings += describe_strangers(show_path(path), tables[path], first, where)
@@ -181,6 +195,19 @@ def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) ->
         found = describe_sessions(set(people["session"].dropna()), sessions)
         problems, warnings = [*problems, *found[0]], [*warnings, *found[1]]
     return _Identity(tuple(problems), tuple(warnings))
+
+
+def _describe_left_out(without_run: Collection[str], config: Config) -> list[str]:
+    """Return a line for everyone whose images the filters leave out."""
+    if not without_run:
+        return []
+    left_out = find_left_out(
+        _list_datasets(config), config.input.filters, without_run, parcellated=bool(config.input.parcellated)
+    )
+    return [
+        f"{person}: has images that input.filters leave out ({unmet})"
+        for person, unmet in sorted(left_out.items())
+    ]
 
 
 def check_ids(people: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
@@ -223,7 +250,8 @@ def _read_scored_people(config: Config) -> _People:
     people = read_people(config.input, config.groups, sessions=config.sessions)
     scores = score_people(people, config.scores)
     check_used_columns(people, scores.table.columns, config)
-    return _People(people, scores)
+    outsiders = read_outsiders(config.input, config.groups, sessions=config.sessions)
+    return _People(people, scores, describe_outsiders(outsiders, config.groups) if config.groups else ())
 
 
 def _describe_config(config: Config, runs: Sequence[Run]) -> str:

@@ -15,7 +15,7 @@ from rsconn.files.bids_tree import FoundFile
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.images import read_run_header
 from rsconn.files.run_selection import ABSENT, Dataset, find_concatenations, identify_run
-from rsconn.files.sidecars import is_plausible_t_r, read_dataset_description, settle_t_r
+from rsconn.files.sidecars import is_plausible_t_r, list_makers, read_dataset_description, settle_t_r
 
 _REST = re.compile(r"rest|^rs\d*$|^rsfmri", re.IGNORECASE)
 # The first that the images have; regions are given in the first.
@@ -160,11 +160,7 @@ def _name_maker(folder: Path) -> str:
         description = read_dataset_description(folder)
     except UserError:
         return ""
-    makers = description.get("GeneratedBy") or description.get("PipelineDescription") or []
-    first = makers[0] if isinstance(makers, list) and makers else makers
-    if not isinstance(first, dict):
-        return str(first or "")
-    return " ".join(str(first[key]) for key in ("Name", "Version") if first.get(key))
+    return next(iter(list_makers(description)), "")
 
 
 def _look_inside(chosen: _Candidate, notes: list[str]) -> FoundImages:

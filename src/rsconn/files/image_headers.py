@@ -210,7 +210,10 @@ def _parse_dimensions(path: Path, dim: tuple[float, ...]) -> tuple[tuple[int, in
     n_dim, *sizes = (int(value) for value in dim)
     sizes = [*sizes[:n_dim], *[1] * (7 - n_dim)] if n_dim in (3, 4, 5, 6, 7) else []
     if not sizes or min(sizes) < 1 or max(sizes[4:]) > 1:
-        raise RunError(f"{path}: header dimensions {[int(v) for v in dim]} describe no 3-D or 4-D image")
+        remedy = "; write it anew with time as the fourth dimension" if max(sizes[4:], default=0) > 1 else ""
+        raise RunError(
+            f"{path}: header dimensions {[int(v) for v in dim]} describe no 3-D or 4-D image{remedy}"
+        )
     return (sizes[0], sizes[1], sizes[2]), sizes[3]
 
 

@@ -114,6 +114,11 @@ def _matches(file: FoundFile, key: str, labels: Sequence[str]) -> bool:
     return label in labels or (key in _NUMBERED and _number(label) in {_number(other) for other in labels})
 
 
+def list_unmet(file: FoundFile, filters: Filters) -> list[str]:
+    """Return the keys of the filters that a file does not meet."""
+    return [key for key, labels in filters.items() if not _matches(file, key, labels)]
+
+
 def _number(label: str) -> str:
     return str(int(label)) if label.isdecimal() else label
 

@@ -277,3 +277,39 @@ def read_dataset_description(folder: Path) -> dict[str, Any]:
     """
     path = folder / "dataset_description.json"
     return read_json_object(path) if path.is_file() else {}
+
+
+def list_makers(description: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the programs that made a dataset, name and version, whatever the shape in which they are told.
+
+    Examples
+    --------
+    >>> list_makers({"GeneratedBy": [{"Name": "fMRIPrep", "Version": "23.1.0"}, "xcp_d"]})
+    ('fMRIPrep 23.1.0', 'xcp_d')
+    >>> list_makers({"GeneratedBy": None, "PipelineDescription": {"Name": "fMRIPrep", "Version": "1.5.0"}})
+    ('fMRIPrep 1.5.0',)
+    """
+    told = description.get("GeneratedBy") or description.get("PipelineDescription") or []
+    makers = told if isinstance(told, list) else [told]
+    return tuple(name for maker in makers if (name := _name_maker(maker)))
+
+
+def _name_maker(maker: Any) -> str:
+    if not isinstance(maker, Mapping):
+        return maker.strip() if isinstance(maker, str) else ""
+    return " ".join(str(maker[key]) for key in ("Name", "Version") if maker.get(key))
+
+
+def describe_origin(folder: Path) -> dict[str, Any]:
+    """Return a dataset's name and what made it, as far as it says so.
+
+    Parameters
+    ----------
+    folder : Path
+        The dataset.
+    """
+    description = read_dataset_description(folder)
+    return {
+        "Name": str(description.get("Name") or folder.name),
+        "GeneratedBy": list(list_makers(description)),
+    }

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from rsconn.files.bids import Run
+from rsconn.files.left_out import find_left_out
 from rsconn.files.run_records import RunRecord, read_records
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.rules.columns import describe_columns
 from rsconn.rules.prediction import foretell, predict_runs
 from rsconn.settings.config import Config, read_config
-from rsconn.study.people.cohort_table import build_cohort
+from rsconn.study.people.cohort_table import PeopleHints, build_cohort
 from rsconn.study.people.ledger import FLOW_STAGES, PersonRule
 from rsconn.study.people.losses import compare_losses, explain_losses
 from rsconn.study.people.own_names import check_own_names
-from rsconn.study.people.participants import read_people
+from rsconn.study.people.participants import read_outsiders, read_people
 from rsconn.study.people.run_edges import RunTables, tabulate_runs
 from rsconn.study.people.scores import score_people
 
@@ -44,6 +45,7 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
     check_own_names(settings)
     people = read_people(settings.input, settings.groups, sessions=settings.sessions)
     scores = score_people(people, settings.scores)
+    with_runs = {record.run["participant_id"] for record in runs}
     cohort = build_cohort(
         people,
         scores,
@@ -51,7 +53,8 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
         tables.quality,
         settings,
         run_ledger=tables.ledger,
-        with_runs={record.run["participant_id"] for record in runs},
+        with_runs=with_runs,
+        hints=_find_hints(settings, set(people["participant_id"]) - with_runs),
     )
     quality = tables.quality.drop(columns="usable")
     if cohort.mean_fd_source == "participants":
@@ -71,6 +74,17 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
     }
     for name, table in written.items():
         write_table(Path("group") / f"{name}.tsv", table)
+
+
+def _find_hints(settings: Config, without_run: Collection[str]) -> PeopleHints:
+    """Look again at the tree and the tables for why people are left out."""
+    outsiders = read_outsiders(settings.input, settings.groups, sessions=settings.sessions)
+    if not settings.input.has_runs or not without_run:
+        return PeopleHints(outsiders=outsiders)
+    parcellated = bool(settings.input.parcellated)
+    folders = settings.input.parcellated if parcellated else settings.input.derivatives
+    left_out = find_left_out(folders, settings.input.filters, without_run, parcellated=parcellated)
+    return PeopleHints(left_out, outsiders)
 
 
 def _compare_prediction(

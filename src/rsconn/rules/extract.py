@@ -20,6 +20,7 @@ from rsconn.files.run_selection import split_space
 from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
+from rsconn.settings.checks import NATIVE_SPACES, describe_native
 from rsconn.signal.extraction import Extraction, Extractor, extract_timeseries
 from rsconn.signal.quality import count_nonsteady
 from rsconn.signal.regressors import Confounds
@@ -281,6 +282,8 @@ def check_files(run: Run) -> None:
 def check_template(run: Run, space: str | None, *, accept: bool) -> None:
     """Raise a RunError if the ROI set names another template space than the image."""
     found = run.entities.get("space")
+    if space and found in NATIVE_SPACES and space not in NATIVE_SPACES:
+        raise RunError(describe_native(f"{run.name}: image in space {found}", space))
     if not space or not found or accept:
         return
     wanted, modifiers = split_space(space)

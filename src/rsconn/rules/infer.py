@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from rsconn.files.sidecars import read_dataset_description
+from rsconn.files.sidecars import list_makers, read_dataset_description
 from rsconn.files.tables import MISSING, read_tsv
 from rsconn.files.writing import write_json
 from rsconn.rules.cohort import write_table
@@ -49,10 +49,8 @@ def find_simulated(config: Config) -> bool:
     option of the analysis can make simulated people look real.
     """
     folders = (*config.input.derivatives, *config.input.parcellated)
-    makers = [
-        maker for folder in folders for maker in read_dataset_description(folder).get("GeneratedBy", [])
-    ]
-    return any(maker.get("Name") == "rsconn simulate" for maker in makers)
+    makers = [maker for folder in folders for maker in list_makers(read_dataset_description(folder))]
+    return any(f"{maker} ".startswith("rsconn simulate ") for maker in makers)
 
 
 def _read_reliability(path: Path) -> dict[str, float]:

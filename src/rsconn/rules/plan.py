@@ -17,7 +17,7 @@ from rsconn.files.writing import FILE_LISTS
 from rsconn.provenance import compute_code_digest
 from rsconn.rules.jobs import JOBS
 from rsconn.settings.config import Config, read_config
-from rsconn.settings.fields import find_house, show_path
+from rsconn.settings.fields import find_house, read_yaml, show_path
 from rsconn.settings.problems import raise_problems, suggest
 from rsconn.study.people.participants import list_table_ids
 
@@ -261,7 +261,7 @@ def plan_workflow(config_files: Sequence[Path]) -> WorkflowPlan:
     if other := os.environ.get(OTHER_OUTPUT):
         config = config.model_copy(update={"output_dir": Path(other)})
     runs = find_config_runs(config)
-    if problems := list_dense_problems(config, runs):
+    if problems := [*list_dense_problems(config, runs), *list_session_problems(config, runs)]:
         raise_problems(problems)
     return WorkflowPlan(config, runs)
 
@@ -335,6 +335,24 @@ def describe_dense(config: Config, runs: Sequence[Run]) -> list[str]:
     line = (
         "seeds: dense series (CIFTI) get a map per run and seed (*_boldmap.dscalar.nii); group maps of grayordinates "
         "are not made"
+    )
+    return [line]
+
+
+def list_session_problems(config: Config, runs: Sequence[Run]) -> list[str]:
+    """Return a line if somebody has several sessions and the config does not say what becomes of them."""
+    sessions: dict[str, set[str]] = {}
+    for run in runs:
+        if run.session is not None:
+            sessions.setdefault(run.participant_id, set()).add(run.session)
+    several = {person: found for person, found in sessions.items() if len(found) > 1}
+    if not several or "sessions" in (read_yaml(config.path) or {}):
+        return []
+    person, found = min(several.items())
+    line = (
+        f"{show_path(config.path)}: sessions: not set, and {len(several)} people have several ({person}: "
+        f"{', '.join(sorted(found))}); combine (one value per person) or separate needed, or one session by "
+        f"input.filters: {{ses: {min(found)}}}"
     )
     return [line]
 

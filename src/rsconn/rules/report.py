@@ -13,7 +13,7 @@ import pandas as pd
 import rsconn
 from rsconn.errors import DatasetError, TableError
 from rsconn.files.bids_uris import link_dataset, name_datasets
-from rsconn.files.sidecars import read_dataset_description
+from rsconn.files.sidecars import describe_origin, read_dataset_description
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
 from rsconn.report.figures.catalogue import build_figure_tables, read_result_table, write_figures
@@ -73,8 +73,15 @@ def write_report(group: Path, *, config: Path) -> None:
         _write_maps(folder, settings, simulated=simulated)
     else:  # maps of an earlier config must not look like results of this one
         (folder / "figures" / f"{MODELS_TABLE}.tsv").unlink(missing_ok=True)
+    origins = [describe_origin(path) for path in _list_datasets(settings)]
     methods = write_methods(
-        {**values, "dense": dense, "default_sesoi": list_default_sesoi(settings)}, list_versions()
+        {
+            **values,
+            "origins": origins,
+            "dense": dense,
+            "default_sesoi": list_default_sesoi(settings),
+        },
+        list_versions(),
     )
     write_text(folder / "methods.md", methods)
     write_text(folder / "citations.bib", write_citations(methods))
@@ -137,9 +144,7 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
         },
         "input": {
             "simulated": simulated,
-            "datasets": [
-                read_dataset_description(path).get("Name", path.name) for path in _list_datasets(settings)
-            ],
+            "datasets": [describe_origin(path) for path in _list_datasets(settings)],
             "tables": {path.name: hash_file(path) for path in tables},
         },
         "seed": settings.inference.seed,

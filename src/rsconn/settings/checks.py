@@ -24,6 +24,8 @@ RESERVED_COLUMNS = ("participant_id", "session", "group", "sex", "age", "mean_fd
 
 # Spaces of dense series.
 _SURFACES = frozenset({"fsLR"})
+# Spaces in which everybody's brain lies elsewhere.
+NATIVE_SPACES = frozenset({"T1w", "T2w", "individual", "native", "orig", "func", "boldref", "fsnative"})
 
 # fMRIPrep removes cosines of 128 s and longer before it computes CompCor components.
 # Bounds beyond these are questioned.
@@ -183,7 +185,9 @@ def _check_space(config: Config) -> Iterable[str]:
     """The set names its space, and the images must be in it: the MNI templates differ by millimetres."""
     space, accepted = config.rois.space, config.input.accept_space_mismatch
     for found in config.input.filters.get("space", ()):
-        if space and config.input.derivatives and found[:1] != NOT and found != space and not accepted:
+        if space and config.input.derivatives and found in NATIVE_SPACES and space not in NATIVE_SPACES:
+            yield describe_native(f"input.filters.space: {found!r} found", space)
+        elif space and config.input.derivatives and found[:1] != NOT and found != space and not accepted:
             remedy = "set input.accept_space_mismatch: true to accept it"
             if (found in _SURFACES) != (space in _SURFACES):
                 remedy = "dense series (CIFTI) and volumes have other regions: change one of the two"
@@ -191,6 +195,14 @@ def _check_space(config: Config) -> Iterable[str]:
                 f"input.filters.space: {found!r} found, the ROIs are in {space!r} "
                 f"({show_rois_path(config)}); {remedy}"
             )
+
+
+def describe_native(found: str, space: str) -> str:
+    """Return the line that refuses images in people's own spaces beside regions of a template."""
+    return (
+        f"{found}, a space of each person's own, where regions in {space} lie elsewhere in everyone; choose images in "
+        f"the template with input.filters: {{space: {space}}}, or have them made"
+    )
 
 
 def _uses_acompcor(config: Config) -> bool:

@@ -38,7 +38,14 @@ def write_methods(settings: Values, versions: Mapping[str, str]) -> str:
         lstrip_blocks=True,
         autoescape=False,  # Markdown; the page escapes it
     )
-    words = (count_families, describe_band, describe_censoring, describe_confounds, describe_filters)
+    words = (
+        count_families,
+        describe_band,
+        describe_censoring,
+        describe_confounds,
+        describe_filters,
+        describe_origins,
+    )
     environment.globals |= {function.__name__: function for function in words}
     environment.globals |= {"describe_roi": describe_roi, "describe_score": describe_score}
     environment.globals |= {"join": join_words, "list_edges": list_edges, "number": format_setting}
@@ -103,6 +110,20 @@ def format_setting(value: float) -> str:
 def list_edges(edges: Sequence[Any]) -> list[str]:
     """Return the names of edges, given as names or as their two regions."""
     return [edge if isinstance(edge, str) else f"{edge['first']}-{edge['second']}" for edge in edges]
+
+
+def describe_origins(origins: Sequence[Values] | None) -> list[str]:
+    """Return each dataset's name with what made it.
+
+    Examples
+    --------
+    >>> describe_origins([{"Name": "Lab", "GeneratedBy": ["fMRIPrep 23.1.0"]}, {"Name": "B", "GeneratedBy": []}])
+    ['Lab (fMRIPrep 23.1.0)', 'B']
+    """
+    return [
+        f"{origin['Name']} ({join_words(origin['GeneratedBy'])})" if origin["GeneratedBy"] else origin["Name"]
+        for origin in origins or ()
+    ]
 
 
 def describe_filters(filters: Values) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,22 @@ class Cohort:
     mean_fd_source: str | None
 
 
+@dataclass(frozen=True)
+class PeopleHints:
+    """What else is known of people who are left out, by participant_id.
+
+    Attributes
+    ----------
+    left_out : mapping of str to str
+        What of their files the filters do not take.
+    outsiders : mapping of str to str
+        What the group column says of those in no group.
+    """
+
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    outsiders: Mapping[str, str] = field(default_factory=dict)
+
+
 def build_cohort(
     people: pd.DataFrame,
     scores: Scores,
@@ -68,6 +84,7 @@ def build_cohort(
     *,
     run_ledger: Iterable[LedgerRow] = (),
     with_runs: Collection[str] | None = None,
+    hints: PeopleHints | None = None,
 ) -> Cohort:
     """Join people, scores, motion and edges.
 
@@ -87,6 +104,8 @@ def build_cohort(
         What was decided about runs.
     with_runs : collection of str, optional
         participant_id of everyone with a run in the dataset, usable or not; by default those in `quality`.
+    hints : PeopleHints, optional
+        What the reasons may say besides.
 
     Raises
     ------
@@ -116,8 +135,9 @@ def build_cohort(
     found |= {key.partition("_")[0] for key in config.exclude if "_" in key}
     by_hand = {key for key in config.exclude if "_" not in key}
     rows = [*run_ledger, *scores.ledger, *report_excluded(config.exclude)]
-    rows += compare_people(set(people["participant_id"]) - by_hand, found - by_hand)
-    rows += _report_people(table, people, usable, config)
+    known = hints or PeopleHints()
+    rows += compare_people(set(people["participant_id"]) - by_hand, found - by_hand, known.left_out)
+    rows += _report_people(table, people, usable, config, known.outsiders)
     ledger = tabulate_ledger(rows)
     flow = count_flow(table, ledger, usable)
     left = table[~table["participant_id"].isin(by_hand)].reset_index(drop=True)
@@ -221,7 +241,11 @@ def _arrange(
 
 
 def _report_people(
-    table: pd.DataFrame, people: pd.DataFrame, usable: Collection[str], config: Config
+    table: pd.DataFrame,
+    people: pd.DataFrame,
+    usable: Collection[str],
+    config: Config,
+    outsiders: Mapping[str, str],
 ) -> list[LedgerRow]:
     """Return rows for people with no group, and for those whose runs left them no edge."""
     rows = []
@@ -229,7 +253,8 @@ def _report_people(
     groups = people.groupby("participant_id", sort=True)["group"].first()
     for person, has_edge in included.items():
         if config.groups is not None and pd.isna(groups[person]):
-            reason = f"{person}: column {config.groups.column!r} names none of groups.levels; in no group"
+            cell = f"is {outsiders[str(person)]!r}, none" if person in outsiders else "names none"
+            reason = f"{person}: column {config.groups.column!r} {cell} of groups.levels; in no group"
             rows.append(_person_row(str(person), PersonRule.NO_LEVEL, "flagged", reason))
         if not has_edge and person in usable:
             reason = f"{person}: a usable run, but no edge with both of its ROIs"

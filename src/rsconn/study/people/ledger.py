@@ -212,17 +212,28 @@ def report_excluded(excluded: Mapping[str, str]) -> list[LedgerRow]:
     return rows
 
 
-def compare_people(in_tables: Collection[str], with_runs: Collection[str]) -> list[LedgerRow]:
+def compare_people(
+    in_tables: Collection[str], with_runs: Collection[str], left_out: Mapping[str, str] | None = None
+) -> list[LedgerRow]:
     """Return a row for everyone who is in the tables without a run, or has a run without being in a table.
 
-    Where an id seems to be another's in another spelling, the reason says so.
+    Where an id seems to be another's in another spelling, or the filters leave out what there is, the reason says so.
+
+    Parameters
+    ----------
+    in_tables, with_runs : collection of str
+        participant_id.
+    left_out : mapping of str to str, optional
+        participant_id to what of their files the filters do not take (`rsconn.files.left_out`).
     """
     rows = []
     twins = find_twins(set(in_tables) - set(with_runs), set(with_runs) - set(in_tables))
     tables_twins = {theirs: mine for mine, theirs in twins.items()}
     for person in sorted(set(in_tables) - set(with_runs)):
         twin = twins.get(person)
-        hint = f"; the dataset has {twin}" if twin else ""
+        filtered = (left_out or {}).get(person)
+        hint = f"; has images that input.filters leave out ({filtered})" if filtered else ""
+        hint = f"; the dataset has {twin}" if twin else hint
         rows.append(
             _absent(person, PersonRule.NO_RUN, f"{person}: no run found{hint}; in claims on scores only")
         )

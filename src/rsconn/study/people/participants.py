@@ -30,6 +30,8 @@ _COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 # Identity, and a name of ours: rsconn.study.people.own_names says what becomes of it.
 _NOT_JOINED = frozenset({"participant_id", "session_id", "session"})
 
+_SHOWN_PEOPLE = 5
+
 TextColumn = list[str | None]
 
 
@@ -80,6 +82,50 @@ def _convert(cells: Sequence[str | None], decimal: str) -> np.ndarray:
     if decimal == "," and find_thousands(cells, beside_plain=True):
         return np.array([None if _is_missing(cell) else cell for cell in cells], dtype=object)
     return convert_column(cells, decimal)
+
+
+def read_outsiders(
+    settings: InputSettings, groups: GroupSettings | None, *, sessions: str = "combine"
+) -> dict[str, str]:
+    """Return everyone whose group is written and none of the levels: participant_id to what is written.
+
+    Parameters
+    ----------
+    settings : InputSettings
+        As for `read_people`.
+    groups : GroupSettings or None
+        Column and levels.
+    sessions : {'combine', 'separate'}
+        As for `read_people`.
+    """
+    if groups is None:
+        return {}
+    people = read_people(settings, sessions=sessions)
+    if groups.column not in people:
+        return {}
+    values = zip(people["participant_id"], people[groups.column].to_numpy(dtype=object), strict=True)
+    written = {
+        str(person): f"{value:g}" if isinstance(value, float) else str(value)
+        for person, value in values
+        if not pd.isna(value)
+    }
+    return {person: cell for person, cell in written.items() if _find_level(cell, groups.levels) is None}
+
+
+def describe_outsiders(outsiders: Mapping[str, str], groups: GroupSettings) -> list[str]:
+    """Return a line on people whose group is none of the levels, with the mapping that may settle it."""
+    if not outsiders:
+        return []
+    levels = {str(value).casefold().strip(): str(value) for value in groups.levels.values()}
+    cells = list(dict.fromkeys(outsiders.values()))
+    near = {cell: levels[cell.casefold().strip()] for cell in cells if cell.casefold().strip() in levels}
+    pairs = ", ".join(f"{cell}: {value}" for cell, value in near.items())
+    settle = f"say input.values: {{{groups.column}: {{{pairs}}}}}" if near else "else they are in no group"
+    people, more = list(outsiders)[:_SHOWN_PEOPLE], len(outsiders) - _SHOWN_PEOPLE
+    named = ", ".join(people) + (f" and {more} more" if more > 0 else "")
+    found = ", ".join(map(repr, cells[:_SHOWN_PEOPLE]))
+    known = ", ".join(levels.values())
+    return [f"column {groups.column!r}: {found} of {named} is none of groups.levels ({known}); {settle}"]
 
 
 def list_table_ids(settings: InputSettings) -> dict[Path, tuple[str, ...]]:
