@@ -33,6 +33,7 @@ from rsconn.signal.weights import RoiWeights
 from rsconn.study.maps.map_designs import MapDesign, list_map_designs, merge_sessions
 from rsconn.study.maps.map_tables import (
     CLUSTER_TEXTS,
+    PRIMARY_CORRECTIONS,
     ROI_TEXTS,
     Places,
     read_landmarks,
@@ -150,12 +151,16 @@ def _write_tables(
     members = [np.flatnonzero(np.isin(images.voxels, each)) for each in entries]
     volume = round(abs(float(np.linalg.det(images.header.affine[:3, :3]))), 9)
     points, alpha = images.points, config.inference.alpha
+    primary = PRIMARY_CORRECTIONS[config.maps.primary]
     clusters = [
-        tabulate_clusters(seed, *pair, points, volume, landmarks=landmarks, rois=rois) for pair in fitted
+        tabulate_clusters(seed, *pair, points, volume, landmarks=landmarks, rois=rois, primary=primary)
+        for pair in fitted
     ]
     sizes = [each.size for each in entries]
     regions = [
-        tabulate_roi_tests(seed, *pair, points, rois=rois, members=members, sizes=sizes, alpha=alpha)
+        tabulate_roi_tests(
+            seed, *pair, points, rois=rois, members=members, sizes=sizes, alpha=alpha, primary=primary
+        )
         for pair in fitted
     ]
     _write_table(FOLDER / f"{seed}_clusters.tsv", clusters, CLUSTER_TEXTS)

@@ -173,6 +173,7 @@ class MapsSettings(Settings):
     min_people_share: Share = 0.9
     n_permutations: Annotated[Permutations, Field(ge=1)] = 1000
     cluster_forming_p: Probability = 0.001
+    primary: Literal["mass", "extent", "max-t", "tfce"] = "mass"
     tfce: bool = True
     scores: OneOrMore[Text] = ()
     interaction: bool = False
@@ -184,6 +185,8 @@ class MapsSettings(Settings):
             raise ValueError(f"scores: {twice[0]!r} occurs twice")
         if self.interaction and not self.scores:
             raise ValueError("interaction: true needs scores, whose slopes are compared between the groups")
+        if self.primary == "tfce" and not self.tfce:
+            raise ValueError("primary: tfce needs tfce: true")
         return self
 
 

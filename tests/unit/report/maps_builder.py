@@ -27,14 +27,15 @@ MODEL = {
     "name": "group", "kind": "contrast", "positive": "a > b", "negative": "b > a", "n": 20, "alpha": 0.05,
     "n_per_group": {"a": 11, "b": 9}, "covariates": ["age", "sex"], "reason": "", "n_permutations": 500,
     "permutation_seed": 1, "dof": 16, "cluster_forming_p": 0.001, "cluster_forming_t": 3.9, "n_clusters": 2,
-    "method": "Freedman-Lane", "connectivity": "faces (6 neighbours)",
+    "method": "Freedman-Lane", "primary": "mass", "connectivity": "faces (6 neighbours)",
     "critical": {"max_t": 5.5, "size": 12, "mass": 20.5, "tfce": 900.0},
     "n_significant_voxels": {"max_t": 1, "size": 27, "mass": 27, "tfce": 0},
 }  # fmt: skip
 PLACES = (PlantedPlace("LAI", "group", "a > b", "dmPFC", (0.0, 51.0, 32.0), 12.0),)
 CLUSTERS = pd.DataFrame({
     "seed": "LAI", "model": "group", "cluster": [1, 2], "direction": ["a > b", "b > a"], "n_voxels": [27, 2],
-    "size_mm3": [5832.0, 432.0], "mass": [40.0, 1.5], "p_size": [0.004, 0.6], "p_mass": [0.006, 0.7],
+    "size_mm3": [5832.0, 432.0], "mass": [40.0, 1.5], "p_primary": [0.006, 0.7], "p_size": [0.004, 0.6],
+    "p_mass": [0.006, 0.7],
     "p_fwe": [0.02, 0.4], "p_tfce": [0.07, 0.8], "peak_t": [6.2, -4.4], "peak_dof": [16, 16],
     "peak_x": [0.0, -54.0], "peak_y": [48.0, -66.0], "peak_z": [30.0, 24.0], "region": ["mPFC 4", "IPL 1"],
     "region_distance_mm": [9.0, 4.0], "nearest_roi": ["dmPFC", "dmPFC"], "nearest_roi_distance_mm": [3.6, 129.0],
@@ -53,6 +54,7 @@ def make_maps(folder: Path) -> None:
     maps = {"t": t, "logpfwe": np.zeros(SHAPE), "logpsize": np.zeros(SHAPE), "logptfce": np.full(SHAPE, 0.1)}
     maps["logpfwe"][13, 27, 17] = -np.log10(0.02)
     maps["logpsize"][block] = -np.log10(0.004)
+    maps["logpmass"] = np.where(maps["logpsize"] > 0, -np.log10(0.006), 0.0)
     folder.mkdir(parents=True)
     files = {name: f"LAI_group_{name}.nii.gz" for name in maps}
     files |= {"a": "LAI_mean-a.nii.gz", "b": "LAI_mean-b.nii.gz", "n": "LAI_n.nii.gz"}

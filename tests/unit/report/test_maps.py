@@ -59,7 +59,13 @@ def test_pictures_are_the_same_bytes_every_time(maps_builder, map_results, tmp_p
 def test_what_was_planted_is_laid_over_what_was_found(maps_builder, map_results):
     folder = map_results / "group" / "maps"
     table = compare_maps(folder, read_descriptions(folder), maps_builder.PLACES).set_index("correction")
-    assert table["found"].to_dict() == {"largest |t|": "yes", "cluster extent": "yes", "TFCE": "no"}
+    assert table["found"].to_dict() == {
+        "cluster mass": "yes",
+        "largest |t|": "yes",
+        "cluster extent": "yes",
+        "TFCE": "no",
+    }
+    assert table.index[0] == "cluster mass"  # the primary one
     assert table.loc["cluster extent", "n_found"] == 27
     assert table.loc["cluster extent", "n_both"] > 20
     assert table.loc["cluster extent", "dice"] > 0.6

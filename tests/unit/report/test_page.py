@@ -264,6 +264,30 @@ def test_a_claim_in_regions_chosen_from_the_same_contrast_is_named(map_page):
     assert [re.sub("<.*?>", "", str(each)) for each in section["circular"]] == ["F1"]
 
 
+def test_the_primary_correction_leads_and_the_others_are_closed(map_page):
+    _, html = map_page
+    section = html[html.index('id="maps"') :]
+    text = re.sub(r"\s+", " ", re.sub("<.*?>", "", section))
+    assert "is the one by cluster mass: what it lets pass is the result" in text
+    assert "27 voxels pass by cluster mass, the primary correction" in text
+    closed = section[section.index("Secondary corrections") :]
+    closed = closed[: closed.index("</details>")]
+    for words in ("cluster extent", "largest |t|", "TFCE"):
+        assert f'<th scope="row">{words}</th>' in closed
+    assert '<th scope="row">cluster mass</th>' not in section
+
+
+def test_nothing_survived_is_said_as_a_result(map_page):
+    folder, _ = map_page
+    results = read_results(folder)
+    models = results.maps.models.table
+    models.loc[models["model"] == "group", "n_significant_mass"] = 0
+    page = re.sub(r"\s+", " ", render_page(build_context(results)))
+    assert "Nothing survives" in page
+    assert "That is the result of this map" in page
+    assert "it shows no difference between the groups" in page
+
+
 def test_only_the_viewers_own_script_may_run(map_page):
     _, html = map_page
     reader = read_html(html)
@@ -278,7 +302,10 @@ def test_viewer_gives_back_the_map_within_its_scale(map_page):
     _, html = map_page
     data = json.loads(re.search(r'id="viewer-data">(.*?)</script>', html, re.DOTALL)[1])
     [model] = data["models"]
-    assert [each["kind"] for each in model["maps"]] == ["t", "logpfwe", "logpsize", "logptfce"]
+    assert [each["kind"] for each in model["maps"]] == ["t", "logpmass", "logpfwe", "logpsize", "logptfce"]
+    assert model["lead"] == 1
+    assert "cluster mass (primary)" in model["maps"][1]["label"]
+    assert "(secondary)" in model["maps"][2]["label"]
     inflated = zlib.decompress(base64.b64decode(model["maps"][0]["data"]), -zlib.MAX_WBITS)
     stored = np.frombuffer(inflated, "<i2") * model["maps"][0]["scale"]
     assert abs(stored.max() - 6.2) < 1e-3

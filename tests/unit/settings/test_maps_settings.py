@@ -40,6 +40,8 @@ def test_one_score_will_do(folder: Path) -> None:
         ({"scores": ["PR"]}, r"maps\.scores: no score 'PR'; scores: PT, EC"),
         ({"scores": ["PT", "PT"]}, "scores: 'PT' occurs twice"),
         ({"interaction": True}, "interaction: true needs scores"),
+        ({"primary": "tfce", "tfce": False}, "primary: tfce needs tfce: true"),
+        ({"primary": "size"}, r"maps\.primary"),
         ({"n_permutations": 0}, r"maps\.n_permutations"),
         ({"min_people_share": 90}, r"maps\.min_people_share"),
         ({"cluster_forming": 0.01}, "did you mean 'cluster_forming_p'"),

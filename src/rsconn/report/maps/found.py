@@ -33,6 +33,7 @@ from rsconn.report.maps.mosaics import (
     add_bar,
     blend,
     draw_rois,
+    get_primary,
     get_width,
     lay_out,
     list_points,
@@ -64,7 +65,7 @@ def plot_found(
     places: Sequence[PlantedPlace] = (),
     simulated: bool = False,
 ) -> Figure:
-    """Return t where any correction lets it pass, on a glass brain and on slices; nothing is shown elsewhere.
+    """Return t where the primary correction lets it pass, on a glass brain and on slices; nothing is shown elsewhere.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def plot_found(
             draw_rois(axes, "z", cut["mm"], rois)
             _draw_places(axes, ("x", "y", "z"), places, cut["mm"])
             name_slice(axes, "z", cut["mm"], cut["through"])
-        title = f"{picture.title}, where a correction lets it pass"
+        title = f"{picture.title}, where the primary correction lets it pass"
         passed = f"{np.count_nonzero(kept.data)} voxels"
         write_head(figure, title, f"{passed}.      blue: {picture.negative}      orange: {picture.positive}")
         add_bar(figure, picture.limit, "t", {})
@@ -284,10 +285,11 @@ def _compare(folder: Path, model: Mapping[str, Any], place: PlantedPlace) -> lis
     tested = np.argwhere(volume.data != 0)
     points = tested @ volume.affine[:3, :3].T + volume.affine[:3, 3]
     index = tuple(tested.T)
+    primary = get_primary(model)
     p = {
         # the maps are float32: a p of exactly alpha must not be lost to rounding
         words: 10.0 ** -(read_volume(folder / model["files"][kind]).data[index].astype(np.float64) + 1e-5)
-        for kind, words in STATISTICS.values()
+        for _, (kind, words) in sorted(STATISTICS.items(), key=lambda item: item[0] != primary)
         if kind in model["files"]
     }
     sign = 1 if place.direction == model["positive"] else -1

@@ -24,6 +24,7 @@ from rsconn.report.maps.mosaics import (
     STATISTICS,
     Volume,
     choose_slices,
+    get_primary,
     read_background,
     read_descriptions,
     tabulate_models,
@@ -45,7 +46,8 @@ def write_map_figures(
     """Write every picture of the seed maps as .svg and .png with a .tsv of its slices; return the paths.
 
     ``map_models.tsv`` has one row per seed and model; ``map_<seed>_<model>`` is the model's t map,
-    ``found_<seed>_<model>`` what of it survives, if anything does, ``means_<seed>`` the groups' means,
+    ``found_<seed>_<model>`` what of it survives the primary
+    correction, if anything does, ``means_<seed>`` the groups' means,
     ``cover_<seed>`` how many people have signal. ``map_planted.tsv`` is there for simulated studies only. Without
     maps nothing is written.
 
@@ -124,14 +126,12 @@ def _write_model(drawing: _Drawing, seed: str, model: Mapping[str, Any], slices:
 
 def _read_picture(folder: Path, seed: str, model: Mapping[str, Any]) -> MapPicture:
     t = read_volume(folder / model["files"]["t"])
-    found = {
-        name: read_survivors(folder, model["files"], model["alpha"], kind)
-        for name, (kind, _) in STATISTICS.items()
-    }
+    primary = get_primary(model)
+    survivors = read_survivors(folder, model["files"], model["alpha"], STATISTICS[primary][0])
     top = find_top(t.data.reshape(1, -1), find_ceiling(model["dof"])).item()
     return MapPicture(
         t=t,
-        survivors={name: volume for name, volume in found.items() if volume is not None},
+        survivors={} if survivors is None else {primary: survivors},
         # a voxel without noise would take the whole scale
         limit=choose_limit(np.clip(t.data, -top, top), 1.0),
         forming_t=model["cluster_forming_t"],

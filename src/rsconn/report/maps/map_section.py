@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -21,17 +22,23 @@ MOST_CLUSTERS = 10
 _LIMIT_UNITS = {"max_t": "|t|", "size": "voxels", "mass": "sum of |t| above the forming one", "tfce": "TFCE"}
 _CLUSTERS = (
     ("cluster", "Cluster", "count"), ("direction", "Direction", ""), ("n_voxels", "Voxels", "count"),
-    ("size_mm3", "mm³", "count"), ("p_size", "p, extent", "p"), ("p_mass", "p, mass", "p"),
-    ("p_tfce", "p, TFCE", "p"), ("p_fwe", "p, largest |t|", "p"), ("peak_t", "Peak t", "d2"),
+    ("size_mm3", "mm³", "count"), ("p_primary", "p", "p"), ("peak_t", "Peak t", "d2"),
     ("peak_x", "x (mm)", "3"), ("peak_y", "y (mm)", "3"), ("peak_z", "z (mm)", "3"),
     ("region", "Nearest landmark", ""), ("region_distance_mm", "mm away", "d1"),
     ("nearest_roi", "Nearest region of the study", ""), ("nearest_roi_distance_mm", "mm away", "d1"),
 )  # fmt: skip
+_SECONDARY = (
+    ("cluster", "Cluster", "count"), ("direction", "Direction", ""), ("p_mass", "p, mass", "p"),
+    ("p_size", "p, extent", "p"), ("p_fwe", "p, largest |t|", "p"), ("p_tfce", "p, TFCE", "p"),
+)  # fmt: skip
 _ROIS = (
     ("roi", "Region", ""), ("n_voxels", "Voxels", "count"), ("share_tested", "Tested", "d2"),
-    ("mean_t", "Mean t", "d2"), ("max_abs_t", "Strongest t", "d2"), ("min_p_fwe", "Least p", "p"),
-    ("share_max_t", "by |t|", "d2"), ("share_size", "by extent", "d2"), ("share_mass", "by mass", "d2"),
-    ("share_tfce", "by TFCE", "d2"), ("significant_voxel_distance_mm", "Away (mm)", "d1"),
+    ("mean_t", "Mean t", "d2"), ("max_abs_t", "Strongest t", "d2"), ("share_{}", "Passes", "d2"),
+    ("significant_voxel_distance_mm", "Away (mm)", "d1"),
+)  # fmt: skip
+_SECONDARY_ROIS = (
+    ("roi", "Region", ""), ("min_p_fwe", "Least p by |t|", "p"), ("share_mass", "by mass", "d2"),
+    ("share_size", "by extent", "d2"), ("share_max_t", "by |t|", "d2"), ("share_tfce", "by TFCE", "d2"),
 )  # fmt: skip
 # as many columns as a window of 1280 px shows; the counts of voxels stand in the TSV
 _PLANTED = (
@@ -42,17 +49,30 @@ _PLANTED = (
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A correction, what its statistic had to reach and in which unit, and how many voxels did."""
+
+    words: str
+    unit: str
+    limit: Markup
+    passed: Markup
+
+
+@dataclass(frozen=True)
 class MapEntry:
-    """One seed and model: its row in the table of models, what was corrected how, tables, picture."""
+    """One seed and model: its row in the table of models, the primary correction, the others, tables, picture."""
 
     row: int
     seed: str
     name: str
     tested: bool
     lacking: bool
-    limits: tuple[tuple[str, str, Markup, Markup], ...]
+    survives: bool
+    primary: Limit | None
+    secondary: tuple[Limit, ...]
     clusters: PageTable | None
     rois: PageTable | None
+    others: tuple[PageTable, ...]
     figure: str
     found: str
 
@@ -76,6 +96,7 @@ def build_map_section(results: MapResults | None, claims: Source | None) -> dict
     return {
         "seeds": seeds,
         "models": results.models,
+        "primary": _name_primary(seeds),
         "methods": _list_methods(results.models),
         "planted": _build_planted(results.planted),
         "circular": _list_circular(claims),
@@ -85,6 +106,12 @@ def build_map_section(results: MapResults | None, claims: Source | None) -> dict
         "script_hash": hash_script(script) if script else "",
         "n_viewed": results.viewer.count('"positive":'),
     }
+
+
+def _name_primary(seeds: Mapping[str, list[MapEntry]]) -> str:
+    """Return the words for the primary correction, which all models share; empty if none was tested."""
+    named = [entry.primary.words for entries in seeds.values() for entry in entries if entry.primary]
+    return named[0] if named else ""
 
 
 def _list_methods(models: Source) -> dict[str, int]:
@@ -132,39 +159,61 @@ def _build_entry(results: MapResults, row: int) -> MapEntry:
     models = results.models
     seed, name = (str(models.table.loc[row, key]) for key in ("seed", "model"))
     tested = models.is_given(row, "dof")
+    primary = str(models.table.loc[row, "primary"]) if tested else ""
+    limits = _list_limits(models, row) if tested else {}
+    clusters, regions = results.clusters[seed], results.rois[seed]
+    largest, own = _select(clusters, name)[:MOST_CLUSTERS], _select(regions, name)
     title = f"Seed {seed}, {name}"
-    clusters, rois = results.clusters[seed], results.rois[seed]
-    largest = _select(clusters, name)[:MOST_CLUSTERS]
-    regions = _select(rois, name)
     return MapEntry(
         row=row,
         seed=seed,
         name=name,
         tested=tested,
-        lacking=tested and bool(models.table.loc[row, "n_voxels_lacking"] > 0),
-        limits=tuple(_list_limits(models, row)) if tested else (),
-        clusters=build_table(clusters, f"{title}: clusters", _CLUSTERS, largest) if largest else None,
-        rois=build_table(rois, f"{title}: the study's regions", _ROIS, regions) if regions else None,
+        lacking=tested and bool(models.table.loc[row].get("n_voxels_lacking", 0) > 0),
+        survives=tested and bool(models.table.loc[row, f"n_significant_{primary}"] > 0),
+        primary=limits.get(primary),
+        secondary=tuple(limit for key, limit in limits.items() if key != primary),
+        clusters=_build(clusters, f"{title}: clusters", _CLUSTERS, largest),
+        rois=_build(regions, f"{title}: the study's regions", _fill(_ROIS, primary), own) if tested else None,
+        others=tuple(
+            table
+            for table in (
+                _build(clusters, f"{title}: clusters by every correction", _SECONDARY, largest),
+                _build(regions, f"{title}: the study's regions by every correction", _SECONDARY_ROIS, own),
+            )
+            if table
+        ),
         figure=f"map_{seed}_{name}",
         found=f"found_{seed}_{name}",
     )
 
 
+def _fill(columns: tuple[tuple[str, str, str], ...], primary: str) -> tuple[tuple[str, str, str], ...]:
+    return tuple((name.format(primary), words, style) for name, words, style in columns)
+
+
+def _build(
+    source: Source, title: str, columns: tuple[tuple[str, str, str], ...], rows: list[int]
+) -> PageTable | None:
+    """Return a table of the columns that there are; None without rows."""
+    there = tuple(column for column in columns if column[0] in source.table)
+    return build_table(source, title, there, rows) if rows else None
+
+
 def _select(source: Source, model: str) -> list[int]:
-    """Return a model's rows, clusters by their smallest corrected p."""
+    """Return a model's rows, clusters by their p."""
     table = source.table
     if not len(table):
         return []
     own = table[table["model"].astype(str) == model]
     if "p_mass" in own:
-        p = own[[name for name in ("p_size", "p_mass", "p_tfce", "p_fwe") if name in own]].min(axis=1)
-        own = own.iloc[np.lexsort((own["cluster"], p))]
+        own = own.iloc[np.lexsort((own["cluster"], own.get("p_primary", own["p_mass"])))]
     return [int(row) for row in own.index]
 
 
-def _list_limits(models: Source, row: int) -> list[tuple[str, str, Markup, Markup]]:
-    return [
-        (
+def _list_limits(models: Source, row: int) -> dict[str, Limit]:
+    return {
+        name: Limit(
             words,
             _LIMIT_UNITS[name],
             models.print_number(row, f"critical_{name}", "3"),
@@ -172,4 +221,4 @@ def _list_limits(models: Source, row: int) -> list[tuple[str, str, Markup, Marku
         )
         for name, (_, words) in STATISTICS.items()
         if models.is_given(row, f"n_significant_{name}")
-    ]
+    }

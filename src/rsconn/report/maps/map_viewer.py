@@ -16,7 +16,15 @@ from rsconn.files.images import read_image
 from rsconn.inference.clusters import find_ceiling, find_top
 from rsconn.report.figures.catalogue import read_result_table
 from rsconn.report.figures.style import compress_array, encode_svg, quantise
-from rsconn.report.maps.mosaics import BOX, SCALE, Volume, read_background, read_descriptions
+from rsconn.report.maps.mosaics import (
+    BOX,
+    SCALE,
+    STATISTICS,
+    Volume,
+    get_primary,
+    read_background,
+    read_descriptions,
+)
 from rsconn.report.page.wording import Source
 from rsconn.study.maps.map_tables import read_landmarks
 
@@ -28,12 +36,6 @@ T_STEP, LOG_P_STEP = 0.01, 0.0005
 MOST_PEAKS = 5
 # t that can be told to two decimals anyway
 _LEAST_TOP = 300.0
-_STATISTICS = {
-    "t": "t",
-    "logpfwe": "−log10 p, corrected by the largest |t|",
-    "logpsize": "−log10 p, corrected by cluster extent",
-    "logptfce": "−log10 p, corrected by TFCE",
-}
 
 
 def pack_viewer(folder: Path, descriptions: Sequence[Mapping[str, Any]], rois: pd.DataFrame) -> str:
@@ -97,7 +99,8 @@ def _pack_model(folder: Path, model: Mapping[str, Any], t: Volume, mask: NDArray
     order = mask.ravel(order="F")
     signs = np.where(t.data < 0, -1.0, 1.0)
     maps, top = [], find_top(t.data.reshape(1, -1), find_ceiling(model["dof"])).item()
-    for kind, label in _STATISTICS.items():
+    labels = _list_labels(get_primary(model))
+    for kind, label in labels.items():
         if kind not in model["files"]:
             continue
         values = t.data if kind == "t" else read_volume(folder / model["files"][kind]).data * signs
@@ -112,7 +115,25 @@ def _pack_model(folder: Path, model: Mapping[str, Any], t: Volume, mask: NDArray
         })  # fmt: skip
     return {
         "name": model["name"], "positive": model["positive"], "negative": model["negative"], "maps": maps,
+        "lead": int(len(maps) > 1 and _has_passed(model)),
     }  # fmt: skip
+
+
+def _has_passed(model: Mapping[str, Any]) -> bool:
+    """Say whether anything survives the primary correction: that map is shown first then, and t otherwise."""
+    return bool(model.get("n_significant_voxels", {}).get(get_primary(model), 0))
+
+
+def _list_labels(primary: str) -> dict[str, str]:
+    """Return the maps by their file's name, in the order of the viewer's list: t, the primary p, the others."""
+    ordered = sorted(STATISTICS, key=lambda name: (name != primary, list(STATISTICS).index(name)))
+    kinds = {
+        STATISTICS[name][
+            0
+        ]: f"−log10 p by {STATISTICS[name][1]} ({'primary' if name == primary else 'secondary'})"
+        for name in ordered
+    }
+    return {"t": "t", **kinds}
 
 
 def _list_peaks(folder: Path, seed: str, model: str) -> list[dict[str, Any]]:

@@ -25,8 +25,13 @@ N_SLICES = 6
 WIDTH = 9.6
 ROI_COLOUR = "#0B5D1E"
 LEAST_RADIUS_MM = 3.0
-# statistic: line style; solid is the strictest
-LINES: dict[str, object] = {"max_t": "solid", "size": (0, (2.4, 0.8)), "tfce": (0, (0.8, 0.8))}
+# statistic: line style of its outline
+LINES: dict[str, object] = {
+    "mass": "solid",
+    "max_t": "solid",
+    "size": (0, (2.4, 0.8)),
+    "tfce": (0, (0.8, 0.8)),
+}
 ROOM = {"top": 0.52, "bottom": 0.28, "bar": 0.85}
 _TITLE_POINTS = 7
 # letters of a slice's name, besides its place, that do not reach the next slice
@@ -80,7 +85,7 @@ def draw_survivors(
     right, up = (AXES.index(name) for name in DIRECTIONS[axis])
     across, upward = points[0, :, right], points[:, 0, up]
     for name, volume in survivors.items():
-        mask = volume.sample(points) if name in LINES else np.zeros(1)  # mass: nearly as extent
+        mask = volume.sample(points)
         if mask.any():
             _outline(axes, across, upward, mask, name)
 
@@ -280,6 +285,12 @@ def tabulate_models(descriptions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def get_primary(model: Mapping[str, Any]) -> str:
+    """Return the name (`STATISTICS`) of a tested model's primary correction: of older results the first there is."""
+    given = [name for name in ("mass", "size", "max_t", "tfce") if STATISTICS[name][0] in model["files"]]
+    return str(model.get("primary") or given[0])
+
+
 def _describe(seed: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
     shared = ("n_voxels", "n_voxels_left_out", "min_people_share", "smoothing_fwhm_mm", "n_runs")
     own = (
@@ -300,6 +311,7 @@ def _describe(seed: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, An
         "reason": model["reason"],
     }
     row |= {name: model.get(name) for name in own} | {name: seed.get(name) for name in shared}
+    row["primary"] = get_primary(model) if "files" in model else None
     for name in STATISTICS:
         row[f"critical_{name}"] = (model.get("critical") or {}).get(name)
         row[f"n_significant_{name}"] = (model.get("n_significant_voxels") or {}).get(name)

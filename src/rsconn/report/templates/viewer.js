@@ -220,7 +220,7 @@
   };
   const chooseModel = () => {
     model = study.models[find("model").value];
-    const kept = find("map").value || 0;
+    const kept = find("map").value || model.lead;
     fill(find("map"), model.maps.map((each) => each.label));
     fill(find("jump"), ["choose a place", "largest value", ...places().map((place) => place.name)]);
     find("map").value = kept < model.maps.length ? kept : 0;

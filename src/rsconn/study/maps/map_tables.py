@@ -14,6 +14,9 @@ from rsconn.arrays import FloatArray
 from rsconn.inference.voxelwise import MapTest
 from rsconn.study.maps.map_designs import MapDesign
 
+# maps.primary: what the tables call that correction
+PRIMARY_CORRECTIONS = {"mass": "mass", "extent": "size", "max-t": "max_t", "tfce": "tfce"}
+_CLUSTER_P = {"mass": "p_mass", "size": "p_size", "max_t": "p_fwe", "tfce": "p_tfce"}
 CLUSTER_TEXTS = {
     "seed": "Seed region.",
     "model": "Model; see the .json of the seed.",
@@ -22,6 +25,7 @@ CLUSTER_TEXTS = {
     "n_voxels": "Voxels, joined by their faces.",
     "size_mm3": "Volume.",
     "mass": "Sum of |t| - threshold.",
+    "p_primary": "Family-wise corrected p by the primary correction (maps.primary), one of the following.",
     "p_size": "Family-wise corrected p of the extent.",
     "p_mass": "Family-wise corrected p of the mass.",
     "p_fwe": "Family-wise corrected p of the peak, by the largest |t|.",
@@ -55,7 +59,7 @@ ROI_TEXTS = {
     "nearest_cluster": "Cluster whose peak is nearest to the centre; n/a if there is no cluster.",
     "peak_distance_mm": "Distance of that peak from the centre.",
     "voxel_distance_mm": "Distance of the nearest voxel of any cluster from the centre.",
-    "significant_voxel_distance_mm": "The same, for clusters whose mass is significant at inference.alpha.",
+    "significant_voxel_distance_mm": "The same, for voxels that pass by the primary correction at inference.alpha.",
 }
 
 
@@ -102,6 +106,7 @@ def tabulate_clusters(
     *,
     landmarks: Places,
     rois: Places,
+    primary: str = "mass",
 ) -> pd.DataFrame:
     """Return one row per cluster (`CLUSTER_TEXTS`).
 
@@ -127,6 +132,7 @@ def tabulate_clusters(
             "n_voxels": int(test.sizes[number - 1]),
             "size_mm3": test.sizes[number - 1] * voxel_mm3,
             "mass": test.masses[number - 1],
+            "p_primary": np.nan,
             "p_size": test.size_p[number - 1],
             "p_mass": test.mass_p[number - 1],
             "p_fwe": test.p[inside].min(),
@@ -134,6 +140,7 @@ def tabulate_clusters(
             "peak_t": test.t[peak],
             "peak_dof": int(test.dof[peak]),
         }
+        row["p_primary"] = row[_CLUSTER_P[primary]]
         row |= dict(zip(("peak_x", "peak_y", "peak_z"), points[peak], strict=True))
         row["region"], row["region_distance_mm"] = landmarks.find_nearest(points[peak])
         nearest = rois.without(seed).find_nearest(points[peak])
@@ -152,6 +159,7 @@ def tabulate_roi_tests(
     members: Sequence[NDArray[np.intp]],
     sizes: Sequence[int],
     alpha: float,
+    primary: str = "mass",
 ) -> pd.DataFrame:
     """Return one row per region of the study (`ROI_TEXTS`).
 
@@ -163,6 +171,8 @@ def tabulate_roi_tests(
         Voxels of each region, tested or not.
     alpha : float
         Level of significance.
+    primary : str
+        The primary correction, as `list_voxel_p` calls it.
     """
     peaks = find_peaks(test)
     summits = Places(tuple(str(number) for number in range(1, len(peaks) + 1)), points[peaks])
@@ -174,7 +184,7 @@ def tabulate_roi_tests(
         row |= _summarise(test, voxels, size) | _share(test, voxels, passed)
         row["nearest_cluster"], row["peak_distance_mm"] = summits.find_nearest(center)
         row["voxel_distance_mm"] = _measure(points[test.labels > 0], center)
-        row["significant_voxel_distance_mm"] = _measure(points[passed["mass"]], center)
+        row["significant_voxel_distance_mm"] = _measure(points[passed[primary]], center)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(ROI_TEXTS))
 

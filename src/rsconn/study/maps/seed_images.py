@@ -20,7 +20,7 @@ from rsconn.inference.patches import allocate
 from rsconn.inference.voxelwise import MapTest, compute_critical
 from rsconn.settings.config import Config
 from rsconn.study.maps.map_designs import MapDesign
-from rsconn.study.maps.map_tables import list_voxel_p
+from rsconn.study.maps.map_tables import PRIMARY_CORRECTIONS, list_voxel_p
 from rsconn.study.people.ledger import judge_run, keeps_run
 from rsconn.study.people.used_columns import Column
 
@@ -223,6 +223,7 @@ def _describe_test(seed: str, design: MapDesign, test: MapTest, config: Config) 
     critical = {"max_t": null.t, "size": null.size, "mass": null.mass, "tfce": null.tfce}
     return {
         "method": f"{_METHODS[design.exchange]}, classical t, two-sided, corrected by the largest statistic",
+        "primary": PRIMARY_CORRECTIONS[config.maps.primary],
         "n_permutations": len(null.t),
         "permutation_seed": config.inference.seed,
         "alpha": alpha,
