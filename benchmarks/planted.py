@@ -101,11 +101,11 @@ def _run_batch(plan, batch: str) -> Path:
     first = "seedmap" if plan.config.seeds else "extract"
     names = [Path("work") / step / f"{batch}.json" for step in (first, "denoise", "connect")]
     if plan.config.seeds:
-        make_seedmaps(names[0], runs=plan.list_runs(batch), settings=plan.seedmap_settings)
+        make_seedmaps(names[0], runs=plan.batches[batch], job=plan.seedmap_job)
     else:
-        extract(names[0], runs=plan.list_runs(batch), settings=plan.extract_settings)
-    denoise(names[1], before=[names[0]], runs=[], settings=plan.denoise_settings)
-    connect(names[2], before=names[1], settings=plan.connect_settings)
+        extract(names[0], runs=plan.batches[batch], job=plan.extract_job)
+    denoise(names[1], before=[names[0]], runs=[], job=plan.denoise_job)
+    connect(names[2], before=names[1], job=plan.connect_job)
     return names[2].absolute()
 
 

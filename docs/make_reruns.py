@@ -39,11 +39,9 @@ def list_options(config: Config) -> dict[str, Config]:
 def find_reruns(config: Config) -> Options:
     """Return option to the rules whose parameters hold it."""
     warnings.filterwarnings("ignore", "Pydantic serializer")  # a changed value need not be a valid one
-    before = {rule: job.from_config(config).to_params() for rule, job in JOBS.items()}
+    before = {rule: job(config).to_params() for rule, job in JOBS.items()}
     return {
-        option: tuple(
-            rule for rule, job in JOBS.items() if job.from_config(changed).to_params() != before[rule]
-        )
+        option: tuple(rule for rule, job in JOBS.items() if job(changed).to_params() != before[rule])
         for option, changed in list_options(config).items()
     }
 

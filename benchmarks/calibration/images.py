@@ -76,10 +76,10 @@ def _evaluate_study(folder: Path, number: int) -> Evaluation:
     records = []
     for batch in plan.batches:
         stages = {stage: Path("work", stage, f"{batch}.json") for stage in ("extract", "denoise", "connect")}
-        runs = plan.list_runs(batch)
-        extract(stages["extract"], runs=runs, settings=plan.extract_settings)
-        denoise(stages["denoise"], before=[stages["extract"]], runs=runs, settings=plan.denoise_settings)
-        connect(stages["connect"], before=stages["denoise"], settings=plan.connect_settings)
+        runs = plan.batches[batch]
+        extract(stages["extract"], runs=runs, job=plan.extract_job)
+        denoise(stages["denoise"], before=[stages["extract"]], runs=runs, job=plan.denoise_job)
+        connect(stages["connect"], before=stages["denoise"], job=plan.connect_job)
         records.append(stages["connect"])
     gather_cohort(records, config=config_file)
     return evaluate_claims(read_cohort(Path("group", "cohort.tsv")), config, describe=False)

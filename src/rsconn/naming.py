@@ -150,3 +150,15 @@ def format_participant_id(label: str) -> str:
 def format_edge(first: str, second: str) -> str:
     """Name an edge, such as ``LAI-dmPFC``; the order is that of the config."""
     return f"{first}-{second}"
+
+
+# Spaces in which everybody's brain lies elsewhere.
+NATIVE_SPACES = frozenset({"T1w", "T2w", "individual", "native", "orig", "func", "boldref", "fsnative"})
+
+
+def describe_native(found: str, space: str) -> str:
+    """Return the line that refuses images in people's own spaces beside regions of a template."""
+    return (
+        f"{found}, a space of each person's own, where regions in {space} lie elsewhere in everyone; choose images in "
+        f"the template with input.filters: {{space: {space}}}, or have them made"
+    )

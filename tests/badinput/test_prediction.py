@@ -12,7 +12,6 @@ import pytest
 
 from rsconn.commands.check import check_config
 from rsconn.commands.outcome import describe_outcome
-from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_tsv
 from rsconn.report.figures.catalogue import read_result_table
@@ -92,9 +91,9 @@ FAULTS = {
 
 def run_stages(plan):
     stages = [Path(f"work/{name}.json") for name in ("extract", "denoise", "connect")]
-    extract(stages[0], runs=plan.list_runs("batch-001"), settings=plan.extract_settings)
-    denoise(stages[1], before=[stages[0]], runs=[], settings=plan.denoise_settings)
-    connect(stages[2], before=stages[1], settings=plan.connect_settings)
+    extract(stages[0], runs=plan.batches["batch-001"], job=plan.extract_job)
+    denoise(stages[1], before=[stages[0]], runs=[], job=plan.denoise_job)
+    connect(stages[2], before=stages[1], job=plan.connect_job)
     return read_records(stages[2:])
 
 
@@ -227,4 +226,4 @@ def test_runs_are_plain_values_to_the_prediction(make_images, tmp_path):
     make_images()
     plan = plan_workflow([tmp_path / "config.yaml"])
     (first, *_) = predict_runs(plan.runs, plan.config)
-    assert Run.from_dict(first.record.run) == plan.runs[0]
+    assert first.record.run == plan.runs[0]

@@ -44,12 +44,12 @@ def run_steps(plan: WorkflowPlan, *, to_the_report: bool = False) -> None:
     records = []
     for batch in plan.batches:
         stages = {name: Path("work") / name / f"{batch}.json" for name in ("extract", "denoise", "connect")}
-        runs = plan.list_runs(batch)
+        runs = plan.batches[batch]
         if not plan.parcellated:
-            extract(stages["extract"], runs=runs, settings=plan.extract_settings)
+            extract(stages["extract"], runs=runs, job=plan.extract_job)
         before = [] if plan.parcellated else [stages["extract"]]
-        denoise(stages["denoise"], before=before, runs=runs, settings=plan.denoise_settings)
-        connect(stages["connect"], before=stages["denoise"], settings=plan.connect_settings)
+        denoise(stages["denoise"], before=before, runs=runs, job=plan.denoise_job)
+        connect(stages["connect"], before=stages["denoise"], job=plan.connect_job)
         records.append(stages["connect"])
     config = Path(plan.config_file)
     gather_cohort(records, config=config)

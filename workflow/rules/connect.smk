@@ -17,6 +17,7 @@ rule connect:
     benchmark:
         "benchmarks/connect/{batch}.tsv"
     params:
+        job=PLAN.connect_job,
         settings=PLAN.make_job("connect"),
         code=PLAN.digest_code("connect"),
     script:

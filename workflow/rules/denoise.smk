@@ -18,7 +18,8 @@ rule denoise:
     benchmark:
         "benchmarks/denoise/{batch}.tsv"
     params:
-        runs=lambda wildcards: PLAN.list_runs(wildcards.batch),
+        runs=lambda wildcards: PLAN.batches[wildcards.batch],
+        job=PLAN.denoise_job,
         settings=PLAN.make_job("denoise"),
         code=PLAN.digest_code("denoise"),
     script:

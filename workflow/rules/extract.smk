@@ -19,7 +19,8 @@ rule extract:
     benchmark:
         "benchmarks/extract/{batch}.tsv"
     params:
-        runs=lambda wildcards: PLAN.list_runs(wildcards.batch),
+        runs=lambda wildcards: PLAN.batches[wildcards.batch],
+        job=PLAN.extract_job,
         settings=PLAN.make_job("extract"),
         code=PLAN.digest_code("extract"),
     script:

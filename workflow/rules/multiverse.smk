@@ -21,7 +21,7 @@ rule multiverse:
     benchmark:
         "benchmarks/multiverse.tsv"
     params:
-        runs=lambda wildcards: PLAN.list_all(PLAN.list_runs),
+        runs=lambda wildcards: PLAN.runs,
         config=PLAN.config_file,
         settings=PLAN.make_job("multiverse"),
         code=PLAN.digest_code("multiverse"),

@@ -20,7 +20,8 @@ rule seedmap:
     benchmark:
         "benchmarks/seedmap/{batch}.tsv"
     params:
-        runs=lambda wildcards: PLAN.list_runs(wildcards.batch),
+        runs=lambda wildcards: PLAN.batches[wildcards.batch],
+        job=PLAN.seedmap_job,
         settings=PLAN.make_job("seedmap"),
         code=PLAN.digest_code("seedmap"),
     script:

@@ -8,6 +8,4 @@ from rsconn.files.writing import keep_file_list
 with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files)):
     from rsconn.rules.connect import connect
 
-    connect(
-        Path(snakemake.output.record), before=Path(snakemake.input.record), settings=snakemake.params.settings
-    )
+    connect(Path(snakemake.output.record), before=Path(snakemake.input.record), job=snakemake.params.job)

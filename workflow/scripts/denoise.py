@@ -12,5 +12,5 @@ with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files
         Path(snakemake.output.record),
         before=[Path(path) for path in snakemake.input.record],
         runs=snakemake.params.runs,
-        settings=snakemake.params.settings,
+        job=snakemake.params.job,
     )

@@ -8,4 +8,4 @@ from rsconn.files.writing import keep_file_list
 with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files)):
     from rsconn.rules.extract import extract
 
-    extract(Path(snakemake.output.record), runs=snakemake.params.runs, settings=snakemake.params.settings)
+    extract(Path(snakemake.output.record), runs=snakemake.params.runs, job=snakemake.params.job)

@@ -11,5 +11,5 @@ with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files
     make_seedmaps(
         Path(snakemake.output.record),
         runs=snakemake.params.runs,
-        settings=snakemake.params.settings,
+        job=snakemake.params.job,
     )

@@ -65,11 +65,11 @@ def _list_unusable_rois(run: Run, plan: WorkflowPlan) -> Iterator[str]:
     """Yield the fault of every region that cannot be built, not of the first alone."""
     assert run.bold is not None  # noqa: S101 - its header was read
     header = read_run_header(run.bold)
-    for roi in plan.extract_settings["rois"]:
+    for roi in plan.extract_job.rois:
         try:
-            build_run_weights([roi], header, 0.0)
+            build_run_weights([roi.region], header, 0.0)
         except UserError as error:
-            if roi["variant_of"] is None:
+            if roi.variant_of is None:
                 yield f"{plan.config.rois_path}: {error}"
 
 
@@ -79,11 +79,9 @@ def _judge_regions(counts: NDArray[np.float64], plan: WorkflowPlan) -> RegionChe
     brain = "among the grayordinates" if plan.dense else "in the brain mask"
     problems: list[str] = []
     warnings: list[str] = []
-    for roi, shares, voxels in zip(
-        plan.extract_settings["rois"], counts[:, 0].T, counts[:, 1].T, strict=True
-    ):
+    for roi, shares, voxels in zip(plan.extract_job.rois, counts[:, 0].T, counts[:, 1].T, strict=True):
         low = int(find_uncovered(shares, least).sum())
-        where = f"{plan.config.rois_path}: ROI {roi['name']!r}"
+        where = f"{plan.config.rois_path}: ROI {roi.name!r}"
         if low or not voxels.any():
             found = f"at most {shares.max():.0%}" if voxels.any() else "none"
             if low < n_runs:
@@ -92,7 +90,7 @@ def _judge_regions(counts: NDArray[np.float64], plan: WorkflowPlan) -> RegionChe
                 f"{where}: {found} of it {brain} in {max(low, 1)} of {n_runs} runs looked at, {least:.0%} "
                 "needed (quality.min_coverage)"
             )
-            obstacle = (low == n_runs or not voxels.any()) and roi["variant_of"] is None
+            obstacle = (low == n_runs or not voxels.any()) and roi.variant_of is None
             (problems if obstacle else warnings).append(line)
         elif np.median(voxels) < _FEW_VOXELS:
             warnings.append(f"{where}: {np.median(voxels):g} voxels {brain}; a mean of so few is noisy")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from rsconn.files.sidecars import get_t_r, is_plausible_t_r
 from rsconn.naming import format_run
 
 # Keys of a run's files.
-PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
+_PATHS = ("bold", "mask", "confounds", "confounds_json", "timeseries")
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,34 @@ class Run:
     problems: tuple[str, ...] = field(default=())
     datasets: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def identity(self) -> dict[str, str | None]:
+        """What tells its rows in the result tables: participant_id, session, run."""
+        return {"participant_id": self.participant_id, "session": self.session, "run": self.name}
+
     def cite(self, *paths: Path | None) -> list[str]:
         """Return the BIDS URIs of the run's files, for ``Sources``; None is left out."""
         return [cite_file(path, self.datasets) for path in paths if path]
 
+    def move(self, place: Callable[[Path], Path]) -> Run:
+        """Return the run with its files and datasets at other places."""
+        paths: dict[str, Any] = {
+            key: place(file) for key in _PATHS if (file := getattr(self, key)) is not None
+        }
+        folders = {name: str(place(Path(folder))) for name, folder in self.datasets.items()}
+        return replace(self, **paths, datasets=folders)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        for key in PATHS:
+        for key in _PATHS:
             values[key] = None if values[key] is None else str(values[key])
         return {**values, "entities": dict(self.entities), "problems": list(self.problems)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Run:
         """Return the run that `to_dict` made these values of; what is left out keeps its default."""
-        paths = {key: Path(values[key]) for key in PATHS if values.get(key) is not None}
+        paths = {key: Path(values[key]) for key in _PATHS if values.get(key) is not None}
         return cls(**{**values, **paths, "problems": tuple(values.get("problems", ()))})
 
 

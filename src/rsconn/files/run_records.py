@@ -11,12 +11,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rsconn.errors import RunError, SystemTroubleError, UserError, refuse_unreadable
-from rsconn.files.bids import PATHS, Run
+from rsconn.files.bids import Run
 from rsconn.files.bids_uris import drop_folders
 from rsconn.files.writing import write_json
 from rsconn.naming import RUN_ENTITIES, format_name
@@ -28,8 +28,8 @@ class RunRecord:
 
     Attributes
     ----------
-    run : dict
-        The run as plain values (`rsconn.files.bids.Run.to_dict`).
+    run : Run
+        The run.
     failed_stage : str or None
         Stage at which the run became unusable; None while it is usable.
     reason : str
@@ -38,13 +38,13 @@ class RunRecord:
         What later stages and the ledger need, plain JSON values, gathered from stage to stage.
     """
 
-    run: dict[str, Any]
+    run: Run
     failed_stage: str | None = None
     reason: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def start_records(runs: Iterable[dict[str, Any]]) -> list[RunRecord]:
+def start_records(runs: Iterable[Run]) -> list[RunRecord]:
     """Return a fresh record for each run."""
     return [RunRecord(run) for run in runs]
 
@@ -71,7 +71,7 @@ def _process_one(
 ) -> RunRecord:
     if record.failed_stage is not None:
         return record
-    run = Run.from_dict(record.run)
+    run = record.run
     try:
         with refuse_unreadable(run.name):
             new_facts = process(run, record.facts)
@@ -110,9 +110,11 @@ def fail_record(record: RunRecord, run: Run, stage: str, error: UserError) -> Ru
 def write_records(path: Path, records: Iterable[RunRecord]) -> None:
     """Write a batch's records as JSON; where inputs lie is told from the results folder, so both can move together."""
     results = _find_results(path)
-    write_json(
-        path, [asdict(_move(record, lambda file: os.path.relpath(file, results))) for record in records]
-    )
+    moved = [
+        replace(record, run=record.run.move(lambda file: Path(os.path.relpath(file, results))))
+        for record in records
+    ]
+    write_json(path, [{**vars(record), "run": record.run.to_dict()} for record in moved])
 
 
 def read_records(paths: Iterable[Path]) -> list[RunRecord]:
@@ -123,21 +125,20 @@ def read_records(paths: Iterable[Path]) -> list[RunRecord]:
 def _read_batch(path: Path) -> list[RunRecord]:
     results = _find_results(path)
     entries = json.loads(path.read_text(encoding="utf-8"))
-    return [_move(RunRecord(**entry), lambda file: os.path.normpath(results / file)) for entry in entries]
+    return [
+        RunRecord(**{**entry, "run": Run.from_dict(entry["run"]).move(lambda file: _join(results, file))})
+        for entry in entries
+    ]
+
+
+def _join(folder: Path, file: Path) -> Path:
+    return Path(os.path.normpath(folder / file))
 
 
 def _find_results(record: Path) -> Path:
     """Return the output folder, real, of a record in ``work/<stage>/``; an odd place has a folder of its own."""
     real = record.resolve()
     return real.parents[min(2, len(real.parents) - 1)]
-
-
-def _move(record: RunRecord, place: Callable[[str], str]) -> RunRecord:
-    run = dict(record.run)
-    run.update({key: place(run[key]) for key in PATHS if run.get(key) is not None})
-    if "datasets" in run:
-        run["datasets"] = {name: place(folder) for name, folder in run["datasets"].items()}
-    return replace(record, run=run)
 
 
 def name_output(run: Run, suffix: str, extension: str, **entities: str) -> Path:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from rsconn.files.bids import Run
 from rsconn.files.left_out import find_left_out
 from rsconn.files.run_records import RunRecord, read_records
 from rsconn.files.tables import write_tsv
@@ -45,7 +44,7 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
     check_own_names(settings)
     people = read_people(settings.input, settings.groups, sessions=settings.sessions)
     scores = score_people(people, settings.scores)
-    with_runs = {record.run["participant_id"] for record in runs}
+    with_runs = {record.run.participant_id for record in runs}
     cohort = build_cohort(
         people,
         scores,
@@ -91,7 +90,7 @@ def _compare_prediction(
     records: Sequence[RunRecord], tables: RunTables, people: pd.DataFrame, settings: Config
 ) -> pd.DataFrame:
     """Return what the check predicts of everyone with a run, and what came of them."""
-    runs = [Run.from_dict(record.run) for record in records]
+    runs = [record.run for record in records]
     usable = None if settings.edges else list(tables.quality.loc[tables.quality["usable"], "participant_id"])
     found = explain_losses(
         dict.fromkeys(run.participant_id for run in runs), tables.ledger, tables.edges, usable

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from rsconn.analysis.run_chain import Sampling, connect_rois, drop_nan
-from rsconn.analysis.specification import Estimation
 from rsconn.arrays import FloatArray
 from rsconn.files.bids import Run
 from rsconn.files.bids_uris import cite_output
@@ -18,6 +17,7 @@ from rsconn.files.run_records import name_output, process_records, read_records,
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.published_tables import read_numbers
+from rsconn.rules.run_jobs import ConnectJob
 from rsconn.signal.connectivity import Edges
 
 _ESTIMATORS = {
@@ -26,7 +26,7 @@ _ESTIMATORS = {
 }
 
 
-def connect(record: Path, *, before: Path, settings: Mapping[str, Any]) -> None:
+def connect(record: Path, *, before: Path, job: ConnectJob) -> None:
     """Connect the ROIs of a batch of runs.
 
     Parameters
@@ -35,37 +35,36 @@ def connect(record: Path, *, before: Path, settings: Mapping[str, Any]) -> None:
         Where the batch's record goes; the working directory is the output folder.
     before : Path
         The denoise stage's record.
-    settings : mapping
-        ``set_name``, ``edges`` (pairs of ROI names), ``kind``, ``min_coverage``, ``band_hz``.
+    job : ConnectJob
+        What it depends on.
     """
 
     def process(run: Run, facts: dict[str, Any]) -> dict[str, Any]:
-        return _connect_run(run, facts, settings)
+        return _connect_run(run, facts, job)
 
     write_records(record, process_records(read_records([before]), "connect", process))
 
 
-def _connect_run(run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+def _connect_run(run: Run, facts: Mapping[str, Any], job: ConnectJob) -> dict[str, Any]:
     names, cleaned = read_numbers(Path(facts["denoised"]))
     connections = connect_rois(
         cleaned,
-        np.array([[names.index(first), names.index(second)] for first, second in settings["edges"]]),
-        Estimation(settings["kind"], settings["min_coverage"]),
-        sampling=_describe_sampling(facts, settings),
+        np.array([[names.index(first), names.index(second)] for first, second in job.edges]),
+        job.estimation,
+        sampling=_describe_sampling(facts, job),
         coverage=_order_coverage(facts, names),
     )
-    _write_relmat(run, names, connections.relmat, facts, settings)
-    return {"edges": _list_edges(connections.edges, settings["edges"])}
+    _write_relmat(run, names, connections.relmat, facts, job)
+    return {"edges": _list_edges(connections.edges, job.edges)}
 
 
-def _describe_sampling(facts: Mapping[str, Any], settings: Mapping[str, Any]) -> Sampling | None:
+def _describe_sampling(facts: Mapping[str, Any], job: ConnectJob) -> Sampling | None:
     """Return what the series are a sample of; None if they were denoised elsewhere."""
     quality = facts["quality"]
     if quality["dof"] is None:
         return None
     sample_mask = np.array([kept == "1" for kept in facts["sample_mask"]])
-    high_pass_hz, low_pass_hz = settings["band_hz"]
-    return Sampling(sample_mask, quality["t_r"], (high_pass_hz, low_pass_hz), quality["dof"])
+    return Sampling(sample_mask, quality["t_r"], job.band, quality["dof"])
 
 
 def _order_coverage(facts: Mapping[str, Any], names: Sequence[str]) -> FloatArray:
@@ -88,15 +87,15 @@ def _list_edges(edges: Edges, pairs: Sequence[Sequence[str]]) -> list[dict[str, 
 
 
 def _write_relmat(
-    run: Run, names: Sequence[str], relmat: np.ndarray, facts: Mapping[str, Any], settings: Mapping[str, Any]
+    run: Run, names: Sequence[str], relmat: np.ndarray, facts: Mapping[str, Any], job: ConnectJob
 ) -> None:
-    statistic = "pearsoncorrelation" if settings["kind"] == "pearson" else "partialcorrelation"
-    path = name_output(run, "relmat", ".tsv", seg=settings["set_name"], stat=statistic)
+    statistic = "pearsoncorrelation" if job.estimation.kind == "pearson" else "partialcorrelation"
+    path = name_output(run, "relmat", ".tsv", seg=job.set_name, stat=statistic)
     write_tsv(path, {"Node": names, **dict(zip(names, relmat.T, strict=True))})
     described = {
-        "Estimator": _ESTIMATORS[settings["kind"]],
+        "Estimator": _ESTIMATORS[job.estimation.kind],
         "DegreesOfFreedom": "n/a" if facts["quality"]["dof"] is None else facts["quality"]["dof"],
-        "MinimumCoverage": settings["min_coverage"],
+        "MinimumCoverage": job.estimation.min_coverage,
         "Sources": [cite_output(Path(facts["denoised"]))],
     }
     write_json(path.with_suffix(".json"), described)

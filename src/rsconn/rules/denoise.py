@@ -19,7 +19,7 @@ from rsconn.analysis.run_chain import (
     make_run_model,
     predict_quality,
 )
-from rsconn.analysis.specification import Censoring, Cleaning, ConfoundTerms, RoiVariant
+from rsconn.analysis.specification import RoiVariant
 from rsconn.analysis.usability import RunQuality
 from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
@@ -30,14 +30,13 @@ from rsconn.files.run_records import name_output, process_records, read_records,
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.published_tables import read_numbers
+from rsconn.rules.run_jobs import DenoiseJob
 from rsconn.signal.projection import Projection
 from rsconn.signal.quality import compute_max_fd, compute_mean_fd
 from rsconn.signal.regressors import Confounds
 
 
-def denoise(
-    record: Path, *, before: Sequence[Path], runs: Sequence[dict[str, Any]], settings: Mapping[str, Any]
-) -> None:
+def denoise(record: Path, *, before: Sequence[Path], runs: Sequence[Run], job: DenoiseJob) -> None:
     """Denoise the ROI series of a batch of runs.
 
     Parameters
@@ -46,34 +45,19 @@ def denoise(
         Where the batch's record goes; the working directory is the output folder.
     before : sequence of Path
         The extract stage's record; empty if the dataset is parcellated.
-    runs : sequence of dict
+    runs : sequence of Run
         The batch, used if there is no record before.
-    settings : mapping
-        ``set_name``, ``rois`` (without their variants), ``columns`` (ROI to column of a parcellated dataset),
-        ``denoised``, ``t_r``, ``denoising``, ``censoring``.
+    job : DenoiseJob
+        What it depends on.
     """
 
     def process(run: Run, facts: dict[str, Any]) -> dict[str, Any]:
-        if settings["denoised"]:
-            return _take_denoised(run, settings)
-        return _denoise_run(run, facts, settings)
+        if job.denoised:
+            return _take_denoised(run, job)
+        return _denoise_run(run, facts, job)
 
     records = read_records(before) if before else start_records(runs)
     write_records(record, process_records(records, "denoise", process))
-
-
-def read_choices(settings: Mapping[str, Any]) -> tuple[Cleaning, Censoring]:
-    """Return the part of the specification that stands in the ``denoising`` and ``censoring`` sections."""
-    denoising, censoring = settings["denoising"], settings["censoring"]
-    return (
-        Cleaning(
-            ConfoundTerms(**denoising["terms"]),
-            denoising["high_pass_hz"],
-            denoising["low_pass_hz"],
-            denoising["mode"],
-        ),
-        Censoring(censoring["fd_threshold_mm"], censoring["dvars_threshold"]),
-    )
 
 
 def read_run_confounds(run: Run) -> Confounds:
@@ -103,11 +87,11 @@ def settle_parcellated_t_r(run: Run, t_r: float | None) -> float:
     return settled
 
 
-def _denoise_run(run: Run, known: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    rois, series = _read_series(run, known, settings)
-    t_r = known["t_r"] if known else settle_parcellated_t_r(run, settings["t_r"])
+def _denoise_run(run: Run, known: Mapping[str, Any], job: DenoiseJob) -> dict[str, Any]:
+    rois, series = _read_series(run, known, job)
+    t_r = known["t_r"] if known else settle_parcellated_t_r(run, job.t_r)
     confounds = read_run_confounds(run)
-    cleaning, censoring = read_choices(settings)
+    cleaning, censoring = job.cleaning, job.censoring
     quality = choose_volumes(confounds, t_r, censoring).quality  # a result, whatever becomes of the run
     try:
         model = make_run_model(confounds, t_r, cleaning, censoring)
@@ -119,16 +103,14 @@ def _denoise_run(run: Run, known: Mapping[str, Any], settings: Mapping[str, Any]
     sources = [cite_output(Path(known["timeseries"]))] if known else run.cite(run.timeseries)
     sources += run.cite(run.confounds)
     gaps = [] if known else list_incomplete(run, series, rois)
-    return {**_write_denoised(run, rois, projection, model, settings, sources=sources), "gaps": gaps}
+    return {**_write_denoised(run, rois, projection, model, job, sources=sources), "gaps": gaps}
 
 
-def _read_series(
-    run: Run, facts: Mapping[str, Any], settings: Mapping[str, Any]
-) -> tuple[list[str], np.ndarray]:
+def _read_series(run: Run, facts: Mapping[str, Any], job: DenoiseJob) -> tuple[list[str], np.ndarray]:
     if facts:
         names, series = read_numbers(Path(facts["timeseries"]))
-        return settings["rois"], series[:, choose_columns(names, settings["rois"], RoiVariant())]
-    columns = settings["columns"]
+        return list(job.rois), series[:, choose_columns(names, job.rois, RoiVariant())]
+    columns = job.columns
     return list(columns), read_given_series(run, columns)
 
 
@@ -187,10 +169,10 @@ def _name_some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN_GAPS]) + more
 
 
-def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _take_denoised(run: Run, job: DenoiseJob) -> dict[str, Any]:
     """Take series that are denoised already: every row counts, degrees of freedom are unknown."""
-    rois, series = _read_series(run, {}, settings)
-    path = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], desc="denoised")
+    rois, series = _read_series(run, {}, job)
+    path = name_output(run, "timeseries", ".tsv", seg=job.set_name, desc="denoised")
     write_tsv(path, dict(zip(rois, series.T, strict=True)))
     described = {
         "Description": "Series as given, denoised elsewhere; every row is used.",
@@ -198,7 +180,7 @@ def _take_denoised(run: Run, settings: Mapping[str, Any]) -> dict[str, Any]:
         "Sources": run.cite(run.timeseries),
     }
     write_json(path.with_suffix(".json"), described)
-    quality = measure_denoised(run, len(series), settings["t_r"])
+    quality = measure_denoised(run, len(series), job.t_r)
     facts = _write_quality(run, quality, denoised=True)
     gaps = list_incomplete(run, series, rois)
     return {"denoised": str(path), "sample_mask": "1" * len(series), "quality": facts, "gaps": gaps}
@@ -250,21 +232,20 @@ def _write_denoised(
     rois: Sequence[str],
     projection: Projection,
     model: RunModel,
-    settings: Mapping[str, Any],
+    job: DenoiseJob,
     *,
     sources: Sequence[str],
 ) -> dict[str, Any]:
-    path = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], desc="denoised")
+    path = name_output(run, "timeseries", ".tsv", seg=job.set_name, desc="denoised")
     write_tsv(path, dict(zip(rois, projection.cleaned.T, strict=True)))
-    denoising = settings["denoising"]
     described = {
         "Description": "Residuals after confounds, drift and frequencies outside the band; retained volumes only.",
-        "Mode": denoising["mode"],
-        "Strategy": denoising["strategy"]["name"],
+        "Mode": job.cleaning.mode,
+        "Strategy": job.strategy,
         "ConfoundRegressors": list(model.regressors.names),
         "Notes": list(model.regressors.notes),
-        "HighpassCutoff": denoising["high_pass_hz"] or "n/a",
-        "LowpassCutoff": denoising["low_pass_hz"] or "n/a",
+        "HighpassCutoff": job.cleaning.high_pass_hz or "n/a",
+        "LowpassCutoff": job.cleaning.low_pass_hz or "n/a",
         "RepetitionTime": model.design.t_r,
         "SampleMask": model.sample_mask.astype(int).tolist(),
         "NonSteadyStateVolumes": model.n_nonsteady,

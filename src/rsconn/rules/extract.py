@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,33 +20,32 @@ from rsconn.files.run_selection import split_space
 from rsconn.files.sidecars import settle_t_r
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
-from rsconn.settings.checks import NATIVE_SPACES, describe_native
+from rsconn.naming import NATIVE_SPACES, describe_native
+from rsconn.rules.run_jobs import ExtractJob, SeriesRow
 from rsconn.signal.extraction import Extraction, Extractor, extract_timeseries
 from rsconn.signal.quality import count_nonsteady
 from rsconn.signal.regressors import Confounds
 from rsconn.signal.weights import RoiWeights, stack_weights, take_row
 
 
-def extract(record: Path, *, runs: Sequence[dict[str, Any]], settings: Mapping[str, Any]) -> None:
+def extract(record: Path, *, runs: Sequence[Run], job: ExtractJob) -> None:
     """Extract the ROI series of a batch of runs.
 
     Parameters
     ----------
     record : Path
         Where the batch's record goes; the working directory is the output folder.
-    runs : sequence of dict
-        The batch (`rsconn.files.bids.Run.to_dict`).
-    settings : mapping
-        ``set_name``, ``space``, ``accept_space_mismatch``, ``t_r``, and ``rois``: regions and then their
-        variants, each with its ``smoothing_fwhm_mm`` and the region that it is a ``variant_of``; ``further_rois``
-        of the multiverse, whose series have a file of their own.
+    runs : sequence of Run
+        The batch.
+    job : ExtractJob
+        What it depends on.
     """
 
     def process(run: Run, _: dict[str, Any]) -> dict[str, Any]:
-        image = open_image(run, settings)
-        further = FurtherRows(image, settings)
+        image = open_image(run, job)
+        further = FurtherRows(image, job)
         extraction = extract_timeseries(further.stream, image.weights, image.mask, **image.reading)
-        return {**keep_extraction(run, image, extraction, settings), **further.keep(run)}
+        return {**keep_extraction(run, image, extraction, job), **further.keep(run)}
 
     write_records(record, process_records(start_records(runs), "extract", process))
 
@@ -95,9 +94,9 @@ class RunImage:
 class FurtherRows:
     """Regions of the multiverse, taken from the volumes as they pass for the others, which they do not touch."""
 
-    def __init__(self, image: RunImage, settings: Mapping[str, Any]) -> None:
-        self._image, self._settings = image, settings
-        rois = settings["further_rois"]
+    def __init__(self, image: RunImage, job: ExtractJob) -> None:
+        self._image, self._job = image, job
+        rois = job.further_rois
         self._extractor = (
             Extractor(build_rows(rois, image.header), image.mask, **image.reading) if rois else None
         )
@@ -119,11 +118,9 @@ class FurtherRows:
         while not self._extractor.is_done:
             for _ in self.stream():
                 pass
-        extraction, rois = self._extractor.summarise(), self._settings["further_rois"]
-        path = name_output(
-            run, "timeseries", ".tsv", seg=self._settings["set_name"], stat="mean", desc="multiverse"
-        )
-        write_tsv(path, {roi["name"]: s for roi, s in zip(rois, extraction.timeseries.T, strict=True)})
+        extraction, rois = self._extractor.summarise(), self._job.further_rois
+        path = name_output(run, "timeseries", ".tsv", seg=self._job.set_name, stat="mean", desc="multiverse")
+        write_tsv(path, {roi.name: s for roi, s in zip(rois, extraction.timeseries.T, strict=True)})
         described = {
             "Description": "Weighted means of other regions, radii and kernels, for the multiverse; not denoised.",
             **describe_variants(rois),
@@ -131,22 +128,22 @@ class FurtherRows:
             "Units": "image units",
         }
         write_json(path.with_suffix(".json"), described)
-        coverage = dict(zip([roi["name"] for roi in rois], extraction.coverage.tolist(), strict=True))
+        coverage = dict(zip([roi.name for roi in rois], extraction.coverage.tolist(), strict=True))
         return {"further_timeseries": str(path), "further_coverage": coverage}
 
 
-def describe_variants(rois: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def describe_variants(rois: Sequence[SeriesRow]) -> dict[str, Any]:
     """Return what a sidecar says of variants of regions."""
     return {
         "Variants": {
-            roi["name"]: {"Of": roi["variant_of"], "SmoothingFWHM": roi["smoothing_fwhm_mm"]}
+            roi.name: {"Of": roi.variant_of, "SmoothingFWHM": roi.smoothing_fwhm_mm}
             for roi in rois
-            if roi["variant_of"]
+            if roi.variant_of
         }
     }
 
 
-def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
+def open_image(run: Run, job: ExtractJob) -> RunImage:
     """Read what a pass over a run's image needs to know before it.
 
     Raises
@@ -154,19 +151,19 @@ def open_image(run: Run, settings: Mapping[str, Any]) -> RunImage:
     UserError
         If a file is missing or they contradict each other.
     """
-    header, t_r, warning = open_header(run, settings)
+    header, t_r, warning = open_header(run, job)
     confounds = read_confounds(run.confounds, None) if run.confounds else None
     return RunImage(
         n_nonsteady=count_run_nonsteady(run, confounds, header.n_volumes) if confounds else 0,
         header=header,
-        weights=build_rows(settings["rois"], header),
+        weights=build_rows(job.rois, header),
         mask=read_run_mask(run.mask, header),
         t_r=t_r,
         warnings=(warning,) if warning else (),
     )
 
 
-def open_header(run: Run, settings: Mapping[str, Any]) -> tuple[ImageHeader, float, str | None]:
+def open_header(run: Run, job: ExtractJob) -> tuple[ImageHeader, float, str | None]:
     """Return an image's header, its repetition time (s), and what was settled against the header.
 
     Raises
@@ -175,12 +172,10 @@ def open_header(run: Run, settings: Mapping[str, Any]) -> tuple[ImageHeader, flo
         If a file is missing, the image is in another space than the regions, or its header cannot be true.
     """
     check_files(run)
-    check_template(run, settings["space"], accept=settings["accept_space_mismatch"])
+    check_template(run, job.space, accept=job.accept_space_mismatch)
     assert run.bold is not None  # noqa: S101 - check_files saw to it
     header = read_run_header(run.bold)
-    t_r, warning = settle_t_r(
-        run.name, sidecar_t_r=run.t_r, header_t_r=header.t_r, configured_t_r=settings["t_r"]
-    )
+    t_r, warning = settle_t_r(run.name, sidecar_t_r=run.t_r, header_t_r=header.t_r, configured_t_r=job.t_r)
     return header, t_r, warning
 
 
@@ -190,9 +185,7 @@ def describe_space(run: Run) -> dict[str, str]:
     return {"Space": run.entities.get("space") or "n/a", **({"Density": density} if density else {})}
 
 
-def keep_extraction(
-    run: Run, image: RunImage, extraction: Extraction, settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def keep_extraction(run: Run, image: RunImage, extraction: Extraction, job: ExtractJob) -> dict[str, Any]:
     """Write a run's ROI series and return the facts for its record.
 
     Raises
@@ -201,14 +194,14 @@ def keep_extraction(
         If volumes are blank.
     """
     _check_blank(run, extraction)
-    path = _write_extraction(run, extraction, image.header, settings, image.t_r)
+    path = _write_extraction(run, extraction, image.header, job, image.t_r)
     return {
         "timeseries": str(path),
         "n_volumes": image.header.n_volumes,
         "n_nonsteady": image.n_nonsteady,
         "t_r": image.t_r,
         "warnings": list(image.warnings),
-        **_describe_coverage(extraction, settings["rois"]),
+        **_describe_coverage(extraction, job.rois),
     }
 
 
@@ -229,7 +222,7 @@ def _check_blank(run: Run, extraction: Extraction) -> None:
     )
 
 
-def build_rows(rois: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWeights:
+def build_rows(rois: Sequence[SeriesRow], header: ImageHeader) -> RoiWeights:
     """Return one row of weights per region or variant, each with its own smoothing, in the order given.
 
     Raises
@@ -237,23 +230,23 @@ def build_rows(rois: Sequence[Mapping[str, Any]], header: ImageHeader) -> RoiWei
     SettingsError
         If an image of the ROI set cannot be used.
     """
-    kernels = list(dict.fromkeys(roi["smoothing_fwhm_mm"] for roi in rois))
+    kernels = list(dict.fromkeys(roi.smoothing_fwhm_mm for roi in rois))
     parts = [
-        build_run_weights([roi for roi in rois if roi["smoothing_fwhm_mm"] == fwhm], header, fwhm)
+        build_run_weights([roi.region for roi in rois if roi.smoothing_fwhm_mm == fwhm], header, fwhm)
         for fwhm in kernels
     ]
     weights = stack_weights(parts)
-    order = [weights.names.index(roi["name"]) for roi in rois]
+    order = [weights.names.index(roi.name) for roi in rois]
     if order == sorted(order):
         return weights
     return stack_weights([take_row(weights, row) for row in order])
 
 
-def _describe_coverage(extraction: Extraction, rois: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _describe_coverage(extraction: Extraction, rois: Sequence[SeriesRow]) -> dict[str, Any]:
     """Return what is known of each region, its variants apart: no rule is applied to those."""
     rows = [
         {
-            "roi": roi["name"],
+            "roi": roi.name,
             "coverage": coverage,
             "n_voxels": n_voxels,
             "n_nonfinite": n_nonfinite,
@@ -268,8 +261,8 @@ def _describe_coverage(extraction: Extraction, rois: Sequence[Mapping[str, Any]]
             strict=True,
         )
     ]
-    own = [row for row, roi in zip(rows, rois, strict=True) if roi["variant_of"] is None]
-    variants = [row for row, roi in zip(rows, rois, strict=True) if roi["variant_of"] is not None]
+    own = [row for row, roi in zip(rows, rois, strict=True) if roi.variant_of is None]
+    variants = [row for row, roi in zip(rows, rois, strict=True) if roi.variant_of is not None]
     return {"coverage": own, "variant_coverage": variants} if variants else {"coverage": own}
 
 
@@ -317,27 +310,27 @@ def count_run_nonsteady(run: Run, confounds: Confounds, n_volumes: int) -> int:
 
 
 def _write_extraction(
-    run: Run, extraction: Extraction, header: ImageHeader, settings: Mapping[str, Any], t_r: float
+    run: Run, extraction: Extraction, header: ImageHeader, job: ExtractJob, t_r: float
 ) -> Path:
-    names = [roi["name"] for roi in settings["rois"]]
+    names = [roi.name for roi in job.rois]
     places = "grayordinates" if is_dense_series(run.bold) else "voxels"
     described = {
-        "Atlas": settings["set_name"],
+        "Atlas": job.set_name,
         "Description": f"Weighted mean over the usable {places} of each ROI, not denoised.",
         # where each comes from stands in figures/roi_positions.tsv: its wording must not read images again
-        "ROIs": [roi["name"] for roi in settings["rois"] if roi["variant_of"] is None],
+        "ROIs": [roi.name for roi in job.rois if roi.variant_of is None],
         "RepetitionTime": t_r,
-        "SmoothingFWHM": settings["rois"][0]["smoothing_fwhm_mm"],
-        **describe_variants(settings["rois"]),
+        "SmoothingFWHM": job.rois[0].smoothing_fwhm_mm,
+        **describe_variants(job.rois),
         "Sources": run.cite(run.bold, run.mask),
         **describe_space(run),
         "Units": "image units",
         "VoxelSize": np.linalg.norm(header.affine[:3, :3], axis=0).tolist(),
     }
-    timeseries = name_output(run, "timeseries", ".tsv", seg=settings["set_name"], stat="mean")
+    timeseries = name_output(run, "timeseries", ".tsv", seg=job.set_name, stat="mean")
     write_tsv(timeseries, dict(zip(names, extraction.timeseries.T, strict=True)))
     write_json(timeseries.with_suffix(".json"), described)
-    coverage = name_output(run, "bold", ".tsv", seg=settings["set_name"], stat="coverage")
+    coverage = name_output(run, "bold", ".tsv", seg=job.set_name, stat="coverage")
     write_tsv(
         coverage,
         {

@@ -1,146 +1,25 @@
 """What each rule depends on: the options that it reads, and nothing else.
 
-A job travels to its rule as Snakemake parameters, so an edited option runs those rules again whose job holds it.
-`docs/reruns.md` lists them, and a test walks every option. Steps that work on one batch of runs get their job's values;
-those that work on the whole group read the config again, of which their job holds all that they use.
+A job travels to its rule's step, and as plain values to Snakemake, so an edited option runs those rules again whose job
+holds it. `docs/reruns.md` lists them, and a test walks every option. Steps that work on one batch of runs get their job
+(`rsconn.rules.run_jobs`); those that work on the whole group read the config again, of which their job holds all that
+they use.
 """
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from rsconn.rules.run_jobs import ConnectJob, DenoiseJob, ExtractJob, Job, SeedmapJob, SeriesRow, Values
 from rsconn.settings.config import Config
 from rsconn.settings.rois import RoiRow
 from rsconn.settings.ways import list_further_rows
 from rsconn.study.people.used_columns import list_used_columns
 
-Values = Mapping[str, Any]
-
 # What a region is besides its place, which no image is read for.
 _WORDS = {"variants", "source", "network", "hemisphere"}
-
-
-@dataclass(frozen=True)
-class Job(ABC):
-    """Options of one rule."""
-
-    @classmethod
-    @abstractmethod
-    def from_config(cls, config: Config) -> Self:
-        """Take from a config what the rule reads."""
-
-    def to_params(self) -> dict[str, Any]:
-        """Return the job as plain JSON values."""
-        values: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
-        return values
-
-    @classmethod
-    def from_params(cls, params: Mapping[str, Any]) -> Self:
-        """Return the job that plain values describe.
-
-        Raises
-        ------
-        TypeError
-            If a value is missing, or there is one that the job does not have.
-        """
-        return cls(**params)
-
-
-@dataclass(frozen=True)
-class ExtractJob(Job):
-    """Regions, and what is asked of an image before it is read; where a region comes from is for the report."""
-
-    set_name: str
-    space: str | None
-    accept_space_mismatch: bool
-    t_r: float | None
-    rois: list[Values]
-    further_rois: list[Values]
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Take from a config what extraction reads."""
-        return cls(
-            set_name=config.rois.name,
-            space=config.rois.space,
-            accept_space_mismatch=config.input.accept_space_mismatch,
-            t_r=config.input.t_r,
-            rois=list_roi_rows(config.rois.list_rows(config.denoising.smoothing_fwhm_mm), config),
-            further_rois=list_roi_rows(list_further_rows(config), config),
-        )
-
-
-@dataclass(frozen=True)
-class DenoiseJob(Job):
-    """Regions and columns, the recipe, and which volumes are left out; what must remain is the cohort's to judge."""
-
-    set_name: str
-    rois: list[str]
-    columns: dict[str, str]
-    denoised: bool
-    t_r: float | None
-    denoising: Values
-    censoring: Values
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Take from a config what denoising reads."""
-        return cls(
-            set_name=config.rois.name,
-            rois=list(config.rois.names),
-            columns={roi.name: roi.column for roi in config.rois.rois if roi.column},
-            denoised=bool(config.input.parcellated and config.input.denoised),
-            t_r=config.input.t_r,
-            denoising=describe_recipe(config),
-            censoring=select_censoring(config),
-        )
-
-
-@dataclass(frozen=True)
-class SeedmapJob(ExtractJob):
-    """What extraction reads, the seeds, and how the runs will be denoised."""
-
-    seeds: list[str]
-    maps_smoothing_fwhm_mm: float
-    denoising: Values
-    censoring: Values
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Take from a config what the pass for ROI series and seed maps reads."""
-        return cls(
-            **asdict(ExtractJob.from_config(config)),
-            seeds=list(config.seeds),
-            maps_smoothing_fwhm_mm=config.maps.smoothing_fwhm_mm,
-            denoising=describe_recipe(config),
-            censoring=select_censoring(config),
-        )
-
-
-@dataclass(frozen=True)
-class ConnectJob(Job):
-    """Pairs of regions, and how they are connected."""
-
-    set_name: str
-    edges: list[list[str]]
-    kind: str
-    min_coverage: float
-    band_hz: list[float | None]
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        """Take from a config what connectivity reads."""
-        return cls(
-            set_name=config.rois.name,
-            edges=[[edge.first, edge.second] for edge in config.edges],
-            kind=config.connectivity.kind,
-            min_coverage=config.quality.min_coverage,
-            band_hz=[config.denoising.high_pass_hz, config.denoising.low_pass_hz],
-        )
 
 
 @dataclass(frozen=True)
@@ -239,8 +118,8 @@ class MultiverseJob(Job):
                 {"name": roi.name, "column": roi.column, "sphere": roi.sphere is not None}
                 for roi in (*config.rois.rois, *config.rois.alternatives)
             ],
-            denoise=asdict(DenoiseJob.from_config(config)),
-            connect=asdict(ConnectJob.from_config(config)),
+            denoise=asdict(make_denoise_job(config)),
+            connect=asdict(make_connect_job(config)),
             sessions=config.sessions,
             limits=describe_limits(config),
             infer=infer,
@@ -301,49 +180,82 @@ class ReportJob(Job):
         return cls(settings=settings, instruments=describe_instruments(config))
 
 
-JOBS: dict[str, type[Job]] = {
-    "extract": ExtractJob,
-    "seedmap": SeedmapJob,
-    "denoise": DenoiseJob,
-    "connect": ConnectJob,
-    "cohort": CohortJob,
-    "infer": InferJob,
-    "multiverse": MultiverseJob,
-    "maps": MapsJob,
-    "report": ReportJob,
+def make_extract_job(config: Config) -> ExtractJob:
+    """Take from a config what extraction reads."""
+    return ExtractJob(
+        set_name=config.rois.name,
+        space=config.rois.space,
+        accept_space_mismatch=config.input.accept_space_mismatch,
+        t_r=config.input.t_r,
+        rois=list_roi_rows(config.rois.list_rows(config.denoising.smoothing_fwhm_mm), config),
+        further_rois=list_roi_rows(list_further_rows(config), config),
+    )
+
+
+def make_seedmap_job(config: Config) -> SeedmapJob:
+    """Take from a config what the pass for ROI series and seed maps reads."""
+    return SeedmapJob(
+        **vars(make_extract_job(config)),
+        seeds=tuple(config.seeds),
+        maps_smoothing_fwhm_mm=config.maps.smoothing_fwhm_mm,
+        cleaning=config.specification.cleaning,
+        censoring=config.specification.censoring,
+    )
+
+
+def make_denoise_job(config: Config) -> DenoiseJob:
+    """Take from a config what denoising reads."""
+    return DenoiseJob(
+        set_name=config.rois.name,
+        rois=tuple(config.rois.names),
+        columns={roi.name: roi.column for roi in config.rois.rois if roi.column},
+        denoised=bool(config.input.parcellated and config.input.denoised),
+        t_r=config.input.t_r,
+        strategy=config.denoising.strategy.name,
+        cleaning=config.specification.cleaning,
+        censoring=config.specification.censoring,
+    )
+
+
+def make_connect_job(config: Config) -> ConnectJob:
+    """Take from a config what connectivity reads."""
+    return ConnectJob(
+        set_name=config.rois.name,
+        edges=tuple((edge.first, edge.second) for edge in config.edges),
+        estimation=config.specification.estimation,
+        band=config.specification.cleaning.band,
+    )
+
+
+JOBS: dict[str, Callable[[Config], Job]] = {
+    "extract": make_extract_job,
+    "seedmap": make_seedmap_job,
+    "denoise": make_denoise_job,
+    "connect": make_connect_job,
+    "cohort": CohortJob.from_config,
+    "infer": InferJob.from_config,
+    "multiverse": MultiverseJob.from_config,
+    "maps": MapsJob.from_config,
+    "report": ReportJob.from_config,
 }
 
 
-def list_roi_rows(rows: Sequence[RoiRow], config: Config) -> list[Values]:
-    """Return each region or variant with its smoothing, as plain values."""
+def list_roi_rows(rows: Sequence[RoiRow], config: Config) -> tuple[SeriesRow, ...]:
+    """Return each region or variant with its smoothing."""
     surfaces = config.rois.surfaces
     on_surface = {"surfaces": surfaces.model_dump(mode="json")} if surfaces else {}
-    return [
-        {
-            **row.roi.model_dump(mode="json", exclude=_WORDS | {"of"}),
-            **(on_surface if row.roi.sphere else {}),
-            "smoothing_fwhm_mm": row.smoothing_fwhm_mm,
-            "variant_of": row.variant_of,
-        }
+    return tuple(
+        SeriesRow(
+            name=row.roi.name,
+            region={
+                **row.roi.model_dump(mode="json", exclude=_WORDS | {"of"}),
+                **(on_surface if row.roi.sphere else {}),
+            },
+            smoothing_fwhm_mm=row.smoothing_fwhm_mm,
+            variant_of=row.variant_of,
+        )
         for row in rows
-    ]
-
-
-def describe_recipe(config: Config) -> dict[str, Any]:
-    """Return how series are denoised; how they were smoothed is in their rows."""
-    denoising = config.denoising
-    return {
-        "mode": denoising.mode,
-        "strategy": {"name": denoising.strategy.name},
-        "terms": denoising.strategy.get_terms(),
-        "high_pass_hz": denoising.high_pass_hz,
-        "low_pass_hz": denoising.low_pass_hz,
-    }
-
-
-def select_censoring(config: Config) -> dict[str, Any]:
-    """Return which volumes are left out."""
-    return config.censoring.model_dump(mode="json", include={"fd_threshold_mm", "dvars_threshold"})
+    )
 
 
 def describe_limits(config: Config) -> dict[str, Any]:

@@ -43,9 +43,7 @@ from rsconn.study.people.cohort_table import average_motion, read_cohort
 Key = tuple[str, str | None]
 
 
-def run_multiverse(
-    cohort: Path, *, before: Sequence[Path], runs: Sequence[dict[str, Any]], config: Path
-) -> None:
+def run_multiverse(cohort: Path, *, before: Sequence[Path], runs: Sequence[Run], config: Path) -> None:
     """Write multiverse.tsv, multiverse_joint.tsv and multiverse_axes.tsv beside the cohort.
 
     Parameters
@@ -54,7 +52,7 @@ def run_multiverse(
         ``group/cohort.tsv``; the working directory is the output folder.
     before : sequence of Path
         The extract stage's records; empty if the dataset is parcellated.
-    runs : sequence of dict
+    runs : sequence of Run
         All runs, used if there are no records before.
     config : Path
         The config file.
@@ -168,7 +166,7 @@ def _read_run(record: RunRecord, config: Config) -> _RunSeries | None:
     """Return a run's series and confounds; None where the run failed, or would in every way."""
     if record.failed_stage is not None:
         return None
-    run = Run.from_dict(record.run)
+    run = record.run
     try:
         given = _read_given(run, config) if config.input.parcellated else _read_extracted(run, record.facts)
     except UserError as error:

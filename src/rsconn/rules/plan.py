@@ -15,7 +15,14 @@ from rsconn.files.bids import Run, find_parcellated_runs, find_runs
 from rsconn.files.images import is_dense_series
 from rsconn.files.writing import FILE_LISTS
 from rsconn.provenance import compute_code_digest
-from rsconn.rules.jobs import JOBS
+from rsconn.rules.jobs import (
+    JOBS,
+    make_connect_job,
+    make_denoise_job,
+    make_extract_job,
+    make_seedmap_job,
+)
+from rsconn.rules.run_jobs import ConnectJob, DenoiseJob, ExtractJob, SeedmapJob
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import find_house, read_yaml, show_path
 from rsconn.settings.problems import raise_problems, suggest
@@ -123,11 +130,7 @@ class WorkflowPlan:
         """The table that lists the pictures of the seeds' maps; none without group maps."""
         return ["figures/map_models.tsv"] if self.map_files else []
 
-    def list_runs(self, batch: str) -> list[dict[str, Any]]:
-        """Return a batch's runs as plain values."""
-        return [run.to_dict() for run in self.batches[batch]]
-
-    def list_all(self, list_one: Callable[[str], list[Listed]]) -> list[Listed]:
+    def list_all(self, list_one: Callable[[str], Sequence[Listed]]) -> list[Listed]:
         """Return what each batch has of something, as one list."""
         return [each for batch in self.batches for each in list_one(batch)]
 
@@ -181,28 +184,28 @@ class WorkflowPlan:
         return [str(path) for path in self.config.input.tables]
 
     @property
-    def extract_settings(self) -> dict[str, Any]:
-        """Values that extraction depends on."""
-        return self.make_job("extract")
+    def extract_job(self) -> ExtractJob:
+        """What extraction depends on."""
+        return make_extract_job(self.config)
 
     @property
-    def denoise_settings(self) -> dict[str, Any]:
-        """Values that denoising depends on."""
-        return self.make_job("denoise")
+    def seedmap_job(self) -> SeedmapJob:
+        """What the pass for ROI series and the seeds' maps depends on."""
+        return make_seedmap_job(self.config)
 
     @property
-    def seedmap_settings(self) -> dict[str, Any]:
-        """Values that the pass for ROI series and the seeds' maps depends on."""
-        return self.make_job("seedmap")
+    def denoise_job(self) -> DenoiseJob:
+        """What denoising depends on."""
+        return make_denoise_job(self.config)
 
     @property
-    def connect_settings(self) -> dict[str, Any]:
-        """Values that connectivity depends on."""
-        return self.make_job("connect")
+    def connect_job(self) -> ConnectJob:
+        """What connectivity depends on."""
+        return make_connect_job(self.config)
 
     def make_job(self, step: str) -> dict[str, Any]:
         """Return the options that a step reads, and no others, as plain values."""
-        return JOBS[step].from_config(self.config).to_params()
+        return JOBS[step](self.config).to_params()
 
     @property
     def map_files(self) -> list[str]:

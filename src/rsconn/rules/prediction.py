@@ -47,7 +47,7 @@ from rsconn.rules.denoise import (
     settle_parcellated_t_r,
 )
 from rsconn.rules.extract import build_rows, count_run_nonsteady, open_header
-from rsconn.rules.jobs import DenoiseJob, ExtractJob
+from rsconn.rules.jobs import make_denoise_job, make_extract_job
 from rsconn.settings.config import Config
 from rsconn.signal.extraction import compute_coverage, count_voxels
 from rsconn.signal.regressors import Confounds
@@ -155,7 +155,7 @@ def _read_image(prediction: Prediction) -> Prediction:
                 pass
     except UserError as error:
         # extraction comes first: nothing else will be known of the run
-        return replace(prediction, record=fail_record(RunRecord(run.to_dict()), run, "extract", error))
+        return replace(prediction, record=fail_record(RunRecord(run), run, "extract", error))
     return replace(prediction, ends_well=True)
 
 
@@ -170,13 +170,13 @@ class _Forecaster:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._extract = ExtractJob.from_config(config).to_params()
-        self._columns = DenoiseJob.from_config(config).columns
+        self._extract = make_extract_job(config)
+        self._columns = make_denoise_job(config).columns
         self._names = list(config.rois.names)
         self._grids: dict[bytes, RoiWeights | None] = {}
 
     def predict(self, run: Run) -> Prediction:
-        record, given = RunRecord(run.to_dict()), bool(self._config.input.parcellated)
+        record, given = RunRecord(run), bool(self._config.input.parcellated)
         try:
             with refuse_unreadable(run.name):
                 return self._predict_given(run, record) if given else self._predict_image(run, record)
@@ -215,7 +215,7 @@ class _Forecaster:
         grid = identify_grid(header)
         if grid not in self._grids:
             try:
-                self._grids[grid] = build_rows(self._extract["rois"], header)
+                self._grids[grid] = build_rows(self._extract.rois, header)
             except RunError:
                 raise
             except UserError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rsconn.errors import describe_unreadable
-from rsconn.naming import NOT, check_label
+from rsconn.naming import NATIVE_SPACES, NOT, check_label, describe_native
 from rsconn.settings.claims import Claim, Contrast, Where
 from rsconn.settings.fields import find_twice, show_path
 from rsconn.settings.problems import suggest
@@ -24,8 +24,6 @@ RESERVED_COLUMNS = ("participant_id", "session", "group", "sex", "age", "mean_fd
 
 # Spaces of dense series.
 _SURFACES = frozenset({"fsLR"})
-# Spaces in which everybody's brain lies elsewhere.
-NATIVE_SPACES = frozenset({"T1w", "T2w", "individual", "native", "orig", "func", "boldref", "fsnative"})
 
 # fMRIPrep removes cosines of 128 s and longer before it computes CompCor components.
 # Bounds beyond these are questioned.
@@ -195,14 +193,6 @@ def _check_space(config: Config) -> Iterable[str]:
                 f"input.filters.space: {found!r} found, the ROIs are in {space!r} "
                 f"({show_rois_path(config)}); {remedy}"
             )
-
-
-def describe_native(found: str, space: str) -> str:
-    """Return the line that refuses images in people's own spaces beside regions of a template."""
-    return (
-        f"{found}, a space of each person's own, where regions in {space} lie elsewhere in everyone; choose images in "
-        f"the template with input.filters: {{space: {space}}}, or have them made"
-    )
 
 
 def _uses_acompcor(config: Config) -> bool:

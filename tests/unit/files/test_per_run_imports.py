@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -26,17 +27,17 @@ MODULES = (
 )
 # What the rules of the per-run path do for one run, in a process of its own.
 WHOLE_PATH = """
-import json, sys
+import pickle
 from pathlib import Path
-plan = json.loads(Path("plan.json").read_text())
+plan = pickle.loads(Path("plan.pickle").read_bytes())
 from rsconn.rules.connect import connect
 from rsconn.rules.denoise import denoise
 from rsconn.rules.extract import extract
 from rsconn.rules.seedmap import make_seedmaps
-extract(Path("extract.json"), runs=plan["runs"], settings=plan["extract"])
-make_seedmaps(Path("seedmap.json"), runs=plan["runs"], settings=plan["seedmap"])
-denoise(Path("denoise.json"), before=[Path("seedmap.json")], runs=[], settings=plan["denoise"])
-connect(Path("connect.json"), before=Path("denoise.json"), settings=plan["connect"])
+extract(Path("extract.json"), runs=plan["runs"], job=plan["extract"])
+make_seedmaps(Path("seedmap.json"), runs=plan["runs"], job=plan["seedmap"])
+denoise(Path("denoise.json"), before=[Path("seedmap.json")], runs=[], job=plan["denoise"])
+connect(Path("connect.json"), before=Path("denoise.json"), job=plan["connect"])
 """
 
 
@@ -66,13 +67,13 @@ def test_running_the_per_run_path_imports_no_heavy_library(tmp_path):
     config.write_text(config.read_text() + "seeds: [LAI]\n")
     plan = plan_workflow([config])
     described = {
-        "runs": plan.list_runs("batch-001")[:1],
-        "extract": plan.extract_settings,
-        "seedmap": plan.seedmap_settings,
-        "denoise": plan.denoise_settings,
-        "connect": plan.connect_settings,
+        "runs": plan.batches["batch-001"][:1],
+        "extract": plan.extract_job,
+        "seedmap": plan.seedmap_job,
+        "denoise": plan.denoise_job,
+        "connect": plan.connect_job,
     }
-    (tmp_path / "plan.json").write_text(json.dumps(described, default=str))
+    (tmp_path / "plan.pickle").write_bytes(pickle.dumps(described))
     imported = list_imported(WHOLE_PATH, tmp_path)
     assert not set(HEAVY) & imported
     record = json.loads((tmp_path / "connect.json").read_text())[0]

@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 
 from rsconn.analysis.run_chain import analyse_run, choose_columns
 from rsconn.analysis.specification import RoiVariant
-from rsconn.files.bids import Run
 from rsconn.files.nilearn_mode import clean_like_nilearn
 from rsconn.files.run_records import read_records
 from rsconn.published_tables import read_numbers
@@ -32,15 +31,15 @@ STAGES = [Path(f"work/{stage}.json") for stage in ("extract", "denoise", "connec
 def test_the_rules_are_the_run_chain(tmp_path, monkeypatch, option):
     plan = plan_study(tmp_path, option)
     monkeypatch.chdir(tmp_path)
-    extract(STAGES[0], runs=plan.list_runs("batch-001"), settings=plan.extract_settings)
-    denoise(STAGES[1], before=[STAGES[0]], runs=[], settings=plan.denoise_settings)
-    connect(STAGES[2], before=STAGES[1], settings=plan.connect_settings)
+    extract(STAGES[0], runs=plan.batches["batch-001"], job=plan.extract_job)
+    denoise(STAGES[1], before=[STAGES[0]], runs=[], job=plan.denoise_job)
+    connect(STAGES[2], before=STAGES[1], job=plan.connect_job)
     rois = plan.config.rois.names
     pairs = np.array([[rois.index(edge.first), rois.index(edge.second)] for edge in plan.config.edges])
     records = [record for record in read_records([STAGES[2]]) if record.failed_stage is None]
     assert records
     for record in records:
-        run, facts = Run.from_dict(record.run), record.facts
+        run, facts = record.run, record.facts
         names, series = read_numbers(Path(facts["timeseries"]))
         result = analyse_run(
             series[:, choose_columns(names, rois, RoiVariant())],

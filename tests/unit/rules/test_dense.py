@@ -14,12 +14,11 @@ from numpy.testing import assert_allclose
 from rsconn.analysis.run_chain import make_run_model
 from rsconn.commands.check import check_config
 from rsconn.errors import ProblemsError, SettingsError
-from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
 from rsconn.files.tables import read_tsv
 from rsconn.published_tables import read_numbers
 from rsconn.report.page.methods_text import write_methods
-from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
+from rsconn.rules.denoise import denoise, read_run_confounds
 from rsconn.rules.extract import extract
 from rsconn.rules.plan import plan_workflow
 from rsconn.rules.seedmap import make_seedmaps
@@ -65,20 +64,20 @@ def list_series(study):
 
 def extract_batch(study):
     plan = plan_workflow([study / "config.yaml"])
-    extract(EXTRACT, runs=plan.list_runs("batch-001"), settings=plan.extract_settings)
+    extract(EXTRACT, runs=plan.batches["batch-001"], job=plan.extract_job)
     return read_records([EXTRACT])
 
 
 def test_series_and_quality_are_those_of_the_volumes(study, volumes):
     twins = extract_batch(volumes)
-    expected = {record.run["name"]: read_numbers(Path(record.facts["timeseries"]))[1] for record in twins}
+    expected = {record.run.name: read_numbers(Path(record.facts["timeseries"]))[1] for record in twins}
     records = extract_batch(study)
     assert len(records) == 4
     for record, twin in zip(records, twins, strict=True):
         assert record.failed_stage is None, record.reason
         names, series = read_numbers(Path(record.facts["timeseries"]))
         assert names == ("LAI", "dmPFC", "rACC", "oPFC")
-        assert_allclose(series, expected[record.run["name"]], rtol=1e-12)
+        assert_allclose(series, expected[record.run.name], rtol=1e-12)
         for row, other in zip(record.facts["coverage"], twin.facts["coverage"], strict=True):
             assert row == {**other, "tsnr": pytest.approx(other["tsnr"], rel=1e-5)}
         assert (record.facts["t_r"], record.facts["n_volumes"]) == (twin.facts["t_r"], 60)
@@ -89,19 +88,21 @@ def test_what_a_series_is_from_stands_beside_it(study):
     described = json.loads(Path(record.facts["timeseries"]).with_suffix(".json").read_text())
     assert (described["Space"], described["Density"]) == ("fsLR", "91k")
     assert described["Description"].startswith("Weighted mean over the usable grayordinates")
-    assert described["Sources"] == Run.from_dict(record.run).cite(Path(record.run["bold"]))
+    assert described["Sources"] == record.run.cite(Path(record.run.bold))
     assert described["Sources"][0].startswith("bids:fmriprep:sub-")
 
 
 def test_the_seeds_maps_are_correlations_of_denoised_grayordinates(study):
     add(study / "config.yaml", SEEDS)
     plan = plan_workflow([study / "config.yaml"])
-    make_seedmaps(SEEDMAP, runs=plan.list_runs("batch-001"), settings=plan.seedmap_settings)
-    denoise(DENOISE, before=[SEEDMAP], runs=[], settings=plan.denoise_settings)
+    make_seedmaps(SEEDMAP, runs=plan.batches["batch-001"], job=plan.seedmap_job)
+    denoise(DENOISE, before=[SEEDMAP], runs=[], job=plan.denoise_job)
     for record in read_records([DENOISE]):
-        run, facts = Run.from_dict(record.run), record.facts
+        run, facts = record.run, record.facts
         names, cleaned = read_numbers(Path(facts["denoised"]))
-        model = make_run_model(read_run_confounds(run), facts["t_r"], *read_choices(plan.denoise_settings))
+        model = make_run_model(
+            read_run_confounds(run), facts["t_r"], plan.denoise_job.cleaning, plan.denoise_job.censoring
+        )
         series = nib.load(run.bold)
         rows = project_out(series.get_fdata(), model.design, model.sample_mask)
         for seed in ("LAI", "rACC"):

@@ -111,8 +111,8 @@ def test_a_heavy_mover_without_degrees_of_freedom_is_lost_for_the_motion(write_s
     denoise(
         tmp_path / "record.json",
         before=[],
-        runs=[run.to_dict() for run in plan.runs[:2]],
-        settings=plan.denoise_settings,
+        runs=plan.runs[:2],
+        job=plan.denoise_job,
     )
     tables = tabulate_runs(read_records([tmp_path / "record.json"])[:1], plan.config)
     [quality] = tables.quality.to_dict("records")

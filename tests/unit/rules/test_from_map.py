@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from rsconn import cli
 from rsconn.commands.leave_one_out import _list_lines
+from rsconn.files.bids import Run
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.images import read_image
 from rsconn.files.run_records import RunRecord, write_records
@@ -80,11 +81,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_map(path, values.ravel(order="F").astype(np.float32), np.arange(values.size), make_header())
         quality = {"n_volumes": 240, "n_retained": 230, "minutes_retained": 7.6, "dof": 30, "mean_fd": 0.2}
         facts = {"quality": quality, "seed_maps": {"LAI": path.name}, "seed_maps_dof": 30}
-        records.append(
-            RunRecord(
-                {"participant_id": person, "session": None, "name": person, "entities": {}}, facts=facts
-            )
-        )
+        records.append(RunRecord(Run(person, None, person, {}), facts=facts))
     write_records(folder / "results" / "work" / "denoise" / "batch-001.json", records)
     write_tsv(
         folder / "results" / "group" / "cohort.tsv",

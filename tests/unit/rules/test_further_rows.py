@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,19 +47,19 @@ def run_step(plan: WorkflowPlan, folder: Path, monkeypatch: pytest.MonkeyPatch, 
     folder.mkdir()
     monkeypatch.chdir(folder)
     step = make_seedmaps if "seeds" in changes else extract
-    job = plan.make_job("seedmap" if "seeds" in changes else "extract")
-    step(Path("record.json"), runs=plan.list_runs("batch-001"), settings={**job, **changes})
+    job = plan.seedmap_job if "seeds" in changes else plan.extract_job
+    step(Path("record.json"), runs=plan.batches["batch-001"], job=replace(job, **changes))
     [entry] = json.loads(Path("record.json").read_text())
     assert entry["failed_stage"] is None, entry["reason"]
     return entry["facts"]
 
 
-@pytest.mark.parametrize("changes", [{}, {"seeds": ["LAI"], "maps_smoothing_fwhm_mm": 0.0}])
+@pytest.mark.parametrize("changes", [{}, {"seeds": ("LAI",), "maps_smoothing_fwhm_mm": 0.0}])
 def test_the_primary_files_stay_as_they_are(
     plan: WorkflowPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
     facts = run_step(plan, tmp_path / "with", monkeypatch, **changes)
-    run_step(plan, tmp_path / "without", monkeypatch, **changes, further_rois=[])
+    run_step(plan, tmp_path / "without", monkeypatch, **changes, further_rois=())
     written = {path.relative_to(tmp_path / "with") for path in (tmp_path / "with").rglob("sub-*.*")}
     before = {path.relative_to(tmp_path / "without") for path in (tmp_path / "without").rglob("sub-*.*")}
     further = Path(facts["further_timeseries"])
@@ -74,6 +75,6 @@ def test_further_series_are_what_they_would_be_as_regions(
     names, beside = read_numbers(tmp_path / "beside" / facts["further_timeseries"])
     assert {"LAI_R15S20", "dmPFC_S20", "LAI_mask", "LAI_mask_R15"} <= set(names)
     assert set(facts["further_coverage"]) == set(names)
-    rows = [{**row, "variant_of": None} for row in plan.make_job("extract")["further_rois"]]
-    alone = run_step(plan, tmp_path / "alone", monkeypatch, rois=rows, further_rois=[])
+    rows = tuple(replace(row, variant_of=None) for row in plan.extract_job.further_rois)
+    alone = run_step(plan, tmp_path / "alone", monkeypatch, rois=rows, further_rois=())
     assert np.array_equal(read_numbers(tmp_path / "alone" / alone["timeseries"])[1], beside)

@@ -8,9 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from rsconn.rules.jobs import JOBS
 from rsconn.settings.claims import Claim
-from rsconn.settings.config import Config, ConfigFile
+from rsconn.settings.config import ConfigFile
 from rsconn.settings.rois import Roi, RoiSet
 from rsconn.settings.sections import CensoringSettings, InferenceSettings, InputSettings, MapsSettings
 
@@ -81,12 +80,3 @@ def test_statistics_touch_no_run(reruns):
     for option, rules in reruns.items():
         if option.startswith(("inference", "covariates", "claims", "scores", "groups")):
             assert not rules & PER_RUN, option
-
-
-def test_a_job_survives_its_journey_as_plain_values(page):
-    config: Config = page.read_example()
-    for job in JOBS.values():
-        params = job.from_config(config).to_params()
-        assert job.from_params(params).to_params() == params
-        with pytest.raises(TypeError):
-            job.from_params({**params, "another": 1})

@@ -11,6 +11,7 @@ import yaml
 from scipy import ndimage
 
 from rsconn.errors import RunError
+from rsconn.files.bids import Run
 from rsconn.files.image_headers import ImageHeader
 from rsconn.files.images import read_image
 from rsconn.files.run_records import RunRecord, read_records, write_records
@@ -56,7 +57,7 @@ def make_header(shape: tuple[int, int, int] = SHAPE) -> ImageHeader:
 def make_record(person: str, run: int, dof: int, path: Path, **quality: float) -> RunRecord:
     facts = {"n_volumes": 240, "n_retained": 230, "minutes_retained": 7.6, "dof": dof, "mean_fd": 0.2}
     return RunRecord(
-        {"participant_id": person, "session": None, "name": f"{person}_run-{run}", "entities": {}},
+        Run(person, None, f"{person}_run-{run}", {}),
         facts={
             "quality": facts | quality,
             "coverage": [{"roi": "LAI", "coverage": 0.2 if person == UNCOVERED else 1.0}],

@@ -76,9 +76,9 @@ def run_steps(folder: Path, config: dict[str, Any], rois: dict[str, Any], claims
         [batch] = plan.batches
         steps = (extract, denoise, connect)
         records = [folder / f"{step.__name__}.json" for step in steps]
-        extract(records[0], runs=plan.list_runs(batch), settings=plan.make_job("extract"))
-        denoise(records[1], before=records[:1], runs=[], settings=plan.make_job("denoise"))
-        connect(records[2], before=records[1], settings=plan.make_job("connect"))
+        extract(records[0], runs=plan.batches[batch], job=plan.extract_job)
+        denoise(records[1], before=records[:1], runs=[], job=plan.denoise_job)
+        connect(records[2], before=records[1], job=plan.connect_job)
         gather_cohort(records[2:], config=folder / "config.yaml")
         infer(folder / "group" / "cohort.tsv", config=folder / "config.yaml")
     return plan

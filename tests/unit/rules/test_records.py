@@ -1,5 +1,6 @@
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,8 @@ from rsconn.files.sidecars import read_json_object
 from rsconn.published_tables import read_published_table
 
 
-def _run(name: str) -> dict:
-    return Run.from_dict(
-        {"participant_id": name, "session": None, "name": f"{name}_task-rest", "entities": {"task": "rest"}}
-    ).to_dict()
+def _run(name: str) -> Run:
+    return Run(name, None, f"{name}_task-rest", {"task": "rest"})
 
 
 def test_one_bad_run_fails_alone_and_keeps_its_first_reason(tmp_path: Path, capsys):
@@ -47,7 +46,7 @@ def test_one_bad_run_fails_alone_and_keeps_its_first_reason(tmp_path: Path, caps
 def test_a_record_tells_where_files_lie_from_the_results_and_reasons_from_the_dataset(tmp_path: Path):
     data, results = tmp_path / "my data" / "fmriprep", tmp_path / "results"
     bold = data / "sub-1" / "func" / "sub-1_task-rest_bold.nii.gz"
-    run = {**_run("sub-1"), "bold": str(bold), "datasets": {"fmriprep": str(data)}}
+    run = replace(_run("sub-1"), bold=bold, datasets={"fmriprep": str(data)})
 
     def process(run, facts):
         raise RunError(f"{run.bold}: torn; the mask is {tmp_path / 'mask.nii.gz'}")
@@ -58,7 +57,7 @@ def test_a_record_tells_where_files_lie_from_the_results_and_reasons_from_the_da
     [record] = read_records([path])
     assert record.reason == "sub-1/func/sub-1_task-rest_bold.nii.gz: torn; the mask is mask.nii.gz"
     assert record.run == run
-    assert Run.from_dict(record.run).cite(bold) == ["bids:fmriprep:sub-1/func/sub-1_task-rest_bold.nii.gz"]
+    assert record.run.cite(bold) == ["bids:fmriprep:sub-1/func/sub-1_task-rest_bold.nii.gz"]
 
 
 def test_a_bug_stops_the_job():

@@ -13,10 +13,9 @@ from numpy.testing import assert_allclose
 
 from rsconn.analysis.run_chain import make_run_model
 from rsconn.files import images as image_streams
-from rsconn.files.bids import Run
 from rsconn.files.run_records import read_records
 from rsconn.published_tables import read_numbers
-from rsconn.rules.denoise import denoise, read_choices, read_run_confounds
+from rsconn.rules.denoise import denoise, read_run_confounds
 from rsconn.rules.extract import extract
 from rsconn.rules.plan import plan_workflow
 from rsconn.rules.seedmap import make_seedmaps
@@ -43,7 +42,7 @@ def make_study_plan(study):
 def run_pass(study):
     """Run the pass of the first batch; return its records."""
     plan = make_study_plan(study)
-    make_seedmaps(SEEDMAP, runs=plan.list_runs("batch-001"), settings=plan.seedmap_settings)
+    make_seedmaps(SEEDMAP, runs=plan.batches["batch-001"], job=plan.seedmap_job)
     return read_records([SEEDMAP])
 
 
@@ -63,7 +62,7 @@ def passes(monkeypatch):
 
 def test_an_image_is_read_once(study, passes):
     records = run_pass(study)
-    images = {Path(record.run["bold"]).name for record in records}
+    images = {Path(record.run.bold).name for record in records}
     assert len(images) == 4
     assert {name: n for name, n in passes.items() if name.endswith("_bold.nii.gz")} == dict.fromkeys(
         images, 1
@@ -77,7 +76,7 @@ def test_the_series_are_the_bytes_of_extract(study):
     assert len(made) == 4 * 4
     for path in made:
         path.unlink()
-    extract(EXTRACT, runs=plan.list_runs("batch-001"), settings=plan.extract_settings)
+    extract(EXTRACT, runs=plan.batches["batch-001"], job=plan.extract_job)
     assert {path: path.read_bytes() for path in Path().glob("sub-*/func/*_seg-*")} == made
     for record, twin in zip(records, read_records([EXTRACT]), strict=True):
         own = {name: fact for name, fact in record.facts.items() if not name.startswith("seed_maps")}
@@ -87,11 +86,13 @@ def test_the_series_are_the_bytes_of_extract(study):
 def test_the_maps_are_the_correlations_of_denoised_voxels(study):
     records = run_pass(study)
     plan = make_study_plan(study)
-    denoise(DENOISE, before=[SEEDMAP], runs=[], settings=plan.denoise_settings)
+    denoise(DENOISE, before=[SEEDMAP], runs=[], job=plan.denoise_job)
     for record in read_records([DENOISE]):
-        run, facts = Run.from_dict(record.run), record.facts
+        run, facts = record.run, record.facts
         names, cleaned = read_numbers(Path(facts["denoised"]))
-        model = make_run_model(read_run_confounds(run), facts["t_r"], *read_choices(plan.denoise_settings))
+        model = make_run_model(
+            read_run_confounds(run), facts["t_r"], plan.denoise_job.cleaning, plan.denoise_job.censoring
+        )
         inside = nib.load(run.mask).get_fdata() > 0
         voxels = project_out(nib.load(run.bold).get_fdata()[inside].T, model.design, model.sample_mask)
         assert facts["seed_maps_dof"] == voxels.dof
@@ -115,7 +116,7 @@ def test_a_run_that_cannot_be_denoised_fails_there_alone(study):
     assert [record.failed_stage for record in records] == [None] * 4
     assert ["seed_maps" in record.facts for record in records] == [True, False, True, True]
     plan = make_study_plan(study)
-    denoise(DENOISE, before=[SEEDMAP], runs=[], settings=plan.denoise_settings)
+    denoise(DENOISE, before=[SEEDMAP], runs=[], job=plan.denoise_job)
     after = read_records([DENOISE])
     assert [record.failed_stage for record in after] == [None, "denoise", None, None]
     assert after[1].reason.startswith("sub-03_task-rest: confounds: rot_z missing")
@@ -135,7 +136,7 @@ def test_without_degrees_of_freedom_there_are_no_maps(study, setting, reason):
     assert not any("seed_maps" in record.facts for record in run_pass(study))
     assert not list(Path().rglob("*_boldmap.nii.gz"))
     plan = make_study_plan(study)
-    denoise(DENOISE, before=[SEEDMAP], runs=[], settings=plan.denoise_settings)
+    denoise(DENOISE, before=[SEEDMAP], runs=[], job=plan.denoise_job)
     for record in read_records([DENOISE]):
         assert record.failed_stage == "denoise"
         assert reason in record.reason

@@ -25,6 +25,14 @@ def test_a_message_of_the_settings_is_no_step_s_business(code):
         assert "rsconn.settings.config.parse_config" not in code[step]
 
 
+@pytest.mark.parametrize("step", ["extract", "seedmap", "denoise", "connect"])
+def test_steps_of_single_runs_know_no_settings_but_their_job(step):
+    """With no config within reach, nothing can be read that the job, and so the rule's parameters, does not hold."""
+    followed = collect_code([f"rsconn.rules.{step}.{STEPS[step]}"], PACKAGE)
+    config = ("rsconn.settings.config.", "rsconn.settings.sections.", "rsconn.rules.jobs.")
+    assert not [name for name in followed if name.startswith(config)]
+
+
 def test_every_step_sees_what_computes_its_numbers(code):
     assert "rsconn.signal.extraction.extract_timeseries" in code["extract"]
     assert "rsconn.signal.projection.project_out" in code["denoise"]

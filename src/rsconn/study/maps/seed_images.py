@@ -75,13 +75,13 @@ def find_sources(records: Iterable[RunRecord], seed: str, config: Config) -> Sou
             facts = record.facts
             if _is_usable(record, seed, config):
                 entry = (Path(facts["seed_maps"][seed]), float(facts["seed_maps_dof"]) - 2)
-                sources.setdefault(record.run["participant_id"], []).append(entry)
+                sources.setdefault(record.run.participant_id, []).append(entry)
     return dict(sorted(sources.items()))
 
 
 def _is_usable(record: RunRecord, seed: str, config: Config) -> bool:
-    facts: dict[str, Any] = {name: record.run[name] for name in ("participant_id", "session")}
-    facts |= {"run": record.run["name"], **record.facts["quality"]}
+    facts: dict[str, Any] = record.run.identity
+    facts |= record.facts["quality"]
     if not keeps_run(judge_run(facts, config.censoring, config.quality)):
         return False
     coverage = {row["roi"]: row["coverage"] for row in record.facts.get("coverage", ())}

@@ -114,8 +114,7 @@ def judge_records(records: Sequence[RunRecord], config: Config) -> JudgedRuns:
 
 
 def _get_quality(record: RunRecord) -> dict[str, Any]:
-    identity = {name: record.run[name] for name in ("participant_id", "session")}
-    return {**identity, "run": record.run["name"], **record.facts.get("quality", {})}
+    return {**record.run.identity, **record.facts.get("quality", {})}
 
 
 def _judge(record: RunRecord, facts: Mapping[str, Any], config: Config) -> Iterable[LedgerRow]:
@@ -165,9 +164,7 @@ def _judge_failed(record: RunRecord, facts: Mapping[str, Any], config: Config) -
 def _list_coverage(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
     return [
         {
-            "participant_id": record.run["participant_id"],
-            "session": record.run["session"],
-            "run": record.run["name"],
+            **record.run.identity,
             **row,
         }
         for record in records
@@ -179,8 +176,8 @@ def _tabulate_edges(records: Iterable[RunRecord], config: Config) -> pd.DataFram
     separate = config.sessions == "separate"
     groups: dict[tuple[str, str | None], list[RunRecord]] = {}
     for record in records:
-        session = record.run["session"] if separate else None
-        groups.setdefault((record.run["participant_id"], session), []).append(record)
+        session = record.run.session if separate else None
+        groups.setdefault((record.run.participant_id, session), []).append(record)
     rows = [
         row
         for key in sorted(groups, key=lambda key: (key[0], key[1] or ""))
