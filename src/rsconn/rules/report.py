@@ -23,7 +23,14 @@ from rsconn.report.maps.map_pictures import MODELS_TABLE, PLANTED_TABLE, write_m
 from rsconn.report.page.html_page import write_page
 from rsconn.report.page.methods_text import write_citations, write_methods
 from rsconn.rules.infer import find_simulated
-from rsconn.rules.plan import CLAIM_TABLES, COHORT_TABLES, LINKED_FROM, find_config_runs, has_dense
+from rsconn.rules.plan import (
+    CLAIM_TABLES,
+    COHORT_TABLES,
+    LINKED_FROM,
+    MULTIVERSE_TABLES,
+    find_config_runs,
+    has_dense,
+)
 from rsconn.settings.checks import list_default_sesoi
 from rsconn.settings.claims import hash_claims
 from rsconn.settings.config import Config, read_config
@@ -58,7 +65,7 @@ def write_report(group: Path, *, config: Path) -> None:
     values = settings.model_dump(mode="json")
     folder = group.parent
     simulated = find_simulated(settings)
-    tables = {name: read_result_table(group / f"{name}.tsv") for name in (*COHORT_TABLES, *CLAIM_TABLES)}
+    tables = {name: read_result_table(group / f"{name}.tsv") for name in list_tables(settings)}
     check_claims_table(group / "claims.tsv", tables["claims"], settings)
     columns, terms = make_columns(read_cohort(group / "cohort.tsv")), read_terms(settings)
     designs = {claim.id: build_model(claim, columns, terms) for claim in settings.claims}
@@ -92,6 +99,11 @@ def write_report(group: Path, *, config: Path) -> None:
     write_json(folder / "dataset_description.json", described)
     write_text(folder / ".bidsignore", "\n".join(_NOT_BIDS) + "\n")
     write_page(folder)
+
+
+def list_tables(config: Config) -> tuple[str, ...]:
+    """Return the stems of the result tables that the figures are made from."""
+    return (*COHORT_TABLES, *CLAIM_TABLES, *(MULTIVERSE_TABLES if config.multiverse else ()))
 
 
 def check_claims_table(path: Path, table: pd.DataFrame, settings: Config) -> None:

@@ -43,6 +43,7 @@ from rsconn.report.figures.score_by_connectivity import (
     plot_score_by_connectivity,
     tabulate_slopes,
 )
+from rsconn.report.figures.specification_curve import plot_specification_curve, tabulate_curves
 from rsconn.report.figures.style import shorten_paths, shrink_pictures, use_style
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "plot_score_by_connectivity",
     "plot_scores_by_group",
     "plot_scores_by_group_sex",
+    "plot_specification_curve",
 ]
 
 FIGURES: dict[str, Callable[..., Figure]] = {
@@ -67,6 +69,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "roi_positions": plot_roi_positions,
     "motion_coverage": plot_motion_coverage,
     "exclusion_flow": plot_exclusion_flow,
+    "specification_curve": plot_specification_curve,
 }
 
 
@@ -80,6 +83,7 @@ FIGURE_NAMES = (
     "roi_positions",
     "motion_coverage",
     "exclusion_flow",
+    "specification_curve",
 )
 # Tables that the page prints or draws piece by piece.
 SUMMARY_NAMES = ("verdict_counts", "cohort_summary", "claim_pictures", "claim_flow")
@@ -92,7 +96,7 @@ TEXT_COLUMNS = (
     "decision", "reason", "roi", "other", "edge", "score", "variable", "unit", "flags", "analysis", "note",
     "expect", "kind", "axis_label", "source", "verdict", "text", "estimator", "instrument", "subscale",
     "n_per_group", "seed", "model", "positive", "negative", "direction", "region", "nearest_roi", "through",
-    "method", "connectivity", "threshold_label", "x_label", "y_label", "estimate_label", "effect_kind",
+    "method", "connectivity", "curve", "threshold_label", "x_label", "y_label", "estimate_label", "effect_kind",
 )  # fmt: skip
 
 
@@ -107,7 +111,8 @@ def build_figure_tables(
     Parameters
     ----------
     tables : mapping
-        File stems of group/ to their tables: cohort, claims, flow, quality, coverage, scores.
+        File stems of group/ to their tables: cohort, claims, flow, quality, coverage, scores; multiverse if there
+        is one.
     settings : mapping
         Plain values of the config (``Config.model_dump(mode="json")``): groups, scores, edges, rois, claims,
         censoring, quality, covariates.
@@ -142,6 +147,7 @@ def build_figure_tables(
             _read_thresholds(settings),
         ),
         "exclusion_flow": tabulate_flow(tables["flow"], groups),
+        "specification_curve": tabulate_curves(tables.get("multiverse"), definitions, units),
         "verdict_counts": count_verdicts(tables["claims"]),
         "cohort_summary": summarise_cohort(cohort, _list_variables(settings, scores, shown_edges), groups),
         "claim_pictures": tabulate_pictures(tables["claims"], definitions, designs or {}, labels, places),
@@ -293,6 +299,22 @@ CAPTIONS = {
         alt=(
             "Panels of mean framewise displacement, retained minutes and degrees of freedom by group, and of "
             "coverage and signal-to-noise by region; every run a point."
+        ),
+    ),
+    "specification_curve": Caption(
+        title="Does it hang on the analysis?",
+        text=(
+            "Each column of a block is one defensible way to analyse the same claim: the line is its estimate, sorted "
+            "from the smallest to the largest, the grey band its family-wise interval, the coloured strip the verdict "
+            "it would give, the grey strip how much motion stayed in the edge (QC-FC; black from 0.6 on). Read on "
+            "downwards to see what was chosen: a blue mark says that this column used that "
+            "value. Marks spread evenly: the choice does not matter. Marks gathered on one side: it moves the "
+            "estimate. The red line is the primary analysis, which alone decides; a claim that stands only there "
+            "stands on its choices."
+        ),
+        alt=(
+            "One block per claim: a rising line of estimates with a band against zero, a strip of verdicts below it, "
+            "and a grid of marks for the choices behind each estimate; a red line marks the primary analysis."
         ),
     ),
     "exclusion_flow": Caption(

@@ -14,6 +14,7 @@ from rsconn.errors import TableError
 from rsconn.report.figures.catalogue import render_svg
 from rsconn.report.figures.claim_pictures import plot_claim
 from rsconn.report.figures.style import encode_svg
+from rsconn.report.page.multiverse_sentence import tell_multiverse
 from rsconn.report.page.results import Results
 from rsconn.report.page.wording import Source
 from rsconn.settings.claims import Verdict
@@ -77,6 +78,7 @@ class Card:
     facts: tuple[Fact, ...]
     flags: tuple[Markup, ...]
     reason: Markup
+    multiverse: Markup
     notes: tuple[str, ...]
     picture: str
     picture_alt: str
@@ -157,6 +159,7 @@ def _build_card(results: Results, row: int) -> Card:
             for flag in read_flags(claim.get("flags"))
         ),
         reason=claims.print_text(row, "reason"),
+        multiverse=tell_multiverse(results.group.get("multiverse_joint"), str(claim["id"])),
         notes=tuple(str(note) for note in told.get("notes") or ()),
         picture=_draw_picture(results, str(claim["id"])),
         picture_alt=describe_picture(shown),

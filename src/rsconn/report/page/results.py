@@ -29,6 +29,7 @@ GROUP_TABLES = (
     "scores",
     "predicted",
     "sensitivity",
+    "multiverse_joint",
 )
 
 
@@ -163,6 +164,16 @@ _LAYOUTS: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
         (("participant_id", "Person", ""), ("run", "Run", ""), ("n_volumes", "Volumes", "count"),
          ("n_retained", "Retained", "count"), ("minutes_retained", "Minutes", "d2"), ("mean_fd", "Mean FD (mm)", "3"),
          ("max_fd", "Largest FD (mm)", "3"), ("dof", "Degrees of freedom", "d1")),
+    ),
+    "multiverse_joint": (
+        "Every way of analysing",
+        (("claim", "Claim", ""), ("curve", "Question", ""), ("n_specifications", "Ways", "count"),
+         ("n_supported", "Supported", "count"), ("n_negligible", "Negligible", "count"),
+         ("n_contradicted", "Contradicted", "count"), ("n_inconclusive", "Inconclusive", "count"),
+         ("n_not_testable", "Not testable", "count"), ("estimate_low", "Least estimate", "3"),
+         ("estimate_median", "Median", "3"), ("estimate_high", "Largest", "3"), ("estimate_primary", "Primary", "3"),
+         ("p_median", "p of the median", "p"), ("p_share", "p of the share", "p"), ("p_joint", "Joint p", "p"),
+         ("decisive_axis", "Moves it most", ""), ("decisive_share", "Share of variance", "d2")),
     ),
 }  # fmt: skip
 
