@@ -59,7 +59,7 @@ def test_without_a_multiverse_the_figure_says_so() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "Supported in 212 of 240 ways to analyse it; joint p 0.004; the low-pass moves the estimate most (0.41 of"),
+        ({}, "Supported in 212 of 240 ways to analyse it; joint p 0.004; the low-pass moves the estimate most (0.41"),
         ({"decisive_share": 0.1}, "no choice alone moves the estimate much"),
         ({"n_contradicted": 3}, "ways to analyse it, contradicted in 3"),
         ({"primary_is_outlier": True}, "The primary estimate is an outlier among them."),
