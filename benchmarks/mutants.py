@@ -299,6 +299,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("config", "workflow", "Snakefile"):
+            (copy / name).symlink_to(ROOT / name)
         for mutant in draw(options.sample, options.seed, options.only):
             if mutant.key in done or time.monotonic() > deadline:
                 continue
