@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help demo test test-full check format bench oracle calibrate inputs reruns lock clean
+.PHONY: help demo test test-full check format bench oracle calibrate attack mutants inputs reruns lock clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -51,6 +51,13 @@ oracle: $(READY)  ## install R (Debian, as root) and compare every statistic wit
 
 calibrate: $(READY)  ## measure the error rates of the verdicts (about an hour; resumes) and write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate.py
+
+MINUTES ?= 30
+attack: $(READY)  ## broken input for every reader, trouble for whole studies, for MINUTES (resumes)
+	$(BIN)/python benchmarks/attack.py --minutes $(MINUTES)
+
+mutants: $(READY)  ## break the code in one place at a time, see whether tests notice, for MINUTES (resumes)
+	$(BIN)/python benchmarks/mutants.py --minutes $(MINUTES)
 
 inputs: $(READY)  ## try every layout and write docs/inputs.md
 	$(BIN)/python docs/make_inputs.py

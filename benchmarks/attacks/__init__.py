@@ -1,0 +1,1 @@
+"""Broken and hostile input for every reader, and trouble of the machine for whole studies."""
