@@ -102,7 +102,8 @@ def _write_over_coverage(results: Results) -> str:
         lines.append(f"- `{name}`: {', '.join(over) or 'none'}.")
     return (
         "### Over-coverage\n\nClaims whose 95 % interval holds the truth more often than 95 % by more than "
-        f"{MARGIN:g} Monte Carlo errors (HC3 is careful in small samples):\n\n" + "\n".join(lines)
+        f"{MARGIN:g} Monte Carlo errors (HC3, of slopes and unequal sides, is careful in small samples):\n\n"
+        + "\n".join(lines)
     )
 
 

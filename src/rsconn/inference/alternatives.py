@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from rsconn.inference.estimators import (
     Alternative,
     Estimate,
     estimate_ols,
-    fit_direction,
+    estimate_ols_cr2,
     make_estimate,
 )
 from rsconn.inference.model import RANK_TOLERANCE, Floats, Model, make_geometry, residualise
@@ -24,23 +25,8 @@ MAX_ITERATIONS = 500
 
 
 def estimate_hc2_bm(model: Model) -> Estimate:
-    """Least squares with the HC2 variance and Bell-McCaffrey degrees of freedom.
-
-    Var = sum_i a_i^2 e_i^2 with a_i = d_i / (d'd sqrt(1 - h_i)). Under equal variances it is a quadratic form
-    in the errors with matrix A = diag(a) M diag(a), M = I - H, and dof = tr(A)^2 / tr(A A).
-
-    References
-    ----------
-    Bell & McCaffrey (2002), Surv Methodol 28:169-181; Imbens & Kolesar (2016), Rev Econ Stat 98:701-712.
-    R: ``clubSandwich::coef_test(vcov = "CR2", cluster = 1:n, test = "Satterthwaite")``.
-    """
-    geometry = make_geometry(model)
-    value, residuals = fit_direction(model, geometry)
-    a = geometry.direction / (geometry.information * np.sqrt(1 - geometry.leverage))
-    residual_maker = np.eye(model.n) - geometry.basis @ geometry.basis.T
-    form = a[:, None] * residual_maker * a
-    dof = float(np.trace(form) ** 2 / (form * form).sum())
-    return make_estimate(model, "hc2_bm", value, float(np.sqrt(((a * residuals) ** 2).sum())), dof)
+    """Least squares with HC2 and Bell-McCaffrey dof (`estimate_ols_cr2`), whatever families there are."""
+    return estimate_ols_cr2(replace(model, estimator="ols_hc3", units=np.arange(model.n)))
 
 
 def estimate_huber(model: Model) -> Estimate:

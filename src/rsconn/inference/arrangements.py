@@ -164,24 +164,47 @@ def _list_block(model: Model, rows: Integers) -> list[Integers]:
 MOST_ALIKE = 0.99
 
 
-def compute_unit_forms(geometry: Geometry, units: Integers) -> Floats:
-    """Return M c_g of each unit, so that sum_g (form_g'y)^2 is the numerator of CR2; shape (n, n_units).
+def compute_unit_weights(geometry: Geometry, units: Integers) -> Floats:
+    """Return c (n,), a row's part in its unit: sum_g (sum of c e over g)^2 is the numerator of CR2, e the residuals.
 
-    The design has passed :func:`rsconn.inference.model.check_model`: no unit has a leverage of 1.
+    A unit's c is (I - H_gg)^(-1/2) d_g; for units of one row c^2 e^2 is HC2's d^2 e^2 / (1 - h). The design has
+    passed :func:`rsconn.inference.model.check_model`: no unit has a leverage of 1.
     """
-    parts = split_units(units)
-    columns = np.zeros((units.size, len(parts)))
-    for j, rows in enumerate(parts):
-        own = geometry.basis[rows]
-        values, vectors = np.linalg.eigh(np.eye(rows.size) - own @ own.T)
-        columns[rows, j] = vectors @ ((vectors.T @ geometry.direction[rows]) / np.sqrt(values))
+    weights = geometry.direction / np.sqrt(1 - geometry.leverage)
+    if np.unique(units).size == units.size:
+        return np.asarray(weights)
+    for rows in split_units(units):
+        if rows.size > 1:
+            own = geometry.basis[rows]
+            values, vectors = np.linalg.eigh(np.eye(rows.size) - own @ own.T)
+            weights[rows] = vectors @ ((vectors.T @ geometry.direction[rows]) / np.sqrt(values))
+    return np.asarray(weights)
+
+
+def compute_unit_forms(geometry: Geometry, units: Integers) -> Floats:
+    """Return M c_g of each unit, so that sum_g (form_g'y)^2 is the numerator of CR2; shape (n, n_units)."""
+    columns = compute_unit_weights(geometry, units)[:, None] * make_membership(units)
     return residualise(columns, geometry.basis)
 
 
-def compute_satterthwaite_dof(forms: Floats) -> float:
-    """Degrees of freedom of sum_g (form_g'y)^2 for independent errors of one variance: tr(K)^2 / tr(KK), K = F'F."""
-    gram = forms.T @ forms
-    return float(np.trace(gram) ** 2 / (gram * gram).sum())
+def compute_satterthwaite_dof(weights: Floats, geometry: Geometry, units: Integers) -> float:
+    """Degrees of freedom of CR2 for independent errors of one variance: tr(K)^2 / tr(KK), K = C'MC.
+
+    C holds each unit's weights in a column of its own, so that C'C is diagonal and C'QQ'C has low rank: no matrix of
+    the size of the people is formed.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Surv Methodol 28:169-181; Imbens & Kolesar (2016), Rev Econ Stat 98:701-712.
+    """
+    codes = np.unique(units, return_inverse=True)[1]
+    squares = np.bincount(codes, weights**2)
+    places = np.zeros((squares.size, geometry.basis.shape[1]))
+    np.add.at(places, codes, weights[:, None] * geometry.basis)
+    lengths = (places**2).sum(axis=1)
+    trace = float((squares - lengths).sum())
+    crossed = places.T @ places
+    return trace**2 / float((squares**2 - 2 * squares * lengths).sum() + (crossed**2).sum())
 
 
 def estimate_likeness(outcome: Floats, geometry: Geometry, units: Integers) -> float:

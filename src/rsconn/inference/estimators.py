@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from rsconn.inference.arrangements import compute_satterthwaite_dof, compute_unit_forms
+from rsconn.inference.arrangements import compute_satterthwaite_dof, compute_unit_weights
 from rsconn.inference.model import Floats, Geometry, Model, make_geometry, residualise
 from rsconn.inference.noncentral import compute_noncentral_cdf
 
@@ -73,7 +73,7 @@ def estimate_model(model: Model) -> Estimate:
     """
     if model.estimator == "welch":
         return estimate_welch(model)
-    return estimate_ols_cr2(model) if model.estimator == "ols_cr2" else estimate_ols_hc3(model)
+    return estimate_ols_hc3(model) if model.estimator == "ols_hc3" else estimate_ols_cr2(model)
 
 
 def estimate_welch(model: Model) -> Estimate:
@@ -113,17 +113,21 @@ def estimate_ols_hc3(model: Model) -> Estimate:
 def estimate_ols_cr2(model: Model) -> Estimate:
     """Least squares with the CR2 variance and Satterthwaite dof, for families whose members depend on each other.
 
-    See :mod:`rsconn.inference.arrangements`. Families of one make it HC2 with Bell-McCaffrey dof.
+    Units of one row make it HC2 with Bell-McCaffrey dof (``ols_hc2``): Var(theta) = sum_i d_i^2 e_i^2 / (1 - h_i) /
+    (d'd)^2, and for pairs without covariates the paired t.
 
     References
     ----------
+    Bell & McCaffrey (2002), Surv Methodol 28:169-181; Pustejovsky & Tipton (2018), J Bus Econ Stat 36:672-683.
     R: ``clubSandwich::coef_test(vcov = "CR2", cluster = family, test = "Satterthwaite")``.
     """
     geometry = make_geometry(model)
-    value, _ = fit_direction(model, geometry)
-    forms = compute_unit_forms(geometry, model.units)
-    std_error = float(np.linalg.norm(forms.T @ model.outcome) / geometry.information)
-    return make_estimate(model, "ols_cr2", value, std_error, compute_satterthwaite_dof(forms))
+    value, residuals = fit_direction(model, geometry)
+    weights = compute_unit_weights(geometry, model.units)
+    scores = np.bincount(np.unique(model.units, return_inverse=True)[1], weights * residuals)
+    std_error = float(np.linalg.norm(scores) / geometry.information)
+    dof = compute_satterthwaite_dof(weights, geometry, model.units)
+    return make_estimate(model, "ols_cr2" if model.has_families else "ols_hc2", value, std_error, dof)
 
 
 def estimate_ols(model: Model) -> Estimate:

@@ -210,7 +210,7 @@ def _make_table(dof: int, other: int) -> tuple[Floats, Floats]:
     return grid, match_dof(grid, dof, other)
 
 
-Statistic = Literal["welch", "ols_hc3", "ols_cr2", "ols"]
+Statistic = Literal["welch", "ols_hc2", "ols_hc3", "ols_cr2", "ols"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +260,7 @@ def make_kernel(model: Model, statistic: Statistic | None = None) -> Kernel:
         dof = model.n - model.n_parameters
         weights = np.full(model.n, geometry.information / dof)
     else:
-        weights = geometry.direction**2 / (1 - geometry.leverage) ** (1 if name == "welch" else 2)
+        weights = geometry.direction**2 / (1 - geometry.leverage) ** (2 if name == "ols_hc3" else 1)
     length = float(np.sqrt(geometry.information))
     return Kernel(geometry.basis, weights, length, geometry.nuisance_basis, forms)
 

@@ -16,6 +16,7 @@ from rsconn.inference.arrangements import (
     compute_design_effect,
     compute_satterthwaite_dof,
     compute_unit_forms,
+    compute_unit_weights,
     describe_forms,
     estimate_likeness,
 )
@@ -81,7 +82,7 @@ def make_plan(model: Model) -> Plan:
     if model.estimator == "ols_cr2":
         return _plan_families(model, geometry, information)
     inflation, error_dof = _describe_error(model.estimator, geometry)
-    test_dof = error_dof if model.estimator == "welch" else float(model.n - model.n_parameters)
+    test_dof = float(model.n - model.n_parameters) if model.estimator == "ols_hc3" else error_dof
     return Plan(model.kind, model.n, model.n_parameters, information, inflation, error_dof, test_dof)
 
 
@@ -89,7 +90,9 @@ def _plan_families(model: Model, geometry: Geometry, information: float) -> Plan
     """Plan with families: the variance of the estimate, and of its CR2 standard error, at the likeness found."""
     likeness = estimate_likeness(model.outcome, geometry, model.units)
     effect = compute_design_effect(geometry, model.units, likeness)
-    forms = compute_unit_forms(geometry, model.units)
+    forms, weights = (
+        compute(geometry, model.units) for compute in (compute_unit_forms, compute_unit_weights)
+    )
     mean, error_dof = describe_forms(forms, model.units, likeness)
     return Plan(
         model.kind,
@@ -98,7 +101,7 @@ def _plan_families(model: Model, geometry: Geometry, information: float) -> Plan
         information / effect,
         mean / (geometry.information * effect),
         error_dof,
-        compute_satterthwaite_dof(forms),
+        compute_satterthwaite_dof(weights, geometry, model.units),
         effect,
     )
 
@@ -156,7 +159,7 @@ def _describe_error(estimator: Estimator, geometry: Geometry) -> tuple[float, fl
 
     It is e' diag(w) e / (d'd)^2 with e = M errors, so its first two moments are traces of diag(w) M.
     """
-    power = 1 if estimator == "welch" else 2  # Welch's variance is HC2's in a two-group design
+    power = 2 if estimator == "ols_hc3" else 1  # Welch's variance is HC2's in a two-group design
     weights: Floats = geometry.direction**2 / (1 - geometry.leverage) ** power
     crossed = geometry.basis.T @ (weights[:, None] * geometry.basis)
     trace = float(weights @ (1 - geometry.leverage))

@@ -15,7 +15,9 @@ _CLAIMS = {
     "text": "The claim's sentence.",
     "n": "People whose data the claim uses.",
     "n_per_group": "a=..;b=..: people on each side of a contrast; n/a for slopes.",
-    "estimator": "welch: difference of means, Welch; ols_hc3: least squares with HC3 standard errors and t(n - k); "
+    "estimator": "welch: difference of means, Welch; ols_hc2: least squares with HC2 standard errors and "
+    "Bell-McCaffrey dof (pairs, sides of about one size); "
+    "ols_hc3: least squares with HC3 standard errors and t(n - k); "
     "ols_cr2: least squares with CR2 standard errors of families and Satterthwaite's dof.",
     "estimate": "Contrast a - b (adjusted for covariates), or slope per unit; in the outcome's units.",
     "std_error": "Standard error of the estimate.",

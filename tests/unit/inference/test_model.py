@@ -5,7 +5,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rsconn.inference.model import Model, check_model, make_geometry
+from rsconn.inference.model import Model, check_model, choose_simple, make_geometry
+
+
+@pytest.mark.parametrize(
+    ("kind", "sides", "estimator"),
+    [
+        ("slope", (18, 18), "ols_hc3"),
+        ("paired", (12, 0), "ols_hc2"),
+        ("contrast", (18, 18), "ols_hc2"),
+        ("contrast", (20, 22), "ols_hc2"),
+        ("contrast", (22, 20), "ols_hc2"),
+        ("contrast", (20, 23), "ols_hc3"),
+        ("contrast", (12, 24), "ols_hc3"),
+    ],
+)
+def test_hc2_judges_where_it_keeps_its_level(kind, sides, estimator):
+    tested = np.repeat([1.0, 0.0], sides)
+    assert choose_simple(kind, tested, 3) == estimator
+    assert choose_simple(kind, tested, 0) == ("ols_hc2" if kind == "paired" else "ols_hc3")
 
 
 def test_a_sound_model_has_no_reason(make_contrast, make_slope, make_paired):

@@ -185,3 +185,13 @@ def test_power_is_met_by_simulation(make_contrast):
     tost = np.mean([compute_tost_p(e, bound) < 0.05 for e in null])
     for found in (rate, tost):
         assert abs(found - 0.8) < 3.5 * np.sqrt(0.16 / 2000)
+
+
+def test_a_plan_of_hc2_knows_its_error_as_the_estimate_does(make_contrast):
+    model = make_contrast(18, 18, n_covariates=3, estimator="ols_hc2")
+    plan, estimate = make_plan(model), estimate_model(model)
+    assert plan.inflation == pytest.approx(1, rel=1e-12)
+    assert plan.error_dof == plan.test_dof == pytest.approx(estimate.dof, rel=1e-12)
+    careful = make_plan(replace(model, estimator="ols_hc3"))
+    powers = [compute_power(each, 1.2, alpha=0.05, rule="two-sided") for each in (careful, plan)]
+    assert powers[0] + 0.02 < powers[1]

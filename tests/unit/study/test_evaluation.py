@@ -100,8 +100,48 @@ def test_a_score_contrast_is_welchs_test():
     assert row["verdict"] == "supported"
 
 
-def test_an_edge_contrast_is_least_squares_with_hc3():
+def fit_with_hc2(outcome, design):
+    """Return estimate, HC2 error and Bell-McCaffrey dof of the first column, by their definitions."""
+    n = len(outcome)
+    inverse = np.linalg.inv(design.T @ design)
+    hat = design @ inverse @ design.T
+    forming, residuals = np.eye(n) - hat, outcome - hat @ outcome
+    weights = (inverse @ design.T)[0] / np.sqrt(1 - np.diag(hat))
+    form = np.diag(weights) @ forming @ np.diag(weights)
+    dof = np.trace(form) ** 2 / np.trace(form @ form)
+    return (inverse @ design.T @ outcome)[0], np.sqrt(((weights * residuals) ** 2).sum()), dof
+
+
+def test_an_edge_contrast_of_equal_sides_is_least_squares_with_hc2():
     cohort = make_cohort(18, 18, AB=1.4)
+    row = evaluate(cohort, make_claim("F1", outcome="A-B", family="connectivity")).loc["F1"]
+    design = np.column_stack([
+        cohort["group"] == "T", np.ones(36), cohort["age"], cohort["sex"] == "M", cohort["mean_fd"]
+    ]).astype(float)  # fmt: skip
+    estimate, error, dof = fit_with_hc2(cohort["A-B"].to_numpy(), design)
+    assert row["estimator"] == "ols_hc2"
+    assert (row["estimate"], row["std_error"]) == pytest.approx((estimate, error), rel=1e-9)
+    assert row["dof"] == pytest.approx(dof, rel=1e-9)
+    assert row["p"] == pytest.approx(2 * stats.t.sf(estimate / error, dof), rel=1e-7)
+
+
+def test_pairs_are_the_paired_t():
+    first = make_cohort(6, 6, AB=0.5).assign(session="1")
+    second = first.assign(
+        session="2", **{"A-B": first["A-B"] + np.random.default_rng(2).normal(0.1, 0.2, 12)}
+    )
+    pair = {"column": "session", "a": "2", "b": "1"}
+    claim = make_claim("C1", outcome="A-B", paired=True, contrast=pair, covariates=())
+    row = evaluate(pd.concat([first, second], ignore_index=True), claim).loc["C1"]
+    oracle = stats.ttest_rel(second["A-B"], first["A-B"])
+    assert row["estimator"] == "ols_hc2"
+    assert row["dof"] == pytest.approx(11, rel=1e-12)
+    assert row["p"] == pytest.approx(oracle.pvalue, rel=1e-9)
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(tuple(oracle.confidence_interval(0.95)), rel=1e-9)
+
+
+def test_an_edge_contrast_of_unequal_sides_is_least_squares_with_hc3():
+    cohort = make_cohort(20, 16, AB=1.4)
     row = evaluate(cohort, make_claim("F1", outcome="A-B", family="connectivity")).loc["F1"]
     design = np.column_stack([
         cohort["group"] == "T", np.ones(36), cohort["age"], cohort["sex"] == "M", cohort["mean_fd"]

@@ -11,6 +11,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from rsconn.inference.model import LARGEST_HC2_RATIO
+
 Values = Mapping[str, Any]
 _CODINGS = {
     "items": "sum of the items, reversed here where the key says so",
@@ -52,7 +54,11 @@ def write_methods(settings: Values, versions: Mapping[str, str]) -> str:
     settings = _quote_markup(settings)
     own = [claim["id"] for claim in settings["claims"] if claim.get("sesoi") is not None]
     text = environment.get_template("methods.md.j2").render(
-        settings=settings, versions=versions, own_sesoi=own, default_sesoi=settings.get("default_sesoi", ())
+        settings=settings,
+        versions=versions,
+        own_sesoi=own,
+        default_sesoi=settings.get("default_sesoi", ()),
+        largest_hc2_ratio=LARGEST_HC2_RATIO,
     )
     text = re.sub(r"\n{3,}", "\n\n", text)
     return re.sub(r"(?m)^(- .*)\n\n(?=- )", r"\1\n", text).strip() + "\n"
@@ -267,7 +273,7 @@ def _render_inline(text: str) -> Markup:
 
 _CITED = re.compile(r"(?<!\\)\[(@\w+(?:; @\w+)*)\]")
 # LaTeX accents that occur in the file
-_ACCENTS = {r"{\~n}": "ñ", r"{\'o}": "ó", r"{\"O}": "Ö", r"{\"u}": "ü", r"\&": "&", "--": "–"}
+_ACCENTS = {r"{\~n}": "ñ", r"{\'a}": "á", r"{\'o}": "ó", r"{\"O}": "Ö", r"{\"u}": "ü", r"\&": "&", "--": "–"}
 
 
 @dataclass(frozen=True)

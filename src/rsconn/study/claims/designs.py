@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
+from rsconn.inference.model import Kind, Model, check_model, choose_estimator, choose_simple
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claims.complete_rows import Coding, encode_covariates
 from rsconn.study.claims.covariates import LeftOutCovariate, choose_covariates
@@ -247,13 +247,14 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
     constant = np.ones((draft.rows.size, 0 if claim.paired else 1))
     nuisance = np.column_stack([constant, *blocks])
     units = find_units(columns, terms)[draft.rows]
-    welch = claim.contrast is not None and not claim.paired and claim.outcome not in terms.edges
-    simple: Estimator = "welch" if welch and nuisance.shape[1] == 1 else "ols_hc3"
+    kind: Kind = "paired" if claim.paired else "slope" if claim.contrast is None else "contrast"
+    welch = kind == "contrast" and claim.outcome not in terms.edges and nuisance.shape[1] == 1
+    simple = "welch" if welch else choose_simple(kind, draft.tested, nuisance.shape[1] - 1)
     model = Model(
         outcome=draft.outcome,
         tested=draft.tested,
         nuisance=nuisance,
-        kind="paired" if claim.paired else "slope" if claim.contrast is None else "contrast",
+        kind=kind,
         estimator=choose_estimator(units, simple=simple),
         units=units,
         raw_sd=_compute_raw_sd(claim, columns, draft),

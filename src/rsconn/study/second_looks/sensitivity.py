@@ -27,6 +27,7 @@ from rsconn.inference.estimators import (
     compute_tost_p,
     estimate_model,
     estimate_ols,
+    estimate_ols_hc3,
 )
 from rsconn.inference.influence import compute_cooks_distance
 from rsconn.inference.model import Model
@@ -192,7 +193,7 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
     families = ("families ignored",) if model.has_families else ()
     for analysis, estimate in (
         ("classical least squares", estimate_ols(model)),
-        ("HC2 with Bell-McCaffrey dof", estimate_hc2_bm(model)),
+        _estimate_other_error(model),
         ("Huber's M-estimate", estimate_huber(model)),
     ):
         note = _compare(test, finding, estimate, *families)
@@ -218,6 +219,13 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
         slope = correct_attenuation(model, finding.estimate.estimate, alpha)
         note = f"reliability of {claim.predictor}: {alpha:.2f}"
         yield _make_row(claim.id, "corrected for attenuation", n=model.n, estimate=slope, note=note)
+
+
+def _estimate_other_error(model: Model) -> tuple[str, Estimate]:
+    """Return the standard error that is not the primary estimator's: HC3 beside HC2, else HC2."""
+    if model.estimator == "ols_hc2":
+        return "HC3 with t(n - k)", estimate_ols_hc3(model)
+    return "HC2 with Bell-McCaffrey dof", estimate_hc2_bm(model)
 
 
 def _compare_with_original(test: ClaimTest, finding: Finding) -> Iterator[Row]:
