@@ -93,6 +93,7 @@ def _read_options() -> argparse.Namespace:
         ("stress", 4_000, "cohorts per stress scenario"),
         ("maps", 1_000, "null cohorts of whole-brain maps"),
         ("maps-unequal", 1_000, "the same with unequal variances"),
+        ("map-ways", 500, "null cohorts of small maps, by flips and by permutation, of each kind"),
         ("tfce", 300, "of the first, with TFCE"),
         ("regions", 5_000, "null cohorts of circular regions"),
         ("warned", 200, "cohorts per scenario, for the report's warnings"),

@@ -18,7 +18,7 @@ from rsconn.inference.voxelwise import MapTest, flip_maps, permute_maps
 SHAPE, FWHM_VOXELS = (10, 10, 10), 2.5
 FORMING_P = 0.005
 # 5 % of B + 1 is whole
-N_NULL = 59
+N_NULL, CHUNK = 59, 50
 WAYS = ("flips", "permutation")
 COLUMNS = tuple(f"{statistic}, {way}" for way in WAYS for statistic in STATISTICS)
 _SEED = 20220401
@@ -59,6 +59,11 @@ CASES = {
     "slope, 12 + 24, small group's SD x 2": WayCase((12, 24), 2.0, slope=True),
     "slope, 18 + 18, skewed": WayCase(skewed=True, slope=True),
 }
+
+
+def name_part(name: str) -> str:
+    """Return the name of the part that has a case's results."""
+    return f"maps-ways-{list(CASES).index(name)}"
 
 
 def evaluate_ways(name: str, numbers: Sequence[int]) -> Tally:

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from calibration.tallies import Tally
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.voxelwise import MapTest, permute_maps
+from rsconn.inference.voxelwise import MapTest, flip_maps
 from rsconn.simulate.anatomy import make_anatomy
 
 VOXEL_MM = 4.0
@@ -45,12 +45,12 @@ def run_null_maps(sd_ratio: float, number: int, kind: str) -> MapTest:
     maps = draw_fields(2 * N_GROUP, rng) * np.where(group == 1, sd_ratio, 1.0)[:, None].astype(np.float32)
     sex = np.tile([0.0, 1.0], N_GROUP)
     nuisance = np.column_stack([np.ones(2 * N_GROUP), rng.normal(size=(2 * N_GROUP, 2)), sex])
-    return permute_maps(
+    return flip_maps(
         maps,
         group,
         nuisance,
         neighbours,
-        n_permutations=N_PERMUTATIONS[kind],
+        n_flips=N_PERMUTATIONS[kind],
         seed=number,
         tfce=kind == "tfce",
     )

@@ -10,7 +10,7 @@ import numpy as np
 from calibration.figure import save_figure
 from calibration.judging import Results
 from calibration.marks import COVERAGE, MARGIN, Rate
-from calibration.page_maps import write_maps, write_regions
+from calibration.page_maps import write_maps, write_regions, write_ways
 from calibration.tables import compute_mc_error, mark, write_table
 from calibration.tallies import VERDICTS, Tally
 from calibration.texts import (
@@ -44,6 +44,7 @@ def write_page(results: Results, folder: Path, *, n_permutations: int) -> None:
         FIGURE,
         _write_over_coverage(results),
         write_maps(results) if "maps" in tallies else "",
+        write_ways(results),
         write_regions(results) if "regions" in tallies else "",
         STRESS + _write_rates(results, guarantee=False),
         _write_warnings(results),

@@ -12,6 +12,8 @@ from typing import Any
 from calibration.images import CHUNK as IMAGE_CHUNK
 from calibration.images import evaluate_images
 from calibration.keys import make_key
+from calibration.map_ways import CASES, evaluate_ways, name_part
+from calibration.map_ways import CHUNK as WAY_CHUNK
 from calibration.maps import CHUNK as MAP_CHUNK
 from calibration.maps import evaluate_null_maps
 from calibration.regions import evaluate_regions
@@ -101,4 +103,7 @@ def _list_maps(options: Namespace) -> Iterator[Part]:
         ("maps-unequal", 2.0, "clusters", options.maps_unequal),
     ):
         yield Part(name, partial(evaluate_null_maps, ratio, kind), n, chunk_size=MAP_CHUNK, configs=())
+    for case in CASES:
+        way = partial(evaluate_ways, case)
+        yield Part(name_part(case), way, options.map_ways, chunk_size=WAY_CHUNK, configs=())
     yield Part("regions", partial(evaluate_regions), options.regions, chunk_size=MAP_CHUNK, configs=())

@@ -65,14 +65,20 @@ Of an effect that has the claimed direction but is smaller than the smallest eff
 
 MAPS = """## Seed maps
 
-Maps without any effect through `rsconn.inference.voxelwise.permute_maps`, the test of the study's seed maps: {n}
-people ({n_group} and {n_group}), the simulated brain at {mm} mm ({n_voxels} voxels), stationary Gaussian fields of
-{fwhm} mm FWHM, the group's difference adjusted for age, sex and mean FD. Counted is whether *anything* is found: any
-voxel's or cluster's corrected p ≤ 5 %. {n_permutations} permutations per cohort, {n_tfce} with TFCE: where people are
-exchangeable, p = (b + 1) / (B + 1) is at most 5 % in exactly 5 % of cohorts for any B for which 0.05 (B + 1) is a
-whole number, ties aside; more permutations gain power and no validity. Cluster sizes are small whole numbers with
-many ties, so extent is careful. Groups of unequal variances are not exchangeable, and maps use the classical t: there
-nothing is promised, the last rows have no pass mark, and they say how far a map may mislead, even with equal groups.
+Maps without any effect through `rsconn.inference.voxelwise.flip_maps`, the test of the groups' difference in seed
+maps: {n} people ({n_group} and {n_group}), the simulated brain at {mm} mm ({n_voxels} voxels), stationary Gaussian
+fields of {fwhm} mm FWHM, the difference adjusted for age, sex and mean FD. Counted is whether *anything* is found: any
+voxel's or cluster's corrected p ≤ 5 %. {n_permutations} sign flips per cohort, {n_tfce} with TFCE: p = (b + 1) /
+(B + 1) is at most 5 % in 5 % of cohorts for any B for which 0.05 (B + 1) is a whole number, ties aside; more flips
+gain power and no validity. Cluster sizes are small whole numbers with many ties, so extent is careful. Flips are
+nearly exact, for unequal variances less so, and the last rows have no pass mark.
+
+"""
+
+MAP_WAYS = """Both ways of making null maps in small ones ({shape} voxels, FWHM {fwhm} voxels, {n_null} null maps,
+cluster-forming p {forming}, three covariates; a slope's score is skewed, its permutations stay within the groups):
+flips / permutation, in cohorts without any effect; MC error {error}. Maps flip signs for the groups' difference and
+permute for slopes.
 
 """
 
@@ -115,7 +121,7 @@ LIMITS = """## What this does not show
 - The sexes are balanced by design, as the study's are, and where they differ within a group the test between groups
   is careful: part of what it takes for chance is fixed (P1 to P4).
 - Sites with effects of their own are not simulated.
-- With unequal variances verdicts keep their bounds (`unequal`), maps do not: see the last rows of their table.
+- With unequal variances verdicts keep their bounds (`unequal`), maps nearly: see the last rows of their table.
 - Maps are stationary Gaussian fields, not fMRI; so are the regions found in them.
 - Nothing here says that a preprocessing is right: images are simulated as rsconn expects them."""
 

@@ -6,6 +6,7 @@ import importlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -176,6 +177,23 @@ def test_maps_and_regions_without_effect(calibration, monkeypatch):
     assert same.value > 0.9
     assert usual.value > 0.25
     assert repeated.value < 0.3
+
+
+def test_both_ways_of_null_maps(calibration, monkeypatch):
+    ways, marks, page = (
+        importlib.import_module(f"calibration.{name}") for name in ("map_ways", "marks", "page_maps")
+    )
+    monkeypatch.setattr(ways, "N_NULL", 19)
+    monkeypatch.setattr(ways, "SHAPE", (7, 7, 7))
+    monkeypatch.setattr(ways, "FWHM_VOXELS", 1.0)
+    ways.get_cube.cache_clear()
+    name = "12 v 24, small group's SD x 2"
+    tally = ways.evaluate_ways(name, range(8))
+    ways.get_cube.cache_clear()
+    rates = {rate.subject: rate.value for rate in marks.list_map_rates(tally)}
+    assert rates["max-T, flips"] < rates["max-T, permutation"]
+    text = page.write_ways(SimpleNamespace(tallies={ways.name_part(name): tally}))
+    assert f"| {name} | 8 | " in text
 
 
 def test_map_with_an_effect_is_found(calibration, monkeypatch):
