@@ -54,10 +54,10 @@ def make_small_study(
     """Write n people with one series each (and session), half of them patients; return the config's path."""
     for index in range(n):
         subject = f"sub-{index + 1:02d}"
-        for session in sessions or ("",):
+        for number, session in enumerate(sessions or ("",)):
             label = f"_ses-{session}" if session else ""
             path = folder / "given" / subject / label.strip("_") / "func"
-            write_series(path / f"{subject}{label}_task-rest_timeseries.tsv", index)
+            write_series(path / f"{subject}{label}_task-rest_timeseries.tsv", index + 100 * number)
     known = list(ids or (f"sub-{index + 1:02d}" for index in range(n)))
     groups = ["pat" if index % 2 else "con" for index in range(len(known))]
     write_table(folder / "participants.tsv", {"participant_id": known, "group": groups} | dict(columns or {}))

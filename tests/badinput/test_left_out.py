@@ -64,9 +64,9 @@ def test_a_group_spelt_otherwise_is_named_with_its_mapping(make_study, tmp_path)
     groups = ["pat" if index % 2 else "con" for index in range(20)]
     groups[1:4] = ["Pat", "Con", "other"]
     config = make_study(columns={"group": groups})
-    (line,) = [line for line in check_config(config).lines if "none of groups.levels" in line]
+    (line,) = [line for line in check_config(config).lines if "not among groups.levels" in line]
     assert line == (
-        "warning: column 'group': 'Pat', 'Con', 'other' of sub-02, sub-03, sub-04 is none of groups.levels (pat, con); "
+        "warning: column 'group': 'Pat', 'Con', 'other' (sub-02, sub-03, sub-04) not among groups.levels (pat, con); "
         "say input.values: {group: {Pat: pat, Con: con}}"
     )
     Path("work").mkdir()

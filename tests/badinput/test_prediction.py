@@ -227,3 +227,48 @@ def test_runs_are_plain_values_to_the_prediction(make_images, tmp_path):
     plan = plan_workflow([tmp_path / "config.yaml"])
     (first, *_) = predict_runs(plan.runs, plan.config)
     assert first.record.run == plan.runs[0]
+
+
+def copy_run(source, target):
+    for old, new in ((source.bold, target.bold), (source.confounds, target.confounds)):
+        new.write_bytes(old.read_bytes())
+
+
+def test_one_image_for_two_people_is_refused(make_images, tmp_path):
+    files = make_images()
+    copy_run(files[0], files[3])
+    (line,) = check_config(tmp_path / "config.yaml").problems
+    assert line.startswith(
+        "sub-01_task-rest and sub-04_task-rest hold the same data: one person under two ids"
+    )
+
+
+def test_one_series_in_two_sessions_is_told(make_study, tmp_path):
+    config = make_study(sessions=("1", "2"), extra="sessions: combine\n")
+    folder = tmp_path / "given/sub-03"
+    first = (folder / "ses-1/func/sub-03_ses-1_task-rest_timeseries.tsv").read_bytes()
+    (folder / "ses-2/func/sub-03_ses-2_task-rest_timeseries.tsv").write_bytes(first)
+    result = check_config(config)
+    assert result.problems == ()
+    assert any(
+        "sub-03_ses-1_task-rest and sub-03_ses-2_task-rest hold the same data" in line
+        for line in result.lines
+    )
+
+
+def test_short_runs_are_not_helped_by_censoring_less(make_images, tmp_path):
+    make_images()
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace("min_retained_minutes: 1", "min_retained_minutes: 4"))
+    (everybody, *_) = check_config(config).problems
+    assert everybody.endswith("a smaller censoring.min_retained_minutes, the runs are short (for 4)")
+
+
+def test_one_fault_of_several_regions_is_one_line(make_images, tmp_path):
+    labels = zip("ABC", (7, 7, 1), strict=True)
+    rois = [
+        f"  - {{name: {name}, atlas: {{image: roi_A.nii.gz, label: {label}}}}}\n" for name, label in labels
+    ]
+    make_images(rois=f"name: Lab\nspace: MNI152NLin2009cAsym\nrois:\n{''.join(rois)}")
+    (line,) = check_config(tmp_path / "config.yaml").problems
+    assert "ROI 'A', 'B': label 7 is not in" in line

@@ -16,6 +16,7 @@ from rsconn.commands.expectation import (
     check_regions,
     check_share_lost,
     expect_cohort,
+    list_copies,
 )
 from rsconn.files.bids import Run
 from rsconn.files.left_out import find_left_out
@@ -134,8 +135,9 @@ def check_config(path: Path) -> CheckResult:
         foretold = foretell(predictions, config)
         warnings += _list_oddities(predictions)
         regions = check_regions(plan, predictions)
-        problems += regions.problems
-        warnings += regions.warnings
+        copies, repeated = list_copies(predictions)
+        problems += [*regions.problems, *shorten_by_kind(copies)]
+        warnings += [*regions.warnings, *repeated]
         lines += [*_describe_dof(predictions), *_describe_unusable(foretold), *_describe_lost(foretold)]
     if people is not None and runs is not None:
         problems += check_share_lost(foretold.lost, people.table, config)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ from rsconn.study.people.scores import Scores
 from rsconn.study.people.used_columns import Columns
 
 _FEW_VOXELS = 5
+_SHOWN_ROIS = 5
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,16 @@ def _list_unusable_rois(run: Run, plan: WorkflowPlan) -> Iterator[str]:
     """Yield the fault of every region that cannot be built, not of the first alone."""
     assert run.bold is not None  # noqa: S101 - its header was read
     header = read_run_header(run.bold)
+    faults: dict[str, list[str]] = {}
     for roi in plan.extract_job.rois:
         try:
             build_run_weights([roi.region], header, 0.0)
         except UserError as error:
             if roi.variant_of is None:
-                yield f"{plan.config.rois_path}: {error}"
+                faults.setdefault(str(error).removeprefix(f"ROI {roi.name!r}: "), []).append(roi.name)
+    for fault, names in faults.items():
+        others = f" and {len(names) - _SHOWN_ROIS} more" if len(names) > _SHOWN_ROIS else ""
+        yield f"{plan.config.rois_path}: ROI {', '.join(map(repr, names[:_SHOWN_ROIS]))}{others}: {fault}"
 
 
 def _judge_regions(counts: NDArray[np.float64], plan: WorkflowPlan) -> RegionCheck:
@@ -193,6 +199,27 @@ def _find_untestable(columns: Columns, terms: Terms, config: Config) -> dict[str
     return {test.claim.id: test.reason for test in tests if test.finding is None}
 
 
+def list_copies(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]]:
+    """Return a problem for each image or series of two people, and a warning for each of two sessions of one.
+
+    Parameters
+    ----------
+    predictions : sequence of Prediction
+        Of all runs.
+    """
+    first: dict[Hashable, Run] = {}
+    problems, warnings = [], []
+    for prediction in predictions:
+        run = prediction.run
+        other = first.setdefault(prediction.fingerprint, run) if prediction.fingerprint else run
+        line = f"{other.name} and {run.name} hold the same data"
+        if other.participant_id != run.participant_id:
+            problems.append(f"{line}: one person under two ids, or a run copied; take one of the two out")
+        elif other is not run:
+            warnings.append(f"{line}: one of them is a copy; take it out of the dataset, or exclude it")
+    return problems, warnings
+
+
 def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, config: Config) -> list[str]:
     """Return a problem for each group, and for everybody, that loses more people than allowed.
 
@@ -222,10 +249,12 @@ def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, confi
     return problems
 
 
+_MINUTES = "censoring.min_retained_minutes"
+_ALL_RETAINED = re.compile(rf"\b(\d+) of \1 volumes retained .*\({re.escape(_MINUTES)}\)")
 # What a reason names -> what helps against it.
 _REMEDIES = {
     "censoring.min_degrees_of_freedom": "denoising.low_pass_hz: null, or a leaner denoising.strategy",
-    "censoring.min_retained_minutes": (
+    _MINUTES: (
         "a larger censoring.fd_threshold_mm, or censoring.fd_threshold_mm: null with mean_fd as a covariate"
     ),
     "quality.min_coverage": "regions that the masks cover, or a smaller quality.min_coverage",
@@ -236,6 +265,10 @@ _REMEDIES = {
 def _list_remedies(reasons: Sequence[str]) -> str:
     """Return what helps against these reasons, each with how many it is for."""
     counts = {text: sum(option in reason for reason in reasons) for option, text in _REMEDIES.items()}
+    short = sum(bool(_ALL_RETAINED.search(reason)) for reason in reasons)
+    if short:  # no censoring threshold helps them
+        counts[_REMEDIES[_MINUTES]] -= short
+        counts[f"a smaller {_MINUTES}, the runs are short"] = short
     other = sum(not any(option in reason for option in _REMEDIES) for reason in reasons)
     counts["mend the files as their lines above say"] = other
     return "; ".join(f"{text} (for {n})" for text, n in counts.items() if n)

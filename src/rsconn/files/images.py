@@ -203,6 +203,15 @@ def ends_as_announced(header: ImageHeader) -> bool:
     return (stated - header.data_offset - header.n_volumes * volume_bytes) % (1 << 32) < volume_bytes
 
 
+def read_fingerprint(header: ImageHeader) -> tuple[int, bytes] | None:
+    """Return the size of a gzip file with the checksum and length that end it: the same for copies; None for others."""
+    if isinstance(header, DenseHeader) or not is_compressed(header.path):
+        return None
+    with header.path.open("rb") as file:
+        size = file.seek(-8, os.SEEK_END)
+        return size, file.read(8)
+
+
 def _check_plain_size(header: ImageHeader) -> None:
     volume_bytes = header.n_voxels * header.dtype.itemsize
     held = header.path.stat().st_size - header.data_offset

@@ -10,10 +10,11 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ from rsconn.files.images import (
     ImageHeader,
     ends_as_announced,
     identify_grid,
+    read_fingerprint,
     read_run_header,
     read_run_mask,
     stream_run,
@@ -76,6 +78,8 @@ class Prediction:
         Share of each region's weight and number of its voxels inside the mask, variants last; None if unknown.
     ends_well : bool
         Whether the image's file ends as its header announces.
+    fingerprint : hashable
+        Equal for copies of one image or series; None if unknown.
     """
 
     run: Run
@@ -83,6 +87,7 @@ class Prediction:
     has_series: NDArray[np.bool_]
     inside: NDArray[np.float64] | None = None
     ends_well: bool = True
+    fingerprint: Hashable = None
 
     @property
     def quality(self) -> RunQuality:
@@ -207,7 +212,12 @@ class _Forecaster:
             ]
             record.facts["coverage"] = listed
         return Prediction(
-            run, self._denoise(run, record, confounds, t_r, header.n_volumes), covered, inside, ends_well
+            run,
+            self._denoise(run, record, confounds, t_r, header.n_volumes),
+            covered,
+            inside,
+            ends_well,
+            read_fingerprint(header),
         )
 
     def _build_rows(self, header: ImageHeader) -> RoiWeights | None:
@@ -227,11 +237,11 @@ class _Forecaster:
         record = replace(record, facts={"gaps": list_incomplete(run, series, self._names)})
         if self._config.input.denoised:
             quality = measure_denoised(run, len(series), self._config.input.t_r)
-            return Prediction(run, _note(record, quality), find_whole(series))
+            return Prediction(run, _note(record, quality), find_whole(series), fingerprint=_digest(series))
         t_r = settle_parcellated_t_r(run, self._config.input.t_r)
         confounds = read_run_confounds(run)
         record = self._denoise(run, record, confounds, t_r, len(series))
-        return Prediction(run, record, find_whole(series))
+        return Prediction(run, record, find_whole(series), fingerprint=_digest(series))
 
     def _denoise(
         self, run: Run, record: RunRecord, confounds: Confounds, t_r: float, n_rows: int
@@ -249,6 +259,10 @@ class _Forecaster:
         except UserError as error:
             return fail_record(record, run, "denoise", error)
         return record
+
+
+def _digest(series: NDArray[np.float64]) -> bytes:
+    return blake2b(series.tobytes(), digest_size=16).digest()
 
 
 def _note(record: RunRecord, quality: RunQuality) -> RunRecord:

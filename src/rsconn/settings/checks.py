@@ -129,18 +129,22 @@ _BRACES = re.compile(r"\{[^{}]*\}")
 
 
 def find_braces(config: Config) -> list[str]:
-    """Return one line per option whose path has braces, which the workflow would take for a wildcard."""
+    """Return one line per folder or file with braces in its name, which the workflow would take for a wildcard."""
     named = [
         *_list_inputs(config),
         *_list_roi_files(config),
         ("output_dir", config.output_dir),
         ("config", config.path),
     ]
+    parts: dict[str, list[str]] = {}
+    for option, path in named:
+        for part in path.parts:
+            if _BRACES.search(part):
+                parts.setdefault(part, []).append(option)
     return [
-        f"{option}: {show_path(path)}: braces in the name, which Snakemake takes for a wildcard; rename the folder, "
-        "or name it by a link"
-        for option, path in named
-        if _BRACES.search(str(path))
+        f"{options[0]}: {part!r} has braces in its name, which Snakemake takes for a wildcard"
+        f"{f' ({len(options) - 1} other paths too)' if len(options) > 1 else ''}; rename it, or name it by a link"
+        for part, options in parts.items()
     ]
 
 

@@ -125,7 +125,7 @@ def describe_outsiders(outsiders: Mapping[str, str], groups: GroupSettings) -> l
     named = ", ".join(people) + (f" and {more} more" if more > 0 else "")
     found = ", ".join(map(repr, cells[:_SHOWN_PEOPLE]))
     known = ", ".join(levels.values())
-    return [f"column {groups.column!r}: {found} of {named} is none of groups.levels ({known}); {settle}"]
+    return [f"column {groups.column!r}: {found} ({named}) not among groups.levels ({known}); {settle}"]
 
 
 def list_table_ids(settings: InputSettings) -> dict[Path, tuple[str, ...]]:
