@@ -544,3 +544,9 @@ def test_the_same_effect_again_lies_inside_and_is_likelier_under_the_original():
     _, rows = evaluate(cohort, add_original({"g": 0.9, "n": [30, 30]}))
     assert "inside" in rows.loc[("X", "original: prediction interval"), "note"]
     assert rows.loc[("X", "original: replication Bayes factor"), "estimate"] > 3
+
+
+def test_people_left_out_are_compared_for_unpaired_claims_on_edges_alone():
+    cohort = make_cohort()
+    columns = make_columns(cohort)
+    assert check_exclusion(make_claim(**{**CONTRAST, "outcome": "FS"}), columns, TERMS) is None
