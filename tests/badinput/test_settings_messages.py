@@ -303,8 +303,17 @@ CLAIM_CASES = [
     ("B1/predictor", "QQ", ("claim B1 predictor: 'QQ' is neither an edge nor a score of the config; "
      "valid: LAI-dmPFC, rACC-oPFC, FS, PT, EC, PD, CR, ES")),
     ("B1/predictor", "LAI-dmPFC", "claim B1: outcome and predictor are both 'LAI-dmPFC'"),
-    ("B1/predictor", ABSENT, "claim B1: neither of contrast and predictor found, one of them needed"),
-    ("F1/predictor", "PT", "claim F1: both of contrast and predictor found, one of them needed"),
+    ("B1/predictor", ABSENT, "claim B1: none of predictor and contrast found, one of them needed"),
+    ("B1/between", {"column": "sex", "a": "F", "b": "M"},
+     ("claim B1: predictor and between do not go together; one of contrast; predictor; contrast + paired; "
+      "predictor + contrast; contrast + between needed")),
+    ("F1/between", {"column": "sex", "a": "F", "b": "X", "c": "Y"},
+     "claim F1 between.c: unknown key; valid: column, a, b"),
+    ("F1/between", {"column": "group", "a": "therapits", "b": "control"},
+     "claim F1 between.a: 'therapits' is no level of groups; did you mean 'therapist'?"),
+    ("F1/between", {"column": "group", "a": "therapist", "b": "control"},
+     "claim F1: contrast and between are the same; two different contrasts needed"),
+    ("F1/betwen", {"column": "sex", "a": "F", "b": "M"}, "claim F1 betwen: unknown key; did you mean 'between'?"),
     ("F1/expect", "bigger", ("claim F1 expect: 'bigger' found; one of: greater, less, different, equivalent, positive, "
      "negative, associated, unrelated")),
     ("F1/expect", "greter", "claim F1 expect: 'greter' found; did you mean 'greater'?"),

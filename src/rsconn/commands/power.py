@@ -19,7 +19,7 @@ from rsconn.settings.claims import Claim, RawBound, Verdict
 from rsconn.settings.config import Config, read_config
 from rsconn.simulate.planned_cohorts import StudyDesign, draw_numbers, read_study_design, simulate_planned
 from rsconn.study.claims.evaluation import evaluate_claims
-from rsconn.study.claims.samples import find_sides
+from rsconn.study.claims.kinds import CONSTRUCTIONS
 from rsconn.study.claims.verdicts import decide, find_bound, get_rule, get_sign
 from rsconn.study.people.used_columns import make_columns
 
@@ -152,7 +152,7 @@ def _list_targets(config: Config, multiples: Sequence[float]) -> list[Target]:
         m = sizes[claim.family, claim.exploratory]
         for multiple in (0.0,) if equivalence else multiples:
             effect = multiple * sesoi
-            if claim.contrast is None and effect >= 1:
+            if claim.form.scale == "partial_r" and effect >= 1:
                 raise SettingsError(
                     f"--multiple {multiple:g}: claim {claim.id} would have a partial r of {effect:g}"
                 )
@@ -190,7 +190,7 @@ def _simulate(
             "rule": get_rule(target.claim.expect),
             "n_per_group": n_per_group,
             "n": int(n),
-            "scale": "partial_r" if target.claim.contrast is None else "g",
+            "scale": target.claim.form.scale,
             "effect": target.effect,
             "multiple": target.multiple,
             "alpha": target.alpha / target.m,
@@ -220,11 +220,9 @@ def _plant(
     target: Target, columns: dict[str, NDArray[Any]], noise: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the outcome (n_rows,) of a claim: noise, and the effect in the claimed direction."""
-    claim, effect = target.claim, get_sign(target.claim.expect) * target.effect
-    if claim.contrast is None:
-        return np.asarray(effect * columns[str(claim.predictor)] + np.sqrt(1 - effect**2) * noise)
-    in_a, _ = find_sides(claim, columns)
-    return np.asarray(noise + effect * in_a)
+    claim = target.claim
+    effect = get_sign(claim.expect) * target.effect
+    return CONSTRUCTIONS[claim.kind].plant(claim, columns, noise, effect)
 
 
 def plan_power(

@@ -117,12 +117,13 @@ def find_noncentrality_limits(t: float, dof: float, level: float) -> tuple[float
 def convert_sesoi(model: Model, sesoi: float) -> float:
     """Turn a smallest effect of interest (g or partial r) into the units of the estimate.
 
-    Contrast: D = g sqrt((s_a^2 + s_b^2) / 2) of the raw outcome. Slope: D = r s(y|Z) / s(x|Z), the residual
+    Contrast: D = g sqrt((s_a^2 + s_b^2) / 2) of the raw outcome, the root of the mean variance where there are
+    more cells. Slope: D = r s(y|Z) / s(x|Z), the residual
     SDs given the nuisance Z. Paired: D = g raw_sd.
     """
     if model.kind == "contrast":
-        a, b = model.outcome[model.in_a], model.outcome[~model.in_a]
-        return float(sesoi * np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2))
+        variances = [model.outcome[cell].var(ddof=1) for cell in model.list_cells()]
+        return float(sesoi * np.sqrt(sum(variances) / len(variances)))
     if model.kind == "paired":
         return sesoi * _compute_standardiser(model)
     geometry = make_geometry(model)
@@ -152,6 +153,6 @@ def _compute_standardiser(model: Model) -> float:
     """Pooled within-group SD of a contrast; ``raw_sd`` or the SD of the differences of a paired model."""
     if model.kind == "paired":
         return model.raw_sd if model.raw_sd is not None else float(model.outcome.std(ddof=1))
-    groups = (model.outcome[model.in_a], model.outcome[~model.in_a])
+    groups = [model.outcome[cell] for cell in model.list_cells()]
     total = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
-    return float(np.sqrt(total / (model.n - 2)))
+    return float(np.sqrt(total / (model.n - len(groups))))

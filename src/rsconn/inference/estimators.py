@@ -52,7 +52,7 @@ def make_estimate(model: Model, estimator: str, value: float, std_error: float, 
     """Complete an estimate with its statistic and the model's counts."""
     # ranks can agree completely; a model that passed check_model has an error
     statistic = value / std_error if std_error != 0 else math.copysign(math.inf, value)
-    if model.kind != "contrast":
+    if model.kind != "contrast" or model.cells is not None:
         return Estimate(estimator, value, std_error, dof, statistic, model.n)
     n_a = int(model.in_a.sum())
     return Estimate(estimator, value, std_error, dof, statistic, model.n, n_a, model.n - n_a)
@@ -77,19 +77,25 @@ def estimate_model(model: Model) -> Estimate:
 
 
 def estimate_welch(model: Model) -> Estimate:
-    """Difference of two means without assuming equal variances.
+    """Difference of two means, or of two such differences, without assuming equal variances.
 
-    SE^2 = s_a^2/n_a + s_b^2/n_b, dof = SE^4 / (s_a^4/(n_a^2 (n_a - 1)) + s_b^4/(n_b^2 (n_b - 1))).
+    SE^2 = sum_j s_j^2/n_j over the cells j, dof = SE^4 / sum_j s_j^4/(n_j^2 (n_j - 1)).
 
     References
     ----------
     Welch (1947), Biometrika 34:28-35. R: ``t.test(y ~ g)``.
     """
-    a, b = model.outcome[model.in_a], model.outcome[~model.in_a]
-    share_a, share_b = a.var(ddof=1) / a.size, b.var(ddof=1) / b.size
-    variance = share_a + share_b
-    dof = variance**2 / (share_a**2 / (a.size - 1) + share_b**2 / (b.size - 1))
-    return make_estimate(model, "welch", float(a.mean() - b.mean()), float(np.sqrt(variance)), float(dof))
+    cells = [model.outcome[rows] for rows in model.list_cells()]
+    shares = np.array([cell.var(ddof=1) / cell.size for cell in cells])
+    variance = shares.sum()
+    dof = variance**2 / sum(share**2 / (cell.size - 1) for share, cell in zip(shares, cells, strict=True))
+    value = float(cells[0].mean() - cells[1].mean()) if len(cells) == 2 else _estimate_saturated(model)
+    return make_estimate(model, "welch", value, float(np.sqrt(variance)), float(dof))
+
+
+def _estimate_saturated(model: Model) -> float:
+    """Least squares where every cell has a coefficient of its own: sums and differences of the cells' means."""
+    return fit_direction(model, make_geometry(model))[0]
 
 
 def estimate_ols_hc3(model: Model) -> Estimate:

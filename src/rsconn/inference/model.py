@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from string import ascii_lowercase
 from typing import Literal
 
 import numpy as np
@@ -43,6 +44,8 @@ class Model:
         whole. The same code means the same unit in every model of a study.
     blocks : ndarray of int, shape (n,), optional
         Rows are exchangeable only within a block (a site, for example).
+    cells : ndarray of int, shape (n,), optional
+        Which side, or combination of sides, each row is on, where there are others than a and b; see `list_cells`.
     raw_sd : float, optional
         ``paired`` only: sqrt((s_a^2 + s_b^2) / 2) of the outcome itself, the unit of g. Without it the SD of
         the differences is the unit.
@@ -62,6 +65,7 @@ class Model:
     units: Integers
     blocks: Integers | None = None
     raw_sd: float | None = None
+    cells: Integers | None = None
 
     def __post_init__(self) -> None:
         n = self.outcome.size
@@ -69,11 +73,14 @@ class Model:
             raise ValueError(f"{n} outcomes, tested {self.tested.shape}, units {self.units.shape}")
         if self.nuisance.ndim != 2 or self.nuisance.shape[0] != n:
             raise ValueError(f"{n} outcomes, nuisance {self.nuisance.shape}")
-        if self.blocks is not None and self.blocks.shape != (n,):
-            raise ValueError(f"{n} outcomes, blocks {self.blocks.shape}")
+        for name, codes in (("blocks", self.blocks), ("cells", self.cells)):
+            if codes is not None and codes.shape != (n,):
+                raise ValueError(f"{n} outcomes, {name} {codes.shape}")
         if not (np.isfinite(self.outcome).all() and np.isfinite(self.design).all()):
             raise ValueError("a model holds complete, finite rows only")
-        if self.estimator == "welch" and (self.kind != "contrast" or self.nuisance.shape[1] != 1):
+        if self.estimator == "welch" and (
+            self.kind != "contrast" or self.n_parameters != len(self.list_cells())
+        ):
             raise ValueError("Welch's test is for a contrast without covariates")
         if self.estimator != "ols_cr2" and self.has_families:
             raise ValueError("several rows of one unit need ols_cr2")
@@ -98,6 +105,12 @@ class Model:
         """The tested column, then the nuisance; shape (n, n_parameters)."""
         return np.column_stack([self.tested, self.nuisance])
 
+    def list_cells(self) -> list[NDArray[np.bool_]]:
+        """Return the rows of each cell: those of one code, the two sides of a contrast, or everybody."""
+        if self.cells is not None:
+            return [self.cells == code for code in np.unique(self.cells)]
+        return [self.in_a, ~self.in_a] if self.kind == "contrast" else [np.ones(self.n, dtype=np.bool_)]
+
     @property
     def in_a(self) -> NDArray[np.bool_]:
         """Rows of group a; for contrasts only."""
@@ -112,6 +125,7 @@ class Model:
             nuisance=self.nuisance[rows],
             units=self.units[rows],
             blocks=None if self.blocks is None else self.blocks[rows],
+            cells=None if self.cells is None else self.cells[rows],
         )
 
 
@@ -209,9 +223,12 @@ def _check_size(model: Model) -> str | None:
     if model.n <= model.n_parameters:
         return f"n = {model.n} is too small for {model.n_parameters} parameters"
     if model.kind == "contrast":
-        n_a = int(model.in_a.sum())
-        if min(n_a, model.n - n_a) < 2:
-            return f"a group needs at least 2 people (a={n_a};b={model.n - n_a})"
+        sizes = [int(cell.sum()) for cell in model.list_cells()]
+        if min(sizes) < 2:
+            counts = ";".join(
+                f"{letter}={size}" for letter, size in zip(ascii_lowercase, sizes, strict=False)
+            )
+            return f"a group needs at least 2 people ({counts})"
     return None
 
 

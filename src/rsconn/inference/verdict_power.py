@@ -110,8 +110,11 @@ def plan_from_n(model: Model) -> Plan:
     """Plan by the numbers of people and covariates alone, as if before the data: classical, covariates unrelated."""
     n_nuisance = model.n_parameters - 1
     if model.kind == "contrast":
-        n_a = int(model.in_a.sum())
-        return plan_contrast(n_a, model.n - n_a, n_nuisance - 1)
+        sizes = [int(cell.sum()) for cell in model.list_cells()]
+        if len(sizes) == 2:
+            return plan_contrast(sizes[0], sizes[1], n_nuisance - 1)
+        information = 1 / sum(1 / size for size in sizes) / model.n
+        return _plan_classical("contrast", model.n, 1 + n_nuisance, information)
     if model.kind == "slope":
         return plan_slope(model.n, n_nuisance - 1)
     return _plan_classical("paired", model.n, 1 + n_nuisance, 1.0)

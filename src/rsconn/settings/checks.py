@@ -53,14 +53,8 @@ def list_warnings(config: Config) -> list[str]:
 
 def list_default_sesoi(config: Config) -> list[str]:
     """Return the names of the smallest effects of interest that decide some claim and that nobody set."""
-    kinds = {"g": "contrast", "partial_r": "predictor"}
-    used = {
-        name
-        for name, kind in kinds.items()
-        for claim in config.claims
-        if claim.sesoi is None and getattr(claim, kind) is not None
-    }
-    return [name for name in kinds if name in used - config.inference.sesoi.model_fields_set]
+    used = {claim.form.scale for claim in config.claims if claim.sesoi is None}
+    return [name for name in _ABSURD if name in used - config.inference.sesoi.model_fields_set]
 
 
 def _list_sesoi_warnings(config: Config) -> list[str]:
@@ -74,7 +68,7 @@ def _list_sesoi_warnings(config: Config) -> list[str]:
     own = [(f"inference.sesoi.{name}", name, getattr(config.inference.sesoi, name)) for name in _ABSURD]
     for claim in config.claims:
         if isinstance(claim.sesoi, float):
-            name = "partial_r" if claim.contrast is None else "g"
+            name = claim.form.scale
             own.append((f"claim {claim.id}: sesoi", name, claim.sesoi))
     return lines + [question_bound(where, name, value) for where, name, value in own if value > _ABSURD[name]]
 
@@ -290,9 +284,9 @@ def _check_claim(claim: Claim, config: Config) -> Iterable[str]:
     yield from _check_covariates(claim, config)
     for key, text in _list_conditions(claim):
         yield from _check_claim_condition(key, text, config)
-    contrast = claim.contrast
-    if contrast is not None and contrast.column is not None:
-        yield from _check_contrast(contrast, contrast.column, config)
+    for key, contrast in claim.contrasts.items():
+        if contrast.column is not None:
+            yield from _check_contrast(key, contrast, contrast.column, config)
 
 
 def _check_terms(claim: Claim, config: Config) -> Iterable[str]:
@@ -325,17 +319,17 @@ def _check_covariates(claim: Claim, config: Config) -> Iterable[str]:
             yield "covariates: 'group' needs the groups section of the config"
 
 
-def _check_contrast(contrast: Contrast, column: str, config: Config) -> Iterable[str]:
+def _check_contrast(name: str, contrast: Contrast, column: str, config: Config) -> Iterable[str]:
     edges = [edge.name for edge in config.edges]
     if column in (*_NUMERIC_COLUMNS, *edges, *config.scores):
-        yield f"contrast.column: {column!r} holds numbers; categories needed, or predictor: {column}"
+        yield f"{name}.column: {column!r} holds numbers; categories needed, or predictor: {column}"
         return
     if _is_group(column, config) and config.groups is None:
-        yield "contrast.column: 'group' needs the groups section of the config"
+        yield f"{name}.column: 'group' needs the groups section of the config"
         return
-    for key, level in (("contrast.a", contrast.a), ("contrast.b", contrast.b)):
+    for key, level in contrast.named_sides.items():
         if isinstance(level, str):
-            yield from _check_level(key, column, level, config)
+            yield from _check_level(f"{name}.{key}", column, level, config)
 
 
 def _check_claim_condition(key: str, text: str, config: Config) -> Iterable[str]:
@@ -382,14 +376,14 @@ def _is_group(column: str, config: Config) -> bool:
 
 
 def _list_conditions(claim: Claim) -> list[tuple[str, str]]:
-    sides = (("contrast.a", claim.contrast.a), ("contrast.b", claim.contrast.b)) if claim.contrast else ()
     return [("sample", claim.sample)] + [
-        (f"{key}.where", side.where) for key, side in sides if isinstance(side, Where)
+        (f"{name}.{key}.where", side.where)
+        for name, contrast in claim.contrasts.items()
+        for key, side in contrast.named_sides.items()
+        if isinstance(side, Where)
     ]
 
 
 def _list_columns(claim: Claim) -> set[str]:
     columns = {column for _, text in _list_conditions(claim) for column in parse_expression(text).columns}
-    if claim.contrast is not None and claim.contrast.column is not None:
-        columns.add(claim.contrast.column)
-    return columns
+    return columns | {contrast.column for contrast in claim.contrasts.values() if contrast.column is not None}

@@ -8,10 +8,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from rsconn.errors import SettingsError, UserError
 from rsconn.provenance import hash_json
+from rsconn.settings.claim_kinds import FORMS, ClaimKind, Form, find_kind
 from rsconn.settings.fields import (
     Number,
     OneOrMore,
@@ -43,8 +51,8 @@ class Verdict(StrEnum):
     NOT_TESTABLE = "not testable"
 
 
-CONTRAST_EXPECTATIONS = ("greater", "less", "different", "equivalent")
-SLOPE_EXPECTATIONS = ("positive", "negative", "associated", "unrelated")
+# Keys that claims did not always have: where they are not used they are not written, so that hashes stay.
+_LATER_KEYS = frozenset({"between"})
 
 
 def _check_condition(text: str) -> str:
@@ -103,6 +111,16 @@ class Contrast(Settings):
             raise ValueError("a contrast of a column needs two levels; with {where: ...} leave column out")
         return self
 
+    @property
+    def named_sides(self) -> Mapping[str, str | Where]:
+        """Levels or conditions by their keys, in their order."""
+        return {"a": self.a, "b": self.b}
+
+    @property
+    def sides(self) -> tuple[str | Where, ...]:
+        """Levels or conditions, in their order."""
+        return tuple(self.named_sides.values())
+
 
 class Original(Settings):
     """What the original study reported of a claim: one number with what is needed to know how sure it was.
@@ -150,16 +168,17 @@ class Original(Settings):
             raise ValueError("n: missing; how sure the original was follows from it")
         return self
 
-    def check_kind(self, *, sides: int) -> None:
-        """Refuse an effect that a claim with so many sides (0: a slope) cannot have."""
-        if self.g is not None and not sides:
-            raise ValueError("original: g goes with a contrast; r, t or estimate needed for a predictor")
-        if self.g is not None and sides == 1:
-            raise ValueError("original: g of pairs depends on how alike they are; t or estimate needed")
-        if self.r is not None and sides:
-            raise ValueError("original: r goes with a predictor; g, t or estimate needed for a contrast")
-        if self.estimate is None and len(self.n) != max(sides, 1):
-            raise ValueError(f"original: n: {len(self.n)} numbers found, {max(sides, 1)} needed")
+    def check_form(self, form: Form) -> None:
+        """Refuse an effect that a kind of claim cannot have."""
+        reported = next(name for name in ("g", "r", "t", "estimate") if getattr(self, name) is not None)
+        if reported != "estimate" and reported not in form.original:
+            needed = (
+                ", ".join([*form.original, "estimate"][:-1]) + " or estimate" if form.original else "estimate"
+            )
+            hint = "; it depends on how alike they are" if reported == "g" and form.name == "pairs" else ""
+            raise ValueError(f"original: {reported} does not go with {form.name}{hint}; {needed} needed")
+        if reported != "estimate" and len(self.n) != form.n_original:
+            raise ValueError(f"original: n: {len(self.n)} numbers found, {form.n_original} needed")
 
 
 class RawBound(Settings):
@@ -194,6 +213,7 @@ class Claim(Settings):
     outcome: Text
     predictor: Text | None = None
     contrast: Contrast | None = None
+    between: Contrast | None = None
     expect: Expectation
     covariates: OneOrMore[Text] | None = None
     alpha: Probability | None = None
@@ -208,24 +228,33 @@ class Claim(Settings):
         """The outcome, and the predictor if there is one."""
         return (self.outcome,) if self.predictor is None else (self.outcome, self.predictor)
 
-    @model_validator(mode="after")
-    def _check_kind(self) -> Self:
-        if (self.predictor is None) == (self.contrast is None):
-            found = "neither" if self.predictor is None else "both"
-            raise ValueError(f"{found} of contrast and predictor found, one of them needed")
-        valid = CONTRAST_EXPECTATIONS if self.contrast else SLOPE_EXPECTATIONS
-        if self.expect not in valid:
-            kind = "contrast" if self.contrast else "predictor"
-            raise ValueError(
-                f"expect: {self.expect!r} does not go with a {kind}; one of {', '.join(valid)} needed"
-            )
-        if self.predictor == self.outcome:
-            raise ValueError(f"outcome and predictor are both {self.outcome!r}")
-        if self.predictor is not None and isinstance(self.sesoi, float) and self.sesoi >= 1:
-            raise ValueError(
-                f"sesoi: {self.sesoi:g} found, a partial r between 0 and 1 needed for a predictor"
-            )
-        return self
+    @property
+    def kind(self) -> ClaimKind:
+        """What the claim is about."""
+        return find_kind(
+            {
+                "predictor": self.predictor,
+                "contrast": self.contrast,
+                "paired": self.paired,
+                "between": self.between,
+            }
+        )
+
+    @property
+    def form(self) -> Form:
+        """How its kind is written."""
+        return FORMS[self.kind]
+
+    @property
+    def contrasts(self) -> Mapping[str, Contrast]:
+        """Whatever it contrasts, by the key that says so."""
+        named = {"contrast": self.contrast, "between": self.between}
+        return {key: contrast for key, contrast in named.items() if contrast is not None}
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        return {key: value for key, value in content.items() if key not in _LATER_KEYS or value is not None}
 
     @model_validator(mode="after")
     def _check_pairing(self) -> Self:
@@ -236,10 +265,28 @@ class Claim(Settings):
         return self
 
     @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        form = self.form
+        if self.expect not in form.expectations:
+            raise ValueError(
+                f"expect: {self.expect!r} does not go with {form.name}; "
+                f"one of {', '.join(form.expectations)} needed"
+            )
+        if self.predictor == self.outcome:
+            raise ValueError(f"outcome and predictor are both {self.outcome!r}")
+        if form.scale == "partial_r" and isinstance(self.sesoi, float) and self.sesoi >= 1:
+            raise ValueError(
+                f"sesoi: {self.sesoi:g} found, a partial r between 0 and 1 needed for {form.name}"
+            )
+        if self.between is not None and self.between == self.contrast:
+            raise ValueError("contrast and between are the same; two different contrasts needed")
+        return self
+
+    @model_validator(mode="after")
     def _check_original(self) -> Self:
         if self.original is None:
             return self
-        self.original.check_kind(sides=0 if self.contrast is None else 1 if self.paired else 2)
+        self.original.check_form(self.form)
         claimed = {"greater": 1.0, "positive": 1.0, "less": -1.0, "negative": -1.0}.get(self.expect)
         if claimed is not None and claimed != self.original.sign:
             raise ValueError(

@@ -158,9 +158,9 @@ def _list_levels(claims: Iterable[Claim]) -> tuple[dict[str, tuple[Any, ...]], d
     levels: dict[str, dict[Any, None]] = {}
     limits: dict[str, tuple[str, float]] = {}
     for claim in claims:
-        contrast = claim.contrast
-        if contrast is not None and contrast.column is not None:
-            levels.setdefault(contrast.column, {}).update({str(contrast.a): None, str(contrast.b): None})
+        for contrast in claim.contrasts.values():
+            if contrast.column is not None:
+                levels.setdefault(contrast.column, {}).update(dict.fromkeys(map(str, contrast.sides)))
         for comparison in _list_comparisons(claim):
             if comparison.operator in ORDER_SIGNS:
                 limits[comparison.column] = (comparison.operator, float(comparison.values[0]))  # noqa: PD011
@@ -176,8 +176,7 @@ def _list_levels(claims: Iterable[Claim]) -> tuple[dict[str, tuple[Any, ...]], d
 
 
 def _list_comparisons(claim: Claim) -> list[Comparison]:
-    contrast = claim.contrast
-    sides = () if contrast is None else (contrast.a, contrast.b)
+    sides = [side for contrast in claim.contrasts.values() for side in contrast.sides]
     conditions = [claim.sample, *(side.where for side in sides if not isinstance(side, str))]
     return [found for condition in conditions for found in parse_expression(condition).comparisons]
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_text
+from rsconn.inference.model import Model
 
 GROUPS = ("therapist", "control")
 SCORES = {"FS": "IRI", "PT": "IRI", "EC": "IRI", "PD": "IRI", "CR": "ERQ", "ES": "ERQ"}
@@ -216,15 +217,8 @@ def select_people(claim: dict, cohort: pd.DataFrame) -> SimpleNamespace:
     outcome = claim["outcome"]
     if claim["predictor"]:
         kept = people[people[outcome].notna() & people[claim["predictor"]].notna()]
-        model = SimpleNamespace(
-            kind="slope",
-            nuisance=make_nuisance(kept, claim),
-            outcome=kept[outcome].to_numpy(),
-            tested=kept[claim["predictor"]].to_numpy(),
-        )
-        return SimpleNamespace(
-            model=model, people=list(kept["participant_id"]), covariates=claim["covariates"] or ()
-        )
+        tested = kept[claim["predictor"]].to_numpy()
+        return make_design(kept, claim, tested, "slope", ())
     contrast = claim["contrast"]
     if isinstance(contrast["a"], dict):
         cells = [people.query(contrast[side]["where"]) for side in "ab"]
@@ -233,9 +227,20 @@ def select_people(claim: dict, cohort: pd.DataFrame) -> SimpleNamespace:
     cells = [cell[cell[outcome].notna()] for cell in cells]
     kept = pd.concat(cells)
     tested = np.repeat([1.0, 0.0], [len(cell) for cell in cells])
-    model = SimpleNamespace(kind="contrast", outcome=kept[outcome].to_numpy(), tested=tested)
+    return make_design(kept, claim, tested, "contrast", ("a", "b"))
+
+
+def make_design(
+    kept: pd.DataFrame, claim: dict, tested: np.ndarray, kind: str, names: tuple[str, ...]
+) -> SimpleNamespace:
+    outcome = kept[claim["outcome"]].to_numpy(dtype=float)
+    nuisance = make_nuisance(kept, claim)
+    model = Model(outcome, tested.astype(float), nuisance, kind, "ols_hc3", np.arange(outcome.size))
     return SimpleNamespace(
-        model=model, people=list(kept["participant_id"]), covariates=claim["covariates"] or ()
+        model=model,
+        people=list(kept["participant_id"]),
+        covariates=claim["covariates"] or (),
+        cell_names=names,
     )
 
 

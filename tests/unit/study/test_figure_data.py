@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from rsconn.inference.model import Model
 from rsconn.report.figures.catalogue import (
     FIGURE_NAMES,
     SUMMARY_NAMES,
@@ -28,7 +29,7 @@ from rsconn.report.figures.group_comparisons import (
 )
 from rsconn.report.figures.motion_coverage import summarise_cohort, tabulate_rois
 from rsconn.report.figures.score_by_connectivity import EVERYBODY, find_pairs, tabulate_slopes
-from rsconn.study.claims.claim_table import describe_condition, describe_sides, label_claim
+from rsconn.study.claims.claim_words import describe_condition, describe_sides, label_claim
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +181,7 @@ def test_pairs_are_found_whichever_side_the_edge_is_on():
 def make_slope_picture(x, y, nuisance):
     claim = dict.fromkeys(("ci_low", "ci_high", "ci_family_low", "ci_family_high", "sesoi_estimate"), np.nan)
     claims = pd.DataFrame([{**claim, "id": "B5", "n": x.size, "estimate": 1.0, "verdict": "supported"}])
-    model = SimpleNamespace(kind="slope", tested=x, outcome=y, nuisance=nuisance)
+    model = Model(y, x, nuisance, "slope", "ols_hc3", np.arange(x.size))
     people = [f"s{i}" for i in range(x.size)]
     design = SimpleNamespace(model=model, people=people, covariates=("age",))
     definition = {"id": "B5", "outcome": "ES", "predictor": "A-B", "expect": "negative"}

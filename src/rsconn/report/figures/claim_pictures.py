@@ -26,7 +26,8 @@ from rsconn.report.figures.style import (
     use_style,
     wrap,
 )
-from rsconn.study.claims.claim_table import describe_sides
+from rsconn.settings.claim_kinds import ClaimKind, find_kind
+from rsconn.study.claims.claim_words import WORDINGS, describe_sides
 
 
 def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
@@ -77,10 +78,15 @@ def _draw_people(axes: Axes, people: pd.DataFrame, labels: pd.Series) -> None:
 
 
 def _draw_slope(axes: Axes, people: pd.DataFrame) -> None:
-    line, points = people[people["kind"] == "line"], people[people["kind"] == "person"]
-    bounds = [line[name].to_numpy(dtype=float) for name in ("x", "ci_low", "ci_high")]
-    axes.fill_between(*bounds, color=RULE, linewidth=0)
-    axes.plot(line["x"], line["y"], color=INK, linewidth=1.4)
+    lines, points = people[people["kind"] == "line"], people[people["kind"] == "person"]
+    several = len(set(lines["side"])) > 1
+    for _, line in lines.groupby("side", sort=False):
+        bounds = [line[name].to_numpy(dtype=float) for name in ("x", "ci_low", "ci_high")]
+        colour = GROUP_COLOURS[int(line["colour"].iloc[0]) % len(GROUP_COLOURS)] if several else INK
+        axes.fill_between(
+            *bounds, color=colour if several else RULE, alpha=0.2 if several else None, linewidth=0
+        )
+        axes.plot(line["x"], line["y"], color=colour, linewidth=1.4)
     for colour, members in points.groupby("colour"):
         place = int(colour) % len(GROUP_COLOURS)
         axes.plot(
@@ -127,8 +133,8 @@ PICTURE_COLUMNS = (
     "ci_low", "ci_high", "ci_family_low", "ci_family_high", "sesoi_low", "sesoi_high",
     "x_label", "y_label", "estimate_label", "expect", "verdict",
 )  # fmt: skip
-# places in the palette for sides that are not groups, so that no sex looks like a group
-OTHER_SIDES = (2, 3)
+# first place in the palette for sides that are not groups, so that no sex looks like a group
+OTHER_SIDES = 2
 
 
 def tabulate_pictures(
@@ -179,21 +185,26 @@ def _label_axes(
     if not predictor:
         return {"x_label": None, "y_label": y_label}
     adjusted = ", adjusted" if getattr(design, "covariates", ()) else ""
-    return {"x_label": labels.get(predictor, predictor) + adjusted, "y_label": y_label + adjusted}
+    x_adjusted = adjusted if find_kind(definition) is ClaimKind.SLOPE else ""
+    return {"x_label": labels.get(predictor, predictor) + x_adjusted, "y_label": y_label + adjusted}
 
 
 def _tabulate_people(definition: Mapping[str, Any], design: Any, places: Mapping[str, int]) -> pd.DataFrame:
     if design.model.kind == "slope":
-        return _tabulate_slope(design, places)
+        tabulate = _tabulate_slope if design.model.cells is None else _tabulate_slopes
+        return tabulate(design, places)
     first, second = describe_sides(definition)
     if design.model.kind == "paired":
         return _tabulate_side(design, np.ones(len(design.people), dtype=bool), "a", f"{first} − {second}")
-    in_a = np.asarray(design.model.tested) > 0.5
-    sides = [_tabulate_side(design, in_a, "a", first), _tabulate_side(design, ~in_a, "b", second)]
-    colours = _pick_colours([np.asarray(design.people)[mask] for mask in (in_a, ~in_a)], places)
-    return pd.concat(
-        [side.assign(colour=colour) for side, colour in zip(sides, colours, strict=True)], ignore_index=True
-    )
+    cells = design.model.list_cells()
+    names = (first, second) if len(cells) == 2 else design.cell_names
+    parts = [
+        _tabulate_side(design, cell, side, name).assign(colour=colour)
+        for cell, side, name, colour in zip(
+            cells, design.cell_names, names, _pick_colours(design, cells, places), strict=True
+        )
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _tabulate_side(design: Any, chosen: np.ndarray, side: str, label: str) -> pd.DataFrame:
@@ -205,13 +216,15 @@ def _tabulate_side(design: Any, chosen: np.ndarray, side: str, label: str) -> pd
     return rows.assign(side=side, label=label, colour=0)
 
 
-def _pick_colours(sides: Sequence[np.ndarray], places: Mapping[str, int]) -> tuple[int, ...]:
-    """Return each side's group where the sides are two groups, else the other two colours."""
-    groups = [{places.get(str(person)) for person in side} for side in sides]
-    found = [next(iter(group)) if len(group) == 1 else None for group in groups]
-    if found[0] is None or found[1] is None or found[0] == found[1]:
-        return OTHER_SIDES
-    return (found[0], found[1])
+def _pick_colours(design: Any, cells: Sequence[np.ndarray], places: Mapping[str, int]) -> tuple[int, ...]:
+    """Return each cell's group where the cells tell groups apart, else other colours."""
+    people = np.asarray(design.people)
+    groups = [{places.get(str(person)) for person in people[cell]} for cell in cells]
+    found = [group.pop() if len(group) == 1 else None for group in groups]
+    known = tuple(place for place in found if place is not None)
+    if len(known) < len(cells) or len(set(known)) < 2:
+        return tuple(range(OTHER_SIDES, OTHER_SIDES + len(cells)))
+    return known
 
 
 def _tabulate_slope(design: Any, places: Mapping[str, int]) -> pd.DataFrame:
@@ -223,10 +236,32 @@ def _tabulate_slope(design: Any, places: Mapping[str, int]) -> pd.DataFrame:
     x, y = (_adjust(values, model.nuisance) for values in (model.tested, model.outcome))
     grid, fitted, low, high = compute_line(x, y, n_parameters=model.nuisance.shape[1] + 1)
     people = [str(person) for person in design.people]
-    colours = [places.get(person, len(OTHER_SIDES)) for person in people]
+    colours = [places.get(person, OTHER_SIDES) for person in people]
     points = pd.DataFrame({"kind": "person", "participant_id": people, "colour": colours, "x": x, "y": y})
     line = pd.DataFrame({"kind": "line", "x": grid, "y": fitted, "ci_low": low, "ci_high": high, "n": x.size})
     return pd.concat([points, line], ignore_index=True).assign(side="a")
+
+
+def _tabulate_slopes(design: Any, places: Mapping[str, int]) -> pd.DataFrame:
+    """Return each side's people and line; the outcome is adjusted for the covariates by the claim's own model.
+
+    Its residuals are uncorrelated with the predictor on either side, so that the lines have the model's slopes.
+    """
+    model, n_basis = design.model, design.n_basis
+    covariates = model.nuisance[:, n_basis:]
+    coefficients = np.linalg.lstsq(model.design, model.outcome, rcond=None)[0][1 + n_basis :]
+    adjusted = model.outcome - (covariates - covariates.mean(axis=0)) @ coefficients
+    cells, parts = model.list_cells(), []
+    for cell, side, colour in zip(
+        cells, design.cell_names, _pick_colours(design, cells, places), strict=True
+    ):
+        x, y = model.nuisance[cell, n_basis - 1], adjusted[cell]
+        grid, fitted, low, high = compute_line(x, y, n_parameters=2 + covariates.shape[1])
+        points = {"kind": "person", "participant_id": np.asarray(design.people)[cell], "x": x, "y": y}
+        line = {"kind": "line", "x": grid, "y": fitted, "ci_low": low, "ci_high": high, "n": x.size}
+        both = pd.concat([pd.DataFrame(points), pd.DataFrame(line)], ignore_index=True)
+        parts.append(both.assign(side=side, colour=colour))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _adjust(values: Any, nuisance: Any) -> np.ndarray:
@@ -236,15 +271,13 @@ def _adjust(values: Any, nuisance: Any) -> np.ndarray:
 
 
 def _tabulate_estimate(claim: pd.Series, definition: Mapping[str, Any]) -> pd.DataFrame:
-    first, second = describe_sides(definition)
-    slope = bool(definition.get("predictor"))
+    kind, slope = find_kind(definition), bool(definition.get("predictor"))
     bound = abs(float(claim["sesoi_estimate"])) if pd.notna(claim["sesoi_estimate"]) else math.nan
-    label = f"{definition['outcome']} per {definition['predictor']}" if slope else f"{first} − {second}"
     row = {
-        "kind": "estimate", "label": label, "y": claim["estimate"], "n": claim["n"],
+        "kind": "estimate", "label": WORDINGS[kind].unit(definition), "y": claim["estimate"], "n": claim["n"],
         "ci_low": claim["ci_low"], "ci_high": claim["ci_high"],
         "ci_family_low": claim["ci_family_low"], "ci_family_high": claim["ci_family_high"],
-        "sesoi_low": -bound, "sesoi_high": bound, "estimate_label": "Slope" if slope else "Difference",
+        "sesoi_low": -bound, "sesoi_high": bound, "estimate_label": WORDINGS[kind].estimate,
         "shape": "slope" if slope else "contrast", "expect": definition["expect"], "verdict": claim["verdict"],
     }  # fmt: skip
     return pd.DataFrame([row])

@@ -26,9 +26,11 @@ from rsconn.report.figures.style import (
     use_style,
 )
 from rsconn.report.page.wording import format_number
+from rsconn.settings.claim_kinds import find_kind
 from rsconn.settings.claims import Verdict
-from rsconn.study.claims.claim_table import (
+from rsconn.study.claims.claim_words import (
     BOUNDED,
+    WORDINGS,
     describe_condition,
     describe_sides,
     get_direction,
@@ -49,7 +51,7 @@ LINE_LENGTH = 66  # letters
 def plot_claims_forest(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Return all claims: effect size with its 95 % interval, the smallest effect of interest, the verdict.
 
-    Contrasts stand in the upper panel (Hedges g), slopes in the lower one (partial r).
+    Each scale has a panel: Hedges g, then partial r.
     """
     if table.empty:
         return plot_nothing("No claim was configured.", simulated=simulated)
@@ -243,19 +245,22 @@ def tabulate_forest(
     Returns
     -------
     DataFrame
-        One row per claim, in the order of the claims. `aligned_*` are effect_size and its interval times
+        One row per claim, in the order of the claims. `kind` is a `settings.claim_kinds.ClaimKind`, `about` says what
+        the estimate is of. `aligned_*` are effect_size and its interval times
         `direction`; `effect_kind` is ``g`` or ``partial_r``; `bounded` says that the claim asks for an effect
         within plus or minus `sesoi`.
     """
     rows = []
     for _, claim in claims.iterrows():
         definition = definitions[str(claim["id"])]
-        direction = get_direction(str(definition["expect"]))
+        direction, kind = get_direction(str(definition["expect"])), find_kind(definition)
         bounds = (direction * claim["effect_ci_low"], direction * claim["effect_ci_high"])
         rows.append({
             "id": claim["id"],
             "family": claim["family"],
             "label": label_claim(definition),
+            "kind": str(kind),
+            "about": WORDINGS[kind].about(definition),
             "outcome": definition["outcome"],
             "predictor": definition.get("predictor"),
             "side_a": describe_sides(definition)[0] or None,

@@ -17,9 +17,11 @@ from rsconn.report.figures.style import encode_svg
 from rsconn.report.page.multiverse_sentence import tell_multiverse
 from rsconn.report.page.results import Results
 from rsconn.report.page.wording import Source
+from rsconn.settings.claim_kinds import ClaimKind
 from rsconn.settings.claims import Verdict
+from rsconn.study.claims.claim_words import EFFECT_NAMES, WORDINGS, Wording
 from rsconn.study.claims.flags import Flag, read_flags
-from rsconn.study.second_looks.slopes import SlopeOf, is_slope
+from rsconn.study.second_looks.slopes import SlopeOf
 
 DIRECTIONAL = frozenset({"greater", "less", "positive", "negative"})
 # flag in group/claims.tsv: what it means, and the sensitivity analysis whose note tells more
@@ -82,7 +84,8 @@ class Card:
     notes: tuple[str, ...]
     picture: str
     picture_alt: str
-    slopes: tuple[int, ...]
+    parts: tuple[int, ...]
+    parts_title: str
     sensitivity: tuple[int, ...]
     flow: tuple[int, ...]
 
@@ -144,6 +147,8 @@ def _build_card(results: Results, row: int) -> Card:
     shown = forest[forest["id"] == claim["id"]].iloc[0]
     told = _find_definition(results.study, str(claim["id"]))
     analyses = _find_analyses(results.group.get("sensitivity"), str(claim["id"]))
+    wording = WORDINGS[ClaimKind(shown["kind"])]
+    parts = [row for row, name in analyses.items() if wording.parts and name.startswith(wording.part_names)]
     return Card(
         anchor=make_anchor(str(claim["id"])),
         id=str(claim["id"]),
@@ -163,8 +168,9 @@ def _build_card(results: Results, row: int) -> Card:
         notes=tuple(str(note) for note in told.get("notes") or ()),
         picture=_draw_picture(results, str(claim["id"])),
         picture_alt=describe_picture(shown),
-        slopes=tuple(row for row, name in analyses.items() if is_slope(name)),
-        sensitivity=tuple(row for row, name in analyses.items() if not is_slope(name)),
+        parts=tuple(parts),
+        parts_title=wording.parts,
+        sensitivity=tuple(row for row in analyses if row not in parts),
         flow=_find_rows(results.figures.get("claim_flow"), str(claim["id"])),
     )
 
@@ -173,8 +179,10 @@ def describe_picture(shown: pd.Series) -> str:
     """Return the text that stands for a claim's picture."""
     if shown["effect_kind"] == "partial_r":
         left = f"Left, {shown['outcome']} against {shown['predictor']}, every person a point, with the fitted line."
-    else:
+    elif ClaimKind(shown["kind"]) is ClaimKind.CONTRAST:
         left = f"Left, {shown['outcome']} of {shown['side_a']} and {shown['side_b']}, every person a point, with means."
+    else:
+        left = f"Left, {shown['outcome']} ({shown['about']}), every person a point, with means."
     return f"{left} Right, the estimate with its intervals, against zero and the smallest effect of interest."
 
 
@@ -243,9 +251,19 @@ class ClaimRow:
     shown: pd.Series
 
     @property
-    def is_slope(self) -> bool:
-        """Whether the claim relates two measures instead of comparing two sides."""
-        return bool(self.shown["effect_kind"] == "partial_r")
+    def wording(self) -> Wording:
+        """How its kind of claim is told."""
+        return WORDINGS[ClaimKind(self.shown["kind"])]
+
+    @property
+    def scale(self) -> str:
+        """Scale of its effect."""
+        return str(self.shown["effect_kind"])
+
+    @property
+    def symbol(self) -> str:
+        """Letter of its effect."""
+        return self.scale.removeprefix("partial_")
 
     def has(self, column: str) -> bool:
         """Say whether a number is given."""
@@ -265,8 +283,8 @@ def list_facts(claim: ClaimRow) -> list[Fact]:
     """Return a claim's numbers; what was not computed is left out."""
     lines: tuple[tuple[str, str, Callable[[ClaimRow], Markup]], ...] = (
         ("People", "n", _print_people),
-        ("Slope" if claim.is_slope else "Difference", "estimate", _print_estimate),
-        ("Partial correlation" if claim.is_slope else "Hedges g", "effect_size", _print_effect),
+        (claim.wording.estimate, "estimate", _print_estimate),
+        (EFFECT_NAMES[claim.scale], "effect_size", _print_effect),
         ("Smallest effect of interest", "sesoi", _print_sesoi),
         ("Detectable (80 % power)", "min_detectable", _print_detectable),
         ("p for the claim, corrected", "p_family", _print_p),
@@ -293,11 +311,7 @@ def _print_people(claim: ClaimRow) -> Markup:
 
 
 def _print_estimate(claim: ClaimRow) -> Markup:
-    if claim.is_slope:
-        about = Markup("{} with {}").format(claim.name("outcome"), claim.name("predictor"))
-    else:
-        about = Markup("{} minus {}").format(claim.name("side_a"), claim.name("side_b"))
-    covariates = claim.name("covariates")
+    about, covariates = claim.name("about"), claim.name("covariates")
     adjusted = Markup(", adjusted for {}").format(covariates) if covariates else Markup("")
     value = _print_interval(claim, "estimate", "ci", unit=claim.name("unit"))
     return Markup('{}<br><span class="quiet">{}{}</span>').format(value, about, adjusted)
@@ -308,7 +322,7 @@ def _print_effect(claim: ClaimRow) -> Markup:
 
 
 def _print_sesoi(claim: ClaimRow) -> Markup:
-    symbol = "r" if claim.is_slope else "g"
+    symbol = claim.symbol
     if not claim.has("sesoi_estimate"):
         return Markup("{} {}").format(symbol, claim.print("sesoi"))
     return Markup('{} {} <span class="quiet">({} {})</span>').format(
@@ -317,7 +331,7 @@ def _print_sesoi(claim: ClaimRow) -> Markup:
 
 
 def _print_detectable(claim: ClaimRow) -> Markup:
-    return Markup("{} {} or more").format("r" if claim.is_slope else "g", claim.print("min_detectable", "d2"))
+    return Markup("{} {} or more").format(claim.symbol, claim.print("min_detectable", "d2"))
 
 
 def _print_p(claim: ClaimRow) -> Markup:

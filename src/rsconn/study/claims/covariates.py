@@ -22,7 +22,7 @@ from rsconn.study.claims.complete_rows import (
     merge_repeats,
 )
 from rsconn.study.claims.flags import Flag
-from rsconn.study.claims.samples import Draft, name_sides
+from rsconn.study.claims.samples import Draft, name_cells
 from rsconn.study.people.used_columns import Columns
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _find_unusable(
 
 def _list_subjects(claim: Claim, coding: Coding) -> set[str | None]:
     """Columns that a claim names as its outcome, predictor or contrast, the group under both of its names."""
-    about = {claim.outcome, claim.predictor, claim.contrast.column if claim.contrast else None}
+    about = {claim.outcome, claim.predictor, *(each.column for each in claim.contrasts.values())}
     group = {"group", coding.group_column}
     return about | group if about & group else about
 
@@ -184,9 +184,7 @@ def _find_missing_side(claim: Claim, columns: Columns, draft: Draft, name: str) 
     there = find_complete(columns, draft, [name])
     if draft.rows.size and not there.any():
         return "everyone"
-    if claim.contrast is None or claim.paired:
-        return ""
-    for side, label in zip((draft.tested > 0.5, draft.tested <= 0.5), name_sides(claim), strict=True):
+    for side, label in zip(draft.list_cells(), name_cells(claim, draft), strict=True):
         if side.any() and not there[side].any():
             return f"all of {label}"
     return ""
@@ -195,8 +193,9 @@ def _find_missing_side(claim: Claim, columns: Columns, draft: Draft, name: str) 
 def _find_aliased(
     claim: Claim, draft: Draft, columns: Columns, names: Sequence[str], coding: Coding
 ) -> LeftOutCovariate | None:
-    paired = draft.partners is not None
-    before = np.ones((draft.rows.size, 0 if paired else 1))
+    paired, before = draft.partners is not None, draft.basis
+    if draft.own is not None and not is_full_rank(np.column_stack([draft.tested, before])):
+        return None  # the model will be refused whatever it adjusts for
     for name, block in encode_covariates(draft, columns, names, coding):
         if not block.any() or (not paired and not np.ptp(block, axis=0).any()):
             return LeftOutCovariate(name, _explain_constant(draft, columns, name))
@@ -220,10 +219,8 @@ def _explain_constant(draft: Draft, columns: Columns, name: str) -> CovariateFau
 
 
 def _list_conditions(claim: Claim) -> set[str]:
-    """Columns that the conditions of a contrast's two sides name."""
-    if claim.contrast is None or claim.contrast.column is not None:
-        return set()
-    sides = [side for side in (claim.contrast.a, claim.contrast.b) if not isinstance(side, str)]
+    """Columns that the conditions of contrasts' sides name."""
+    sides = [side for each in claim.contrasts.values() for side in each.sides if not isinstance(side, str)]
     return {name for side in sides for name in parse_expression(side.where).columns}
 
 
@@ -287,23 +284,24 @@ def _check_cells(model: Model) -> Stress | None:
     if model.kind != "contrast":
         return None
     residuals = _compute_residuals(model)
-    sides = (residuals[model.in_a], residuals[~model.in_a])
+    sides = [residuals[cell] for cell in model.list_cells()]
     sizes = [side.size for side in sides]
-    small, large = sorted(float(side.var(ddof=1)) for side in sides)
+    variances = [float(side.var(ddof=1)) for side in sides]
+    small, large = min(variances), max(variances)
     if min(sizes) >= SMALL_CELL or max(sizes) <= LARGEST_N_RATIO * min(sizes):
         return None
     if large <= LARGEST_VARIANCE_RATIO * small:
         return None
     ratio = f"{large / small:.1f}" if small > 0 else "unbounded"
-    return Stress(UNEQUAL_SMALL_CELLS, f"n {sizes[0]} and {sizes[1]}, ratio of the variances {ratio}")
+    return Stress(UNEQUAL_SMALL_CELLS, f"n {' and '.join(map(str, sizes))}, ratio of the variances {ratio}")
 
 
 def _check_skew(model: Model) -> Stress | None:
     """Skew of the same shape cancels in a contrast of equal n; in every other small design it does not."""
     smallest = model.n
     if model.kind == "contrast":
-        n_a = int(model.in_a.sum())
-        smallest, largest = sorted((n_a, model.n - n_a))
+        sizes = [int(cell.sum()) for cell in model.list_cells()]
+        smallest, largest = min(sizes), max(sizes)
         if largest <= LARGEST_N_RATIO * smallest:
             return None
     if smallest >= ENOUGH_FOR_SKEW:
@@ -318,7 +316,7 @@ def _standardise_sides(model: Model) -> FloatArray:
     """Return the residuals (n,), those of each side of a contrast in units of their own SD."""
     residuals = _compute_residuals(model)
     if model.kind == "contrast":
-        for side in (model.in_a, ~model.in_a):
+        for side in model.list_cells():
             residuals[side] /= max(float(residuals[side].std()), np.finfo(float).tiny)
     return residuals
 

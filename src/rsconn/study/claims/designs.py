@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rsconn.inference.model import Kind, Model, check_model, choose_estimator, choose_simple
+from rsconn.arrays import FloatArray
+from rsconn.inference.model import Model, check_model, choose_estimator, choose_simple
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claims.complete_rows import Coding, encode_covariates
 from rsconn.study.claims.covariates import LeftOutCovariate, choose_covariates
-from rsconn.study.claims.samples import Draft, FlowStep, draft_claim, find_blocks, find_units
+from rsconn.study.claims.kinds import CONSTRUCTIONS, draft_claim
+from rsconn.study.claims.samples import Draft, FlowStep, find_blocks, find_units
 from rsconn.study.people.used_columns import Column, Columns, Mask, Rows, find_present, is_text
 
 if TYPE_CHECKING:
-    from rsconn.settings.claims import Claim
+    from rsconn.settings.claims import Claim, Contrast
     from rsconn.settings.config import Config
 
 
@@ -113,6 +116,10 @@ class Design:
         Rows of the cohort (paired: those of session a).
     circular : bool
         Whether the claim's own contrast defined its regions in these data, for which it cannot be tested.
+    cell_names : tuple of str
+        Of the model's cells, as in `n_per_group`.
+    n_basis : int
+        Columns of the model's nuisance that no covariate put there: the constant and the terms of a product.
     """
 
     model: Model | None
@@ -124,6 +131,8 @@ class Design:
     flow: tuple[FlowStep, ...]
     rows: Rows
     circular: bool = False
+    cell_names: tuple[str, ...] = ()
+    n_basis: int = 1
 
     @property
     def n(self) -> int:
@@ -174,9 +183,11 @@ def build_model(
     draft = chosen.draft
     design = Design(
         model=None,
-        reason=fault or chosen.fault,
+        reason=fault or chosen.fault or _find_empty_cell(draft),
         people=tuple(str(person) for person in columns["participant_id"][draft.rows]),
         n_per_group=_count_sides(claim, draft),
+        cell_names=draft.cell_names,
+        n_basis=draft.basis.shape[1],
         covariates=chosen.names,
         dropped=chosen.dropped,
         flow=draft.flow,
@@ -202,10 +213,12 @@ def _find_circularity(claim: Claim, columns: Columns, terms: Terms, draft: Draft
     names = terms.circular_columns
     if not names or not has_edge(claim, terms):
         return ""
-    if claim.contrast is None:
-        how, about = "the slope", {claim.outcome, str(claim.predictor)}
-    else:
-        how, about = "a contrast", _list_contrast_columns(claim.contrast, columns, draft)
+    how = "the slope" if claim.contrast is None else "a contrast"
+    about = {
+        name for contrast in claim.contrasts.values() for name in _list_columns(contrast, columns, draft)
+    }
+    if claim.predictor is not None:
+        about |= {claim.outcome, claim.predictor}
     if about.isdisjoint(names) and not any(
         _is_copied(columns[name], claim, draft) for name in names if name in columns
     ):
@@ -215,41 +228,59 @@ def _find_circularity(claim: Claim, columns: Columns, terms: Terms, draft: Draft
 
 def _is_copied(column: Column, claim: Claim, draft: Draft) -> bool:
     """Say whether a claim is about a copy of a column: sides that its words tell apart, or its numbers rescaled."""
-    cells = column[draft.rows]
+    cells, n_sides = column[draft.rows], len(claim.contrasts)
     known = find_present(cells)
-    cells, tested, outcome = cells[known], draft.tested[known], draft.outcome[known]
-    if claim.paired or cells.size < 3 or np.ptp(tested) == 0 or is_text(cells) == (claim.contrast is None):
+    cells = cells[known]
+    if claim.paired or cells.size < 3 or np.ptp(draft.tested[known]) == 0:
         return False
-    if claim.contrast is not None:
-        return all(np.ptp(tested[cells == word]) == 0 for word in set(cells.tolist()))
-    sides = [side for side in (cells, tested, outcome) if np.ptp(side) > 0]
-    return len(sides) == 3 and bool(np.abs(np.corrcoef(sides)[0, 1:]).max() > 1 - 1e-9)
+    told = [draft.tested] if draft.own is None else list(draft.own.T)
+    sides, numbers = ([column[known] for column in part] for part in (told[:n_sides], told[n_sides:]))
+    if is_text(cells):
+        return any(_tells_apart(cells, side) for side in sides)
+    varied = [values for values in (cells, *numbers, draft.outcome[known]) if np.ptp(values) > 0]
+    return len(numbers) == 1 and len(varied) == 3 and _are_alike(varied)
 
 
-def _list_contrast_columns(contrast: Any, columns: Columns, draft: Draft) -> set[str]:
+def _find_empty_cell(draft: Draft) -> str:
+    """Say which side of a comparison nobody is on."""
+    cells = zip(draft.cell_names, draft.list_cells(), strict=True)
+    empty = [name for name, cell in cells if draft.own is not None and not cell.any()]
+    return f"nobody is on side {empty[0]}" if empty else ""
+
+
+def _tells_apart(words: Column, side: FloatArray) -> bool:
+    return bool(np.ptp(side) > 0) and all(np.ptp(side[words == word]) == 0 for word in set(words.tolist()))
+
+
+def _are_alike(numbers: Sequence[FloatArray]) -> bool:
+    """Say whether the first of some columns is another one rescaled."""
+    alike = np.atleast_2d(np.corrcoef(numbers))
+    return bool(np.abs(alike[0, 1:]).max() > 1 - 1e-9)
+
+
+def _list_columns(contrast: Contrast, columns: Columns, draft: Draft) -> set[str]:
     """Return what tells the sides apart: a condition that both sides share, such as one group, does not."""
     if contrast.column:
         return {contrast.column}
-    names = {name for side in (contrast.a, contrast.b) for name in parse_expression(side.where).columns}
+    conditions = [side.where for side in contrast.sides if not isinstance(side, str)]
+    names = {name for condition in conditions for name in parse_expression(condition).columns}
     return {name for name in names if len(set(columns[name][draft.rows].tolist())) > 1}
 
 
 def _count_sides(claim: Claim, draft: Draft) -> str | None:
-    if claim.contrast is None:
-        return None
-    n_a = int((draft.tested > 0.5).sum())
-    n_b = n_a if claim.paired else draft.rows.size - n_a
-    return f"a={n_a};b={n_b}"
+    if claim.paired:
+        return f"a={draft.rows.size};b={draft.rows.size}"
+    counts = zip(draft.cell_names, draft.list_cells(), strict=True)
+    return ";".join(f"{re.sub('[;=]', '_', name)}={int(cell.sum())}" for name, cell in counts) or None
 
 
 def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, draft: Draft) -> Design:
     blocks = [block for _, block in encode_covariates(draft, columns, design.covariates, terms.coding)]
-    constant = np.ones((draft.rows.size, 0 if claim.paired else 1))
-    nuisance = np.column_stack([constant, *blocks])
-    units = find_units(columns, terms)[draft.rows]
-    kind: Kind = "paired" if claim.paired else "slope" if claim.contrast is None else "contrast"
-    welch = kind == "contrast" and claim.outcome not in terms.edges and nuisance.shape[1] == 1
-    simple = "welch" if welch else choose_simple(kind, draft.tested, nuisance.shape[1] - 1)
+    nuisance = np.column_stack([draft.basis, *blocks])
+    units, kind = find_units(columns, terms)[draft.rows], CONSTRUCTIONS[claim.kind].model
+    n_covariates = nuisance.shape[1] - draft.basis.shape[1]
+    welch = kind == "contrast" and claim.outcome not in terms.edges and n_covariates == 0
+    simple = "welch" if welch else choose_simple(kind, draft.tested, n_covariates)
     model = Model(
         outcome=draft.outcome,
         tested=draft.tested,
@@ -259,6 +290,7 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
         units=units,
         raw_sd=_compute_raw_sd(claim, columns, draft),
         blocks=find_blocks(claim, columns, terms, draft, design.covariates),
+        cells=None if draft.own is None else draft.cells,
     )
     fault = check_model(model)
     return replace(design, reason=fault) if fault else replace(design, model=model)

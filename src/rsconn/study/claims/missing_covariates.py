@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rsconn.study.claims.complete_rows import find_complete
 from rsconn.study.claims.covariates import CovariateFault
 from rsconn.study.claims.designs import Terms, build_model, has_edge
-from rsconn.study.claims.samples import Draft, draft_claim, name_sides
+from rsconn.study.claims.kinds import draft_claim
+from rsconn.study.claims.samples import Draft, name_cells
 from rsconn.study.people.used_columns import Columns, Mask
 
 if TYPE_CHECKING:
@@ -109,11 +110,11 @@ def _look_at(claim: Claim, columns: Columns, terms: Terms) -> Iterator[Missing]:
 
 
 def _list_sides(claim: Claim, columns: Columns, draft: Draft) -> Iterator[tuple[str, Mask]]:
-    """Yield the two sides of a contrast; of pairs and slopes everybody, and each group."""
-    if claim.contrast is not None and not claim.paired:
-        in_a = draft.tested > 0.5
-        for name, member in zip(name_sides(claim), (in_a, ~in_a), strict=True):
-            yield name if claim.contrast.column else f"on {name} of claim {claim.id}", member
+    """Yield the sides of contrasts; of pairs and slopes everybody, and each group."""
+    if draft.cells is not None:
+        levels = all(each.column for each in claim.contrasts.values())
+        for name, member in zip(name_cells(claim, draft), draft.list_cells(), strict=True):
+            yield name if levels else f"on {name} of claim {claim.id}", member
         return
     yield "people", draft.rows >= 0
     groups = columns.get("group")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from string import ascii_lowercase
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from rsconn.arrays import FloatArray
 from rsconn.errors import TableError
 from rsconn.settings.sample_grammar import parse_expression
-from rsconn.study.people.used_columns import Columns, Mask, Rows, find_present, get_numbers, match_value
+from rsconn.study.people.used_columns import Columns, Mask, Rows, find_present, match_value
 
 if TYPE_CHECKING:
-    from rsconn.settings.claims import Claim
+    from rsconn.settings.claims import Claim, Contrast, Where
+
+Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Draft:
         How the sample came down to these rows.
     fault : str
         Why the claim cannot be tested, as far as is known; empty if it can.
+    own : float array (n, q), optional
+        What the model needs beside what is tested, whatever is adjusted for: the two terms of a product.
+    cells : int array (n,), optional
+        Place in `cell_names` of the side, or combination of sides, that each row is on.
+    cell_names : tuple of str
+        Of a contrast ``a`` and ``b``.
     """
 
     rows: Rows
@@ -49,6 +58,9 @@ class Draft:
     tested: FloatArray
     flow: tuple[FlowStep, ...]
     fault: str = ""
+    own: FloatArray | None = None
+    cells: Codes | None = None
+    cell_names: tuple[str, ...] = ()
 
     def keep(self, mask: Mask, rule: str) -> Draft:
         """Keep some rows and write down how many went."""
@@ -61,73 +73,20 @@ class Draft:
             outcome=self.outcome[mask],
             tested=self.tested[mask],
             flow=(*self.flow, step),
+            own=None if self.own is None else self.own[mask],
+            cells=None if self.cells is None else self.cells[mask],
         )
 
+    @property
+    def basis(self) -> FloatArray:
+        """The constant (pairs have none) and `own`: what stands in every model; shape (n, q)."""
+        constant = np.ones((self.rows.size, 0 if self.partners is not None else 1))
+        return constant if self.own is None else np.column_stack([constant, self.own])
 
-def draft_claim(claim: Claim, columns: Columns, people: Mask | None = None) -> Draft:
-    """Return the rows that a claim can use before any covariate is looked at.
-
-    Parameters
-    ----------
-    claim : Claim
-        What is claimed.
-    columns : mapping of str to array (n_rows,)
-        The cohort.
-    people : bool array (n_rows,), optional
-        Restricts the sample further.
-
-    Raises
-    ------
-    TableError
-        If the claim names a column that the cohort lacks, or needs numbers where it has words.
-    """
-    return _draft_pairs(claim, columns, people) if claim.paired else _draft_rows(claim, columns, people)
-
-
-def _draft_rows(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
-    sample = find_sample(claim, columns, people)
-    both = False
-    if claim.contrast is not None:
-        in_a, in_b = find_sides(claim, columns)
-        both = bool((in_a & in_b & sample).any())
-        sample = sample & (in_a | in_b)
-        tested = in_a.astype(float)
-    else:
-        tested = get_numbers(columns, str(claim.predictor), f"claim {claim.id}")
-    rows = np.flatnonzero(sample)
-    outcome = get_numbers(columns, claim.outcome, f"claim {claim.id}")
-    draft = Draft(
-        rows, None, outcome[rows], tested[rows], (FlowStep("sample", rows.size, 0),),
-        fault="somebody is on both sides of the contrast" if both else "",
-    )  # fmt: skip
-    draft = draft.keep(np.isfinite(draft.outcome), f"no {claim.outcome}")
-    if claim.contrast is None:
-        draft = draft.keep(np.isfinite(draft.tested), f"no {claim.predictor}")
-    return draft
-
-
-def _draft_pairs(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
-    """Pair each person's row of side a with that of side b; the outcome is the difference a - b."""
-    contrast = claim.contrast
-    if contrast is None:
-        raise ValueError(f"claim {claim.id} is paired and has no contrast")
-    sample = find_sample(claim, columns, people)
-    sides = [sample & side for side in find_sides(claim, columns)]
-    ids = columns["participant_id"]
-    by_person = [{ids[row]: row for row in np.flatnonzero(side)} for side in sides]
-    fault = ""
-    if any(len(rows) < side.sum() for rows, side in zip(by_person, sides, strict=True)):
-        fault = "a person has several rows on one side of the contrast"
-    everyone = sorted(set(by_person[0]) | set(by_person[1]))
-    pairs = [person for person in everyone if person in by_person[0] and person in by_person[1]]
-    rows, partners = (np.array([side[person] for person in pairs], dtype=np.intp) for side in by_person)
-    outcome = get_numbers(columns, claim.outcome, f"claim {claim.id}")
-    flow = (
-        FlowStep("sample", len(everyone), 0),
-        FlowStep("only one of the two", len(pairs), len(everyone) - len(pairs)),
-    )
-    draft = Draft(rows, partners, outcome[rows] - outcome[partners], np.ones(len(pairs)), flow, fault)
-    return draft.keep(np.isfinite(draft.outcome), f"no {claim.outcome}")
+    def list_cells(self) -> list[Mask]:
+        """Return the rows of each cell, in the order of their names; none where nothing is contrasted."""
+        cells = self.cells
+        return [] if cells is None else [cells == code for code in range(len(self.cell_names))]
 
 
 def find_sample(claim: Claim, columns: Columns, people: Mask | None = None) -> Mask:
@@ -136,28 +95,24 @@ def find_sample(claim: Claim, columns: Columns, people: Mask | None = None) -> M
     return sample if people is None else sample & people
 
 
-def find_sides(claim: Claim, columns: Columns) -> tuple[Mask, Mask]:
-    """Return who is on side a and on side b of a claim's contrast, in the sample or not.
-
-    Raises
-    ------
-    ValueError
-        If the claim has no contrast.
-    """
-    contrast = claim.contrast
-    if contrast is None:
-        raise ValueError(f"claim {claim.id} has no contrast")
-    return _find_side(contrast, contrast.a, columns), _find_side(contrast, contrast.b, columns)
+def find_sides(contrast: Contrast, columns: Columns) -> list[Mask]:
+    """Return who is on each side of a contrast (n_rows,), in a claim's sample or not."""
+    return [_find_side(contrast, side, columns) for side in contrast.sides]
 
 
-def name_sides(claim: Claim) -> tuple[str, str]:
+def name_sides(contrast: Contrast) -> tuple[str, ...]:
     """Return what a contrast's sides are called: their levels, or ``side a`` where they are conditions."""
-    contrast = claim.contrast
-    sides = (contrast.a, contrast.b) if contrast is not None else ("", "")
-    first, second = (
-        side if isinstance(side, str) else f"side {letter}" for letter, side in zip("ab", sides, strict=True)
+    return tuple(
+        side if isinstance(side, str) else f"side {letter}"
+        for side, letter in zip(contrast.sides, ascii_lowercase, strict=False)
     )
-    return first, second
+
+
+def name_cells(claim: Claim, draft: Draft) -> tuple[str, ...]:
+    """Return what the cells are called in sentences: the levels where a contrast has levels."""
+    if draft.cell_names == ("a", "b") and claim.contrast is not None:
+        return name_sides(claim.contrast)
+    return draft.cell_names
 
 
 def evaluate_condition(condition: str, columns: Columns) -> Mask:
@@ -167,19 +122,16 @@ def evaluate_condition(condition: str, columns: Columns) -> Mask:
     return expression.evaluate({name: columns[name].tolist() for name in sorted(names)})
 
 
-def _find_side(contrast: Any, side: Any, columns: Columns) -> Mask:
+def _find_side(contrast: Contrast, side: str | Where, columns: Columns) -> Mask:
     if not isinstance(side, str):
         return evaluate_condition(side.where, columns)
-    if contrast.column not in columns:
+    if contrast.column is None or contrast.column not in columns:
         raise TableError(f"cohort: no column {contrast.column!r}, which a contrast names")
     return match_value(columns[contrast.column], side)
 
 
 if TYPE_CHECKING:
-    from rsconn.settings.claims import Claim
     from rsconn.study.claims.designs import Terms
-
-Codes = NDArray[np.int64]
 
 GROUP = "group"
 
@@ -190,16 +142,17 @@ def find_blocks(
     """Return the block within which each row may be exchanged; None where all may.
 
     Blocks are the values of `inference.exchange_within`. A slope whose model adjusts for the group is exchanged
-    within the groups as well: their error variances may differ, and exchange between them would then mix errors
-    that are not alike. Missing is a block too.
+    within the groups as well, and slopes that are compared within their sides: the error variances may differ, and
+    exchange between them would then mix errors that are not alike. Missing is a block too.
 
     Where the tested column does not vary within any block (a contrast of sites, exchanged within sites) there is
     nothing to exchange; the coarser blocks that leave something to exchange are taken instead, or none.
     """
     if claim.paired:
         return None
-    for names in _list_choices(claim, columns, terms, covariates):
-        blocks = _encode([columns[name] for name in names], draft)
+    sides = [] if claim.predictor is None or draft.cells is None else [draft.cells]
+    for names in _list_choices(claim, columns, terms, covariates, apart=bool(sides)):
+        blocks = _encode([*(columns[name][draft.rows] for name in names), *sides])
         if any(np.ptp(draft.tested[blocks == block]) > 0 for block in np.unique(blocks)):
             return blocks
     return None
@@ -225,20 +178,20 @@ def find_units(columns: Columns, terms: Terms) -> Codes:
 
 
 def _list_choices(
-    claim: Claim, columns: Columns, terms: Terms, covariates: Sequence[str]
+    claim: Claim, columns: Columns, terms: Terms, covariates: Sequence[str], *, apart: bool
 ) -> Iterator[list[str]]:
-    """Columns whose values make blocks, the finest choice first."""
+    """Columns whose values make blocks, the finest choice first; none if there are blocks without (`apart`)."""
     asked = [] if terms.exchange_within is None else [terms.exchange_within]
     names = {GROUP, terms.group_column}
-    adjusted = claim.contrast is None and not names.isdisjoint(covariates)
+    adjusted = claim.predictor is not None and not names.isdisjoint(covariates)
     group = [GROUP if GROUP in columns else terms.group_column] if adjusted else []
     yield from filter(None, ([*asked, *group], asked, group))
+    if apart:
+        yield []
 
 
-def _encode(labels: Sequence[np.ndarray], draft: Draft) -> Codes:
-    """Code each combination of labels among the draft's rows; shape (n,)."""
-    rows = list(
-        zip(*([str(label) for label in column[draft.rows].tolist()] for column in labels), strict=True)
-    )
+def _encode(labels: Sequence[np.ndarray]) -> Codes:
+    """Code each combination of labels (n,); shape (n,)."""
+    rows = list(zip(*([str(label) for label in column.tolist()] for column in labels), strict=True))
     places = {row: place for place, row in enumerate(sorted(set(rows)))}
     return np.array([places[row] for row in rows], dtype=np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -21,6 +22,7 @@ from rsconn.inference.estimators import (
 )
 from rsconn.inference.model import Model
 from rsconn.inference.verdict_power import Plan, Rule, compute_power, find_n, make_plan, plan_from_n
+from rsconn.settings.claim_kinds import Scale
 from rsconn.settings.claims import RawBound, Verdict
 from rsconn.study.claims.designs import Design
 from rsconn.study.claims.flags import Flag
@@ -94,7 +96,7 @@ def find_bound(claim: Claim, inference: InferenceSettings) -> Bound:
         return Bound(claim.sesoi.raw, is_raw=True, source=BoundSource.CLAIM)
     if claim.sesoi is not None:
         return Bound(claim.sesoi, is_raw=False, source=BoundSource.CLAIM)
-    name = "partial_r" if claim.contrast is None else "g"
+    name = claim.form.scale
     is_set = name in inference.sesoi.model_fields_set
     source = BoundSource.CONFIG if is_set else BoundSource.DEFAULT
     return Bound(float(getattr(inference.sesoi, name)), is_raw=False, source=source)
@@ -131,7 +133,7 @@ class ClaimTest:
     @property
     def power_sesoi(self) -> float:
         """`sesoi` for power; a partial r of 1 or more, as a bound in raw units can be, is next to 1."""
-        return self.sesoi if self.claim.contrast is not None else min(self.sesoi, _LARGEST_R)
+        return min(self.sesoi, _LARGEST_R) if self.claim.form.scale == "partial_r" else self.sesoi
 
     @property
     def family(self) -> tuple[str, bool]:
@@ -162,24 +164,24 @@ def run_claim_test(claim: Claim, design: Design, inference: InferenceSettings) -
     if reason:
         return replace(test, reason=reason, flags=flags)
     estimate, limit = estimate_model(model), bound.convert(model)
-    p, p_contradict = compute_claim_p(estimate, claim.expect, limit)
+    p, p_contradict = compute_claim_p(estimate, claim.expect, limit, scale=claim.form.scale)
     return replace(test, finding=Finding(model, estimate, limit, p, p_contradict))
 
 
 def find_fault(test: ClaimTest, model: Model) -> tuple[str, tuple[Flag, ...]]:
     """Say why a model that could be estimated is not tested, and what is odd about it; '' if it is tested."""
-    reason, flags = _find_thin_side(model)
+    reason, flags = _find_thin_side(model, test.design.cell_names)
     return reason or _find_hopeless(test, model), flags
 
 
-def _find_thin_side(model: Model) -> tuple[str, tuple[Flag, ...]]:
+def _find_thin_side(model: Model, names: Sequence[str]) -> tuple[str, tuple[Flag, ...]]:
     """Say why the sides of a contrast, or pairs, tell too little of their own error to be judged by."""
     if model.kind == "paired":
         few = model.n < LEAST_PER_SIDE
         return (f"{model.n} pairs; at least {LEAST_PER_SIDE} needed" if few else ""), ()
-    if model.kind != "contrast":
+    if model.kind != "contrast" and model.cells is None:
         return "", ()
-    sides = {"a": model.outcome[model.in_a], "b": model.outcome[~model.in_a]}
+    sides = {name: model.outcome[cell] for name, cell in zip(names, model.list_cells(), strict=True)}
     counts = ";".join(f"{name}={side.size}" for name, side in sides.items())
     if min(side.size for side in sides.values()) < LEAST_PER_SIDE:
         return f"a side has fewer than {LEAST_PER_SIDE} people ({counts})", ()
@@ -223,7 +225,7 @@ def describe_needed_n(test: ClaimTest, model: Model, plan: Plan, *, alpha: float
     """
     rule, sesoi = get_rule(test.claim.expect), test.power_sesoi
     needed = find_n(plan, sesoi, alpha=alpha, rule=rule, power=POWER)
-    scale = "partial r" if test.claim.contrast is None else "g"
+    scale = test.claim.form.scale.replace("_", " ")
     at = f"for {POWER:.0%} power at {scale} {sesoi:g}"
     if rule == "equivalence":
         at = f"for {POWER:.0%} power to show {scale} within {sesoi:g}"
@@ -233,8 +235,8 @@ def describe_needed_n(test: ClaimTest, model: Model, plan: Plan, *, alpha: float
         return f"more than a million people would be needed {at}"
     if plan.kind != "contrast":
         return f"{needed} {'pairs' if plan.kind == 'paired' else 'people'} needed {at}"
-    share_a = float(model.in_a.mean())
-    return f"{math.ceil(needed * share_a)} + {math.ceil(needed * (1 - share_a))} people needed {at}"
+    sizes = [math.ceil(needed * float(cell.mean())) for cell in model.list_cells()]
+    return f"{' + '.join(map(str, sizes))} people needed {at}"
 
 
 _RULES: dict[str, Rule] = {
@@ -267,7 +269,9 @@ def get_sign(expect: str) -> int:
     return -1 if expect in {"less", "negative"} else 1
 
 
-def compute_claim_p(estimate: Estimate, expect: str, bound: float) -> tuple[float, float]:
+def compute_claim_p(
+    estimate: Estimate, expect: str, bound: float, *, scale: Scale = "g"
+) -> tuple[float, float]:
     """Return the p that speaks for a claim and the p that speaks against it.
 
     Parameters
@@ -278,6 +282,8 @@ def compute_claim_p(estimate: Estimate, expect: str, bound: float) -> tuple[floa
         What the claim says.
     bound : float
         Smallest effect of interest on the estimate's scale, positive.
+    scale : {'g', 'partial_r'}
+        What the bound comes from.
 
     Returns
     -------
@@ -290,7 +296,9 @@ def compute_claim_p(estimate: Estimate, expect: str, bound: float) -> tuple[floa
     """
     rule = get_rule(expect)
     if rule == "equivalence":
-        against = compute_minimum_size_p if expect == "equivalent" else compute_minimum_effect_p
+        against = (
+            compute_minimum_size_p if (expect, scale) == ("equivalent", "g") else compute_minimum_effect_p
+        )
         return compute_tost_p(estimate, bound), against(estimate, bound)
     p = compute_p(estimate)
     if rule == "two-sided":

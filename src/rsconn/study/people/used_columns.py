@@ -186,43 +186,35 @@ def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:
         yield from (
             (name, f"claim {claim.id}, sample") for name in sorted(parse_expression(claim.sample).columns)
         )
-        if claim.contrast is not None:
-            yield from _list_contrast(claim)
+        yield from _list_contrasts(claim)
     sets = config.multiverse.covariates if config.multiverse is not None else ()
     yield from ((name, "multiverse.covariates") for names in sets for name in names)
 
 
-def _list_contrast(claim: Claim) -> Iterator[tuple[str, str]]:
-    contrast = claim.contrast
-    if contrast is None:
-        return
-    if contrast.column is not None:
-        yield contrast.column, f"claim {claim.id}, contrast"
-    for side in (contrast.a, contrast.b):
-        if not isinstance(side, str):
-            for name in sorted(parse_expression(side.where).columns):
-                yield name, f"claim {claim.id}, contrast"
+def _list_contrasts(claim: Claim) -> Iterator[tuple[str, str]]:
+    for key, contrast in claim.contrasts.items():
+        if contrast.column is not None:
+            yield contrast.column, f"claim {claim.id}, {key}"
+        for side in contrast.sides:
+            if not isinstance(side, str):
+                for name in sorted(parse_expression(side.where).columns):
+                    yield name, f"claim {claim.id}, {key}"
 
 
 def _find_empty_sides(claim: Claim, columns: dict[str, np.ndarray]) -> Iterator[str]:
-    contrast = claim.contrast
-    if (
-        contrast is None
-        or contrast.column is None
-        or contrast.column == "session"
-        or contrast.column not in columns
-    ):
-        return
-    column = columns[contrast.column]
-    levels = sorted(
-        {f"{value:g}" if isinstance(value, float) else value for value in column if _is_known(value)}
-    )
-    for side in (contrast.a, contrast.b):
-        if isinstance(side, str) and not match_value(column, side).any():
-            yield (
-                f"claim {claim.id}, contrast: nobody has {side!r} in column {contrast.column!r}; "
-                f"{suggest(side, levels, what='it has')}"
-            )
+    for key, contrast in claim.contrasts.items():
+        if contrast.column is None or contrast.column == "session" or contrast.column not in columns:
+            continue
+        column = columns[contrast.column]
+        levels = sorted(
+            {f"{value:g}" if isinstance(value, float) else value for value in column if _is_known(value)}
+        )
+        for side in contrast.sides:
+            if isinstance(side, str) and not match_value(column, side).any():
+                yield (
+                    f"claim {claim.id}, {key}: nobody has {side!r} in column {contrast.column!r}; "
+                    f"{suggest(side, levels, what='it has')}"
+                )
 
 
 def _is_known(value: object) -> bool:

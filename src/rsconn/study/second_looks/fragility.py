@@ -199,7 +199,12 @@ def _bound_folds(test: ClaimTest, source: DesignSource) -> Iterator[tuple[float,
     for row in range(model.n):
         if known[row]:
             p = [
-                compute_claim_p(_make_estimate(model, left, row, end), test.claim.expect, float(bounds[row]))
+                compute_claim_p(
+                    _make_estimate(model, left, row, end),
+                    test.claim.expect,
+                    float(bounds[row]),
+                    scale=test.claim.form.scale,
+                )
                 for end in (0, 1)
             ]
             yield (
@@ -212,8 +217,12 @@ def _bound_folds(test: ClaimTest, source: DesignSource) -> Iterator[tuple[float,
 
 
 def _is_whole(model: Model) -> bool:
-    """Say whether one row less is another model: families hang together, and what pairs adjust for is centred."""
-    return model.has_families or (model.kind == "paired" and model.nuisance.shape[1] > 0)
+    """Say whether one row less is another model: families hang together, and what pairs adjust for is centred.
+
+    The unit of contrasts that are compared is that of all of their cells.
+    """
+    cells = model.kind == "contrast" and model.cells is not None
+    return cells or model.has_families or (model.kind == "paired" and model.nuisance.shape[1] > 0)
 
 
 def _find_units(test: ClaimTest, left: OthersEstimate, source: DesignSource) -> tuple[FloatArray, Mask]:
@@ -234,7 +243,7 @@ def _find_doubtful(test: ClaimTest, sesoi: FloatArray) -> Mask:
         return np.full(model.n, thin)
     doubtful = np.zeros(model.n, dtype=np.bool_)
     lowest = replace(test, sesoi=float(sesoi.min(initial=np.inf)))
-    for side in (model.tested > 0.5, model.tested <= 0.5) if model.kind == "contrast" else (~doubtful,):
+    for side in model.list_cells():
         rest = model.keep(np.arange(model.n) != np.flatnonzero(side)[0])
         doubtful |= side & bool(find_fault(lowest, rest)[0])
     return doubtful

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from rsconn.inference.estimators import Estimate, compute_p, estimate_model
-from rsconn.inference.model import Model, check_model, choose_estimator
+from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
 from rsconn.study.claims.designs import Design, Terms, has_edge
 from rsconn.study.claims.samples import find_sample, find_sides
 from rsconn.study.people.used_columns import Columns, Mask, is_text
 
 if TYPE_CHECKING:
-    from rsconn.settings.claims import Claim
+    from rsconn.settings.claims import Claim, Contrast
 
 MOTION_COLUMN = "mean_fd"
 _ALPHA = 0.05
@@ -65,15 +65,16 @@ def check_motion(claim: Claim, design: Design, columns: Columns, terms: Terms) -
         return None
     model, motion = design.model, motion[known]
     outcome, tested, units = model.outcome[known], model.tested[known], model.units[known]
-    constant = np.ones((motion.size, 1))
-    edge, other = (outcome, tested) if claim.outcome in terms.edges else (tested, outcome)
-    edge_model = Model(edge, motion, constant, "slope", choose_estimator(units), units)
-    if model.kind == "contrast":
-        other_model = Model(
-            motion, other, constant, "contrast", choose_estimator(units, simple="welch"), units
-        )
+    constant, own = np.ones((motion.size, 1)), model.nuisance[known, : design.n_basis]
+    if claim.outcome in terms.edges:
+        edge = outcome
+        about = replace(model.keep(known), outcome=motion, nuisance=own, blocks=None)
+        simple: Estimator = "welch" if model.kind == "contrast" else "ols_hc3"
+        other_model = replace(about, estimator=choose_estimator(units, simple=simple))
     else:
-        other_model = Model(motion, other, constant, "slope", choose_estimator(units), units)
+        edge = tested if design.n_basis == 1 else own[:, -1]
+        other_model = Model(motion, outcome, constant, "slope", choose_estimator(units), units)
+    edge_model = Model(edge, motion, constant, "slope", choose_estimator(units), units)
     return MotionCheck(_estimate(edge_model), _estimate(other_model), edge_model, other_model)
 
 
@@ -124,7 +125,7 @@ def check_exclusion(claim: Claim, columns: Columns, terms: Terms) -> ExclusionCh
     for edge in needed:
         lost |= ~np.isfinite(columns[edge])
     if claim.contrast is not None:
-        return _compare_sides(claim, columns, sample, lost)
+        return _compare_sides(claim.contrast, columns, sample, lost)
     score = next(
         (term for term in (claim.outcome, claim.predictor) if term and term not in terms.edges), None
     )
@@ -140,8 +141,8 @@ def _find_imaged(columns: Columns, terms: Terms) -> Mask:
     return np.asarray(np.logical_or.reduce([np.isfinite(columns[name]) for name in names]), dtype=np.bool_)
 
 
-def _compare_sides(claim: Claim, columns: Columns, sample: Mask, lost: Mask) -> ExclusionCheck:
-    sides = [sample & side for side in find_sides(claim, columns)]
+def _compare_sides(contrast: Contrast, columns: Columns, sample: Mask, lost: Mask) -> ExclusionCheck:
+    sides = [sample & side for side in find_sides(contrast, columns)]
     counts = [(int((side & lost).sum()), int(side.sum())) for side in sides]
     note = f"left out: {counts[0][0]} of {counts[0][1]} (a), {counts[1][0]} of {counts[1][1]} (b)"
     n, n_lost = counts[0][1] + counts[1][1], counts[0][0] + counts[1][0]

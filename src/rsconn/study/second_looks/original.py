@@ -55,7 +55,8 @@ def compare_with_original(claim: Claim, finding: Finding) -> Iterator[OriginalCo
     if claim.original is None:
         return
     original, new = _describe_original(claim.original, claim), _describe_new(claim, finding)
-    scale = _Scale("" if claim.original.estimate is not None else "g" if claim.contrast else "r")
+    kind = claim.form.scale.removeprefix("partial_")
+    scale = _Scale("" if claim.original.estimate is not None else kind)
     yield _predict(original, new, scale)
     yield _look_through_telescope(original, new, scale)
     factor = compute_replication_bayes_factor(original, new)

@@ -40,7 +40,7 @@ from rsconn.study.people.used_columns import Columns, find_present
 from rsconn.study.second_looks.fragility import Fragility
 from rsconn.study.second_looks.motion_checks import MOTION_COLUMN, check_exclusion, check_motion
 from rsconn.study.second_looks.original import compare_with_original
-from rsconn.study.second_looks.slopes import Slope, compare_slopes, describe_signs
+from rsconn.study.second_looks.slopes import Slope, compare_slopes, describe_signs, list_parts
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
@@ -170,6 +170,8 @@ def _size(model: Model) -> float:
 
 
 def _list_slopes(test: ClaimTest, columns: Columns, terms: Terms) -> Iterator[Row]:
+    for part in list_parts(test.claim, test.design, columns, terms):
+        yield _describe_slope(test, part, None)
     comparison = compare_slopes(test.claim, test.design, columns, terms)
     if comparison is None:
         return
@@ -198,11 +200,13 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
     ):
         note = _compare(test, finding, estimate, *families)
         yield _make_estimate_row(claim.id, analysis, estimate, note=note)
-    if model.kind == "contrast":
+    # ranks do not add up: nothing of the kind stands for a difference of differences
+    compared = model.cells is not None
+    if model.kind == "contrast" and not compared:
         ignored = ("covariates ignored",) if test.design.covariates else ()
         note = "; ".join(("estimate is P(a > b) - 1/2", *ignored, *families))
         yield _make_estimate_row(claim.id, "Brunner-Munzel", estimate_brunner_munzel(model), note=note)
-    if model.kind != "paired":
+    if model.kind != "paired" and not compared:
         ranks = estimate_partial_spearman(model)
         note = "; ".join(("estimate is the partial rank correlation", *families))
         yield _make_estimate_row(claim.id, "partial Spearman", ranks, effect_size=ranks.estimate, note=note)
@@ -214,7 +218,7 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
         yield _make_row(claim.id, "one-sided Bayes factor", n=model.n, estimate=factor, note=note)
     for stress in find_stress(model):
         yield _make_row(claim.id, stress.flag, n=model.n, note=stress.detail)
-    alpha = reliability.get(claim.predictor or "", math.nan)
+    alpha = math.nan if compared else reliability.get(claim.predictor or "", math.nan)
     if math.isfinite(alpha):
         slope = correct_attenuation(model, finding.estimate.estimate, alpha)
         note = f"reliability of {claim.predictor}: {alpha:.2f}"

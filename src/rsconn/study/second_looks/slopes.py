@@ -13,7 +13,9 @@ import numpy as np
 
 from rsconn.inference.estimators import Estimate, adjust_holm, compute_interval, compute_p, estimate_model
 from rsconn.inference.model import Model, check_model
+from rsconn.settings.claim_kinds import ClaimKind
 from rsconn.study.claims.designs import Design, Terms, build_model
+from rsconn.study.claims.kinds import CONSTRUCTIONS
 from rsconn.study.people.used_columns import Columns, match_value
 
 if TYPE_CHECKING:
@@ -32,17 +34,6 @@ class SlopeOf(StrEnum):
     def name_analysis(self, *groups: str) -> str:
         """Return the name of an analysis: of one group's slope, or of one's minus another's."""
         return " ".join([self.value, " minus ".join(groups)]).strip()
-
-
-def is_slope(analysis: str) -> bool:
-    """Say whether an analysis of the sensitivity table is one of these slopes.
-
-    Examples
-    --------
-    >>> [is_slope(name) for name in (SlopeOf.ALL_GROUPS, SlopeOf.GROUP.name_analysis("C", "T"), "leave one out")]
-    [True, True, False]
-    """
-    return analysis in set(SlopeOf) or analysis.startswith(f"{SlopeOf.GROUP} ")
 
 
 _ALPHA = 0.05
@@ -121,7 +112,7 @@ def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms)
     SlopeComparison or None
         None for contrasts, for claims without a model, and where all people belong to one group.
     """
-    if claim.predictor is None or design.model is None or GROUP not in columns:
+    if claim.kind is not ClaimKind.SLOPE or design.model is None or GROUP not in columns:
         return None
     present = {group for group in columns[GROUP][design.rows] if group is not None}
     groups = [
@@ -143,6 +134,18 @@ def compare_slopes(claim: Claim, design: Design, columns: Columns, terms: Terms)
     ]
     interactions = [_fit_interaction(claim, columns, terms, others, pair) for pair in combinations(groups, 2)]
     return SlopeComparison((common, total, *own), tuple(interactions))
+
+
+def list_parts(claim: Claim, design: Design, columns: Columns, terms: Terms) -> list[Slope]:
+    """Return the slopes, contrasts or changes that a comparison compares, each from its own people."""
+    parts = CONSTRUCTIONS[claim.kind].list_parts(claim, columns)
+    return [
+        _fit(
+            part.name,
+            build_model(part.claim, columns, terms, covariates=design.covariates, people=part.people),
+        )
+        for part in parts
+    ]
 
 
 def _fit(name: str, design: Design) -> Slope:

@@ -1,0 +1,234 @@
+"""Claims that compare slopes, differences and changes: against statsmodels and explicit formulas."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.api import OLS
+
+from rsconn.report.figures.claim_pictures import plot_claim, tabulate_pictures
+from rsconn.report.figures.claims_forest import plot_claims_forest, tabulate_forest
+from rsconn.settings.claim_kinds import ClaimKind
+from rsconn.settings.claims import Claim
+from rsconn.settings.sections import Sesoi
+from rsconn.study.claims.claim_words import label_claim
+from rsconn.study.claims.evaluation import evaluate_claims
+from rsconn.study.second_looks.sensitivity import evaluate_sensitivity
+
+GROUPS, SEXES = {"column": "group", "a": "T", "b": "C"}, {"column": "sex", "a": "F", "b": "M"}
+
+
+def make_claim(name="X", **changes):
+    content = {"id": name, "family": "f", "text": f"claim {name}", "outcome": "PT", "expect": "greater"}
+    return Claim(**(content | changes))
+
+
+def make_config(*claims, n_permutations=199, circular=None, **inference):
+    settings = {"alpha": 0.05, "seed": 1, "sesoi": Sesoi(), "exchange_within": None, "exchange_whole": None}
+    return SimpleNamespace(
+        claims=claims,
+        rois=SimpleNamespace(circular=circular),
+        edges=(SimpleNamespace(name="A-B"),),
+        scores={},
+        covariates=SimpleNamespace(edge=("age", "mean_fd"), score=()),
+        groups=SimpleNamespace(column="group", levels={"T": "T", "C": "C"}),
+        categorical=(),
+        inference=SimpleNamespace(**(settings | {"n_permutations": n_permutations} | inference)),
+    )
+
+
+def make_cohort(n_a=40, n_b=60, seed=0):
+    rng = np.random.default_rng(seed)
+    n = n_a + n_b
+    cohort = pd.DataFrame({
+        "participant_id": [f"sub-{number:03d}" for number in range(n)],
+        "session": [None] * n,
+        "group": np.repeat(["T", "C"], [n_a, n_b]),
+        "sex": np.array(["F", "M", "M"])[np.arange(n) % 3],
+        "age": rng.normal(50, 8, n),
+        "mean_fd": rng.uniform(0.05, 0.3, n),
+        "FS": rng.normal(18, 4, n),
+    })  # fmt: skip
+    spread = np.where(cohort["group"] == "T", 2.0, 1.0)
+    for name in ("PT", "A-B"):
+        cohort[name] = 10 + spread * rng.normal(size=n) + 0.05 * cohort["age"]
+    return cohort
+
+
+def evaluate(cohort, *claims, **options):
+    return evaluate_claims(cohort, make_config(*claims, **options)).claims.set_index("id")
+
+
+def list_parts(cohort, claim):
+    config = make_config(claim)
+    table = evaluate_sensitivity(cohort, config, evaluate_claims(cohort, config))
+    return table.set_index("analysis")
+
+
+def draw(cohort, claim):
+    """Draw the claim's picture and the forest; return the picture's table."""
+    config = make_config(claim)
+    evaluation = evaluate_claims(cohort, config)
+    definitions = {claim.id: claim.model_dump(mode="json")}
+    pictures = tabulate_pictures(evaluation.claims, definitions, evaluation.designs, {}, {})
+    plot_claim(pictures)
+    forest = tabulate_forest(evaluation.claims, definitions, evaluation.designs, {})
+    plot_claims_forest(forest)
+    return pictures
+
+
+# --- slopes compared
+
+
+@pytest.mark.parametrize("covariates", [(), ("age",)])
+def test_slopes_compared_are_the_product_of_an_hc3_regression(covariates):
+    cohort = make_cohort()
+    cohort["PT"] += 0.3 * cohort["FS"] * (cohort["group"] == "T")
+    claim = make_claim(predictor="FS", contrast=GROUPS, covariates=covariates)
+    row = evaluate(cohort, claim).loc["X"]
+    in_a = (cohort["group"] == "T").astype(float)
+    design = np.column_stack(
+        [in_a * cohort["FS"], np.ones(100), in_a, cohort["FS"], *(cohort[c] for c in covariates)]
+    )
+    oracle = OLS(cohort["PT"].to_numpy(), design).fit(cov_type="HC3", use_t=True)
+    assert claim.kind is ClaimKind.SLOPES_COMPARED
+    for name, value in (
+        ("estimate", oracle.params[0]),
+        ("std_error", oracle.bse[0]),
+        ("p", oracle.pvalues[0]),
+    ):
+        assert row[name] == pytest.approx(value, rel=1e-9)
+    assert row["dof"] == 100 - design.shape[1]
+    assert row["n_per_group"] == "a=40;b=60"
+    classical = OLS(cohort["PT"].to_numpy(), design).fit()
+    t = classical.tvalues[0]
+    assert row["effect_size"] == pytest.approx(t / np.sqrt(t**2 + row["dof"]))
+    assert row["verdict"] == "supported"
+    assert row["p_permutation"] < 0.05
+    assert row["p_family_maxt"] < 0.05
+
+
+def test_each_sides_slope_stands_beside_their_difference():
+    cohort = make_cohort()
+    claim = make_claim(predictor="FS", contrast=GROUPS)
+    found = list_parts(cohort, claim)
+    slopes = found.loc[["slope in T", "slope in C"], "estimate"].to_numpy()
+    assert slopes[0] - slopes[1] == pytest.approx(evaluate(cohort, claim).loc["X", "estimate"])
+    side = cohort[cohort["group"] == "T"]
+    assert slopes[0] == pytest.approx(stats.linregress(side["FS"], side["PT"]).slope)
+    assert "partial Spearman" not in found.index
+
+
+def test_a_picture_of_slopes_has_a_line_per_side_with_its_slope():
+    cohort = make_cohort()
+    claim = make_claim(predictor="FS", contrast=GROUPS, covariates=["age"])
+    table = draw(cohort, claim)
+    lines = table[table["kind"] == "line"]
+    slopes = [np.polyfit(line["x"], line["y"], 1)[0] for _, line in lines.groupby("side", sort=False)]
+    assert slopes[0] - slopes[1] == pytest.approx(evaluate(cohort, claim).loc["X", "estimate"])
+    assert set(table.loc[table["kind"] == "person", "x"]) == set(cohort["FS"])
+
+
+def test_slopes_are_exchanged_within_their_sides():
+    cohort = make_cohort()
+    design = evaluate_claims(cohort, make_config(make_claim(predictor="FS", contrast=GROUPS))).designs["X"]
+    assert np.unique(design.model.blocks).size == 2
+    np.testing.assert_array_equal(design.model.blocks == design.model.blocks[0], cohort["group"] == "T")
+
+
+def test_a_predictor_that_is_constant_on_a_side_is_not_testable():
+    cohort = make_cohort()
+    cohort.loc[cohort["group"] == "T", "FS"] = 3.0
+    row = evaluate(cohort, make_claim(predictor="FS", contrast=GROUPS, covariates=["age"])).loc["X"]
+    assert row["verdict"] == "not testable"
+    assert "rank-deficient" in row["reason"]
+
+
+def test_slopes_need_five_people_on_each_side():
+    row = evaluate(make_cohort(n_a=4), make_claim(predictor="FS", contrast=GROUPS)).loc["X"]
+    assert row["reason"].startswith("a side has fewer than 5 people (a=4;b=60)")
+
+
+def test_equal_slopes_are_bounded_by_a_partial_r():
+    claim = make_claim(predictor="FS", contrast=GROUPS, expect="equivalent")
+    row = evaluate(make_cohort(n_a=300, n_b=300), claim).loc["X"]
+    assert row["sesoi"] == 0.3
+    assert row["verdict"] == "supported"
+
+
+def test_slopes_in_circular_regions_are_not_testable():
+    circular = SimpleNamespace(contrast="FS", data="this")
+    claim = make_claim(outcome="A-B", predictor="FS", contrast=GROUPS)
+    assert "circular" in evaluate(make_cohort(), claim, circular=circular).loc["X", "reason"]
+
+
+# --- contrasts compared
+
+
+def test_contrasts_compared_without_covariates_are_welchs_of_four_cells():
+    cohort = make_cohort()
+    claim = make_claim(contrast=SEXES, between=GROUPS)
+    row = evaluate(cohort, claim).loc["X"]
+    cells = [cohort.loc[(cohort["sex"] == s) & (cohort["group"] == g), "PT"] for s in "FM" for g in "TC"]
+    means, shares = [cell.mean() for cell in cells], [cell.var() / len(cell) for cell in cells]
+    assert row["estimate"] == pytest.approx((means[0] - means[2]) - (means[1] - means[3]))
+    assert row["std_error"] == pytest.approx(sum(shares) ** 0.5)
+    dof = sum(shares) ** 2 / sum(
+        share**2 / (len(cell) - 1) for share, cell in zip(shares, cells, strict=True)
+    )
+    assert row["dof"] == pytest.approx(dof)
+    assert row["estimator"] == "welch"
+    bound = 0.5 * np.sqrt(np.mean([cell.var() for cell in cells]))
+    assert row["sesoi_estimate"] == pytest.approx(bound)
+    sizes = dict(part.split("=") for part in row["n_per_group"].split(";"))
+    assert sizes["F in T"] == str(len(cells[0]))
+    assert row["effect_size"] == pytest.approx(
+        row["estimate"] / np.sqrt(sum(((cell - cell.mean()) ** 2).sum() for cell in cells) / 96), rel=0.01
+    )
+
+
+def test_contrasts_compared_with_covariates_are_a_regression():
+    cohort = make_cohort()
+    row = evaluate(cohort, make_claim(outcome="A-B", contrast=SEXES, between=GROUPS)).loc["X"]
+    sex, group = (cohort["sex"] == "F").astype(float), (cohort["group"] == "T").astype(float)
+    design = np.column_stack([sex * group, np.ones(100), sex, group, cohort["age"], cohort["mean_fd"]])
+    assert row["estimate"] == pytest.approx(OLS(cohort["A-B"].to_numpy(), design).fit().params[0])
+    assert row["estimator"] != "welch"
+
+
+def test_each_sides_contrast_stands_beside_and_four_cells_are_drawn():
+    cohort = make_cohort()
+    claim = make_claim(contrast=SEXES, between=GROUPS)
+    found = list_parts(cohort, claim)
+    parts = found.loc[["difference in T", "difference in C"], "estimate"].to_numpy()
+    assert parts[0] - parts[1] == pytest.approx(evaluate(cohort, claim).loc["X", "estimate"])
+    assert "Brunner-Munzel" not in found.index
+    table = draw(cohort, claim)
+    assert table.loc[table["kind"] == "mean", "label"].tolist() == ["F in T", "F in C", "M in T", "M in C"]
+
+
+def test_an_empty_cell_is_not_testable():
+    cohort = make_cohort()
+    cohort = cohort[(cohort["sex"] == "F") | (cohort["group"] == "T")]
+    row = evaluate(cohort, make_claim(contrast=SEXES, between=GROUPS)).loc["X"]
+    assert row["reason"].startswith("nobody is on side M in C")
+
+
+@pytest.mark.parametrize(
+    ("changes", "label"),
+    [
+        ({"predictor": "FS", "contrast": GROUPS}, "PT: slope on FS in T > in C"),
+        ({"contrast": SEXES, "between": GROUPS, "expect": "less"}, "PT: F − M in T < in C"),
+    ],
+)
+def test_formulas(changes, label):
+    assert label_claim(make_claim(**changes).model_dump(mode="json")) == label
+
+
+def test_claims_of_before_keep_their_hash():
+    assert "between" not in make_claim(contrast=GROUPS).model_dump(mode="json")
+    assert "between" in make_claim(contrast=SEXES, between=GROUPS).model_dump(mode="json")
