@@ -14,19 +14,20 @@ _CLAIMS = {
     "family": "Claims corrected together; exploratory claims form families of their own.",
     "text": "The claim's sentence.",
     "n": "People whose data the claim uses.",
-    "n_per_group": "a=..;b=..: people on each side of a contrast; n/a for slopes.",
+    "n_per_group": "a=..;b=..: people on each side of a contrast, or by name of each cell of several; n/a for slopes.",
     "estimator": "welch: difference of means, Welch; ols_hc2: least squares with HC2 standard errors and "
     "Bell-McCaffrey dof (pairs, sides of about one size); "
     "ols_hc3: least squares with HC3 standard errors and t(n - k); "
     "ols_cr2: least squares with CR2 standard errors of families and Satterthwaite's dof.",
-    "estimate": "Contrast a - b (adjusted for covariates), or slope per unit; in the outcome's units.",
+    "estimate": "Contrast a - b (adjusted for covariates), slope per unit, or a difference of two of these; in the "
+    "outcome's units.",
     "std_error": "Standard error of the estimate.",
     "dof": "Degrees of freedom of its t distribution.",
     "ci_low": "Lower end of the 95 % interval of the estimate.",
     "ci_high": "Upper end of the 95 % interval of the estimate.",
     "ci_family_low": "Lower end of the 1 - alpha/m interval, m the family's testable claims.",
     "ci_family_high": "Upper end of the 1 - alpha/m interval.",
-    "effect_size": "Hedges g (contrasts) or partial r (slopes); describes, decides nothing.",
+    "effect_size": "Hedges g (contrasts) or partial r (slopes and their differences); describes, decides nothing.",
     "effect_ci_low": "Lower end of its 95 % interval, assuming equal variances and unrelated people.",
     "effect_ci_high": "Upper end of its 95 % interval, assuming equal variances and unrelated people.",
     "p": "Two-sided p of no effect; for equivalent and unrelated the p of two one-sided tests.",

@@ -28,7 +28,7 @@ from rsconn.report.figures.style import (
 )
 from rsconn.settings.claims import Verdict
 from rsconn.settings.variations import label_value
-from rsconn.study.claims.claim_table import label_claim
+from rsconn.study.claims.claim_words import label_claim
 
 CURVE_COLUMNS = ("claim", "curve", "label", "unit", "rank", "specification")
 _NUMBERS = ("primary", "estimate", "ci_family_low", "ci_family_high", "verdict", "qc_fc")

@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from rsconn.inference.model import LARGEST_HC2_RATIO
+from rsconn.settings.claim_kinds import find_kind
 
 Values = Mapping[str, Any]
 _CODINGS = {
@@ -50,6 +51,7 @@ def write_methods(settings: Values, versions: Mapping[str, str]) -> str:
     )
     environment.globals |= {function.__name__: function for function in words}
     environment.globals |= {"describe_roi": describe_roi, "describe_score": describe_score}
+    environment.globals["list_kinds"] = list_kinds
     environment.globals |= {"join": join_words, "list_edges": list_edges, "number": format_setting}
     settings = _quote_markup(settings)
     own = [claim["id"] for claim in settings["claims"] if claim.get("sesoi") is not None]
@@ -88,6 +90,11 @@ def write_citations(methods: str) -> str:
     """
     cited = find_citations(methods)
     return format_bibtex(cited) if cited else ""
+
+
+def list_kinds(claims: Sequence[Values]) -> set[str]:
+    """Return the kinds of claims there are (`settings.claim_kinds.ClaimKind`)."""
+    return {str(find_kind(claim)) for claim in claims}
 
 
 def join_words(words: Sequence[object] | None, last: str = "and") -> str:
