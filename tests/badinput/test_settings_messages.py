@@ -313,7 +313,7 @@ CLAIM_CASES = [
      "claim F1 between.a: 'therapits' is no level of groups; did you mean 'therapist'?"),
     ("F1/between", {"column": "group", "a": "therapist", "b": "control"},
      "claim F1: contrast and between are the same; two different contrasts needed"),
-    ("F1/betwen", {"column": "sex", "a": "F", "b": "M"}, "claim F1 betwen: unknown key; did you mean 'between'?"),
+    ("F1/betweens", {"column": "sex", "a": "F", "b": "M"}, "claim F1 betweens: unknown key; did you mean 'between'?"),
     ("F1/expect", "bigger", ("claim F1 expect: 'bigger' found; one of: greater, less, different, equivalent, positive, "
      "negative, associated, unrelated")),
     ("F1/expect", "greter", "claim F1 expect: 'greter' found; did you mean 'greater'?"),
