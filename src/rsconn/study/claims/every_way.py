@@ -217,7 +217,7 @@ def find_inliers(claim: Claim, columns: Columns, edges: Sequence[str], outlier_s
     A side is that of a contrast; in a slope everybody is on one. Who has no edge stays, for others to leave out.
     """
     sample = find_sample(claim, columns)
-    sides = find_sides(claim, columns) if claim.contrast is not None else (np.ones_like(sample),)
+    sides = [np.ones_like(sample)] if claim.contrast is None else find_sides(claim.contrast, columns)
     keep = np.ones_like(sample)
     for name in edges:
         for side in sides:
