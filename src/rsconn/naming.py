@@ -147,6 +147,17 @@ def format_participant_id(label: str) -> str:
     return text if text.startswith("sub-") else f"sub-{text}"
 
 
+def add_prefix(person: str, prefix: str) -> str:
+    """Return a person's id with a dataset's prefix before the label.
+
+    Examples
+    --------
+    >>> add_prefix("sub-01", "A")
+    'sub-A01'
+    """
+    return f"sub-{prefix}{person.removeprefix('sub-')}"
+
+
 def format_edge(first: str, second: str) -> str:
     """Name an edge, such as ``LAI-dmPFC``; the order is that of the config."""
     return f"{first}-{second}"

@@ -53,6 +53,7 @@ from rsconn.study.people.participants import (
 )
 from rsconn.study.people.same_people import find_same_people
 from rsconn.study.people.scores import Scores, score_people
+from rsconn.study.people.sites import list_aliases
 from rsconn.study.people.used_columns import check_used_columns, list_codes, list_unused_names
 
 _SHOWN = 5
@@ -107,13 +108,11 @@ def check_config(path: Path) -> CheckResult:
     deviations = _check_surroundings(config, problems)
     people = (
         collect_problems(problems, lambda: _read_scored_people(config))
-        if _exist(_list_tables(config))
+        if _exist(config.input.tables)
         else None
     )
     runs = (
-        collect_problems(problems, lambda: find_config_runs(config))
-        if _exist(_list_datasets(config))
-        else None
+        collect_problems(problems, lambda: find_config_runs(config)) if _exist(config.input.folders) else None
     )
     lines, warnings = [_describe_config(config, runs or ())], list_warnings(config)
     if people is not None:
@@ -123,6 +122,7 @@ def check_config(path: Path) -> CheckResult:
             *list_odd_values(people.table, config),
             *list_codes(people.table, config),
             *people.outsiders,
+            *list_aliases(people.table, {run.participant_id for run in runs or ()}, config),
         ]
         problems += find_same_people(people.table)
     lines += [f"differs from {config.registered}: {line}" for line in deviations]
@@ -182,13 +182,16 @@ def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) ->
         for path, ids in list_table_ids(config.input).items()
     }
     people = people[~people["participant_id"].isin(config.exclude.keys())]
-    first = set(tables[config.input.participants]) | with_runs
+    sources = config.input.table_sources
+    firsts = [source.path for source in sources if not source.further]
+    first = {person for path in firsts for person in tables[path]} | with_runs
     if runs and not problems:
         problems += check_images_match(set(people["participant_id"]), with_runs, limit)
-        mine = tables[config.input.participants]
-        warnings += describe_strangers(show_path(config.input.participants), mine, with_runs, "with images")
-        warnings += _describe_left_out(set(mine) - with_runs, config)
-    for path in config.input.phenotype:
+        for path in firsts:
+            warnings += describe_strangers(show_path(path), tables[path], with_runs, "with images")
+        mine = {person for path in firsts for person in tables[path]}
+        warnings += _describe_left_out(mine - with_runs, config)
+    for path in (source.path for source in sources if source.further):
         where = f"in {config.input.participants.name}{' or with images' if runs else ''}"
         warnings += describe_strangers(show_path(path), tables[path], first, where)
         problems += check_matches(show_path(path), tables[path], first, limit)
@@ -204,7 +207,11 @@ def _describe_left_out(without_run: Collection[str], config: Config) -> list[str
     if not without_run:
         return []
     left_out = find_left_out(
-        _list_datasets(config), config.input.filters, without_run, parcellated=bool(config.input.parcellated)
+        config.input.folders,
+        config.input.filters,
+        without_run,
+        parcellated=bool(config.input.parcellated),
+        prefixes=config.input.prefixes,
     )
     return [
         f"{person}: has images that input.filters leave out ({unmet})"
@@ -233,14 +240,6 @@ def check_ids(people: pd.DataFrame, runs: Sequence[Run]) -> list[str]:
 def _name_some(people: Iterable[str]) -> str:
     names = sorted(people)
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _list_tables(config: Config) -> list[Path]:
-    return list(config.input.tables)
-
-
-def _list_datasets(config: Config) -> list[Path]:
-    return [*config.input.derivatives, *config.input.parcellated]
 
 
 def _exist(paths: Iterable[Path]) -> bool:

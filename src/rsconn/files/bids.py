@@ -16,6 +16,7 @@ from rsconn.files.run_selection import (
     check_each_once,
     check_no_concatenation,
     check_one_cohort,
+    describe_no_match,
     drop_concatenations,
     drop_single_echoes,
     find_confounds,
@@ -24,6 +25,7 @@ from rsconn.files.run_selection import (
     find_motion,
     find_other_confounds,
     normalise_filters,
+    open_datasets,
     select_files,
 )
 from rsconn.files.sidecars import get_t_r, is_plausible_t_r
@@ -102,7 +104,13 @@ class Run:
         return cls(**{**values, **paths, "problems": tuple(values.get("problems", ()))})
 
 
-def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
+def find_runs(
+    derivatives: Sequence[Path],
+    filters: Filters,
+    *,
+    prefixes: Sequence[str] = (),
+    names: Sequence[str] = (),
+) -> tuple[Run, ...]:
     """Find the runs with images that the filters select.
 
     Parameters
@@ -114,6 +122,8 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
         Entity to labels. ``desc`` is ``preproc`` unless given; ``none`` asks for files without the entity. Dense
         series (CIFTI), whose names have no ``desc``, count where a space or density is named, or where there are no
         volumes.
+    prefixes, names : sequence of str
+        Of each dataset, where they hold different people: what keeps their labels apart, and what BIDS URIs call it.
 
     Returns
     -------
@@ -127,33 +137,51 @@ def find_runs(derivatives: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
         If nothing matches (with what there is instead), or a run is there more than once.
     """
     wanted = normalise_filters(filters)
-    datasets = [Dataset(Path(folder)) for folder in derivatives]
+    datasets = open_datasets(derivatives, prefixes)
     images = _select_images(datasets, wanted)
+    _check_every_site(images, datasets, wanted, names)
     if "echo" not in wanted:
         images = drop_single_echoes(images)
     check_each_once(images)
     check_no_concatenation(images)
     check_one_cohort(images)
     runs = (_make_image_run(image, near) for image, near in _pair_with_datasets(images, datasets))
-    return _sort(runs, derivatives)
+    return _sort(runs, derivatives, names)
 
 
-def find_parcellated_runs(folders: Sequence[Path], filters: Filters) -> tuple[Run, ...]:
+def find_parcellated_runs(
+    folders: Sequence[Path],
+    filters: Filters,
+    *,
+    prefixes: Sequence[str] = (),
+    names: Sequence[str] = (),
+) -> tuple[Run, ...]:
     """Find the runs of datasets that hold ROI series (``*_timeseries.tsv``) instead of images.
 
     Parameters and errors are those of `find_runs`; ``desc`` has no default here. Confounds beside the series
     are found too (``desc-confounds``, or XCP-D's ``motion.tsv``); that they are absent is no problem for
     denoised series.
     """
-    datasets = [Dataset(Path(folder)) for folder in folders]
+    datasets = open_datasets(folders, prefixes)
     wanted = normalise_filters(filters)
     series = _select(datasets, ("timeseries",), wanted)
+    _check_every_site(series, datasets, wanted, names)
     series = drop_concatenations(series)
     check_each_once(series)
     check_one_cohort(series)
     return _sort(
-        (_make_series_run(file, near) for file, near in _pair_with_datasets(series, datasets)), folders
+        (_make_series_run(file, near) for file, near in _pair_with_datasets(series, datasets)), folders, names
     )
+
+
+def _check_every_site(
+    files: Sequence[FoundFile], datasets: Sequence[Dataset], wanted: Filters, names: Sequence[str]
+) -> None:
+    """Refuse filters that select nothing of some dataset that holds people of its own."""
+    for dataset, name in zip(datasets, names, strict=False):
+        if not any(file.root == str(dataset.folder) for file in files):
+            every = [file for kind in (*_IMAGES, "timeseries") for file in dataset.get(kind)]
+            raise DatasetError(describe_no_match(every, wanted, f"{dataset.folder} (site {name})"))
 
 
 def _select_images(datasets: Sequence[Dataset], wanted: Filters) -> list[FoundFile]:
@@ -331,7 +359,7 @@ def _read_series_t_r(series: FoundFile, dataset: Dataset, problems: list[str]) -
     return None
 
 
-def _sort(runs: Iterable[Run], folders: Sequence[Path]) -> tuple[Run, ...]:
-    named = {name: str(Path(folder).absolute()) for name, folder in name_datasets(folders).items()}
+def _sort(runs: Iterable[Run], folders: Sequence[Path], names: Sequence[str]) -> tuple[Run, ...]:
+    named = {name: str(Path(folder).absolute()) for name, folder in name_datasets(folders, names).items()}
     ordered = sorted(runs, key=lambda run: (run.participant_id, run.name))
     return tuple(replace(run, datasets=named) for run in ordered)

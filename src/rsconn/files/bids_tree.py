@@ -55,6 +55,8 @@ class FoundFile:
         Parts of the name that are no ``entity-label``.
     root : str
         The dataset's folder; what lies above it says nothing of the file.
+    prefix : str
+        What was put before the label of ``sub``, to keep the people of several datasets apart.
     """
 
     folder: str
@@ -63,6 +65,7 @@ class FoundFile:
     entities: dict[str, str]
     strange: tuple[str, ...] = ()
     root: str = ""
+    prefix: str = ""
 
     @property
     def path(self) -> Path:

@@ -13,8 +13,8 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]+")
 _FOLDERS = re.compile(r"(?<![\w.~:/)-])/(?:[^/\s'\"():;,]+/)+")
 
 
-def name_datasets(folders: Sequence[Path]) -> dict[str, Path]:
-    """Return the datasets by names for BIDS URIs: the folder's own, numbered where two have the same.
+def name_datasets(folders: Sequence[Path], names: Sequence[str] = ()) -> dict[str, Path]:
+    """Return the datasets by names for BIDS URIs: the given ones or the folder's own, numbered where two have the same.
 
     Examples
     --------
@@ -22,8 +22,8 @@ def name_datasets(folders: Sequence[Path]) -> dict[str, Path]:
     ['fmriprep', 'fmriprep-2', 'my-study']
     """
     named: dict[str, Path] = {}
-    for folder in folders:
-        stem = _NOT_IN_NAMES.sub("-", folder.name).strip("-") or "dataset"
+    for folder, own in zip(folders, names or [folder.name for folder in folders], strict=True):
+        stem = _NOT_IN_NAMES.sub("-", own).strip("-") or "dataset"
         number = sum(name == stem or name.startswith(f"{stem}-") for name in named) + 1
         named[stem if number == 1 else f"{stem}-{number}"] = folder
     return named

@@ -6,11 +6,16 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from rsconn.files.bids_tree import FoundFile
-from rsconn.files.run_selection import Dataset, Filters, list_unmet, normalise_filters
+from rsconn.files.run_selection import Filters, list_unmet, normalise_filters, open_datasets
 
 
 def find_left_out(
-    folders: Sequence[Path], filters: Filters, people: Collection[str], *, parcellated: bool
+    folders: Sequence[Path],
+    filters: Filters,
+    people: Collection[str],
+    *,
+    parcellated: bool,
+    prefixes: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return what of the filters leaves out the images, or series, of people who have some.
 
@@ -24,6 +29,8 @@ def find_left_out(
         participant_id of those who have no run.
     parcellated : bool
         Whether the datasets hold series instead of images.
+    prefixes : sequence of str
+        Of each dataset, as `rsconn.files.bids.find_runs` takes them.
 
     Returns
     -------
@@ -32,7 +39,9 @@ def find_left_out(
     """
     wanted = normalise_filters(filters)
     kinds = ("timeseries",) if parcellated else ("image", "dense")
-    files = [file for folder in folders for kind in kinds for file in Dataset(folder).get(kind)]
+    files = [
+        file for dataset in open_datasets(folders, prefixes) for kind in kinds for file in dataset.get(kind)
+    ]
     nearest: dict[str, list[str]] = {}
     for file in files:
         person = f"sub-{file.entities.get('sub')}"

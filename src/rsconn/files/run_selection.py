@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rsconn.errors import DatasetError
@@ -93,7 +94,7 @@ def select_files(files: Sequence[FoundFile], filters: Filters, source: str) -> l
     """
     chosen = [file for file in files if all(_matches(file, key, labels) for key, labels in filters.items())]
     if not chosen:
-        raise DatasetError(_describe_no_match(files, filters, source))
+        raise DatasetError(describe_no_match(files, filters, source))
     _check_every_label(files, filters, source)
     _check_names(chosen)
     return chosen
@@ -123,7 +124,8 @@ def _number(label: str) -> str:
     return str(int(label)) if label.isdecimal() else label
 
 
-def _describe_no_match(files: Sequence[FoundFile], filters: Filters, source: str) -> str:
+def describe_no_match(files: Sequence[FoundFile], filters: Filters, source: str) -> str:
+    """Say what the filters ask for and the files do not have."""
     empty = [key for key, labels in filters.items() if not any(_matches(file, key, labels) for file in files)]
     facts = [f"{key} {'/'.join(filters[key])} (found: {_list_labels(files, key)})" for key in empty]
     if not facts:
@@ -165,7 +167,10 @@ def _check_names(files: Iterable[FoundFile]) -> None:
 def _check_folders(file: FoundFile) -> None:
     for key in ("sub", "ses"):
         for part in Path(file.folder).relative_to(file.root).parts if file.root else ():
-            if part.startswith(f"{key}-") and part != f"{key}-{file.entities.get(key)}":
+            label = file.entities.get(key)
+            if key == "sub" and label is not None:
+                label = label.removeprefix(file.prefix)
+            if part.startswith(f"{key}-") and part != f"{key}-{label}":
                 raise DatasetError(
                     f"{file.path}: the name and the folder {part} disagree about {key}; "
                     "move or rename the file"
@@ -333,6 +338,12 @@ _NO_ENTITY: frozenset[str] = frozenset()
 _Key = frozenset[tuple[str, str]]
 
 
+def _add_prefix(file: FoundFile, prefix: str) -> FoundFile:
+    if "sub" not in file.entities:
+        return file
+    return replace(file, entities={**file.entities, "sub": prefix + file.entities["sub"]}, prefix=prefix)
+
+
 class Dataset:
     """The files of one derivatives dataset.
 
@@ -340,13 +351,15 @@ class Dataset:
     ----------
     folder : Path
         Root of the dataset.
+    prefix : str
+        Put before every label of ``sub``; files then go by that label.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefix: str = "") -> None:
         self.folder = folder
         self._by_kind: dict[str, list[FoundFile]] = {}
         for file in list_files(folder):
-            self._by_kind.setdefault(file.kind, []).append(file)
+            self._by_kind.setdefault(file.kind, []).append(_add_prefix(file, prefix) if prefix else file)
         self._sidecars = {
             kind: Sidecars(folder, self.get(f"{kind}_json")) for kind in ("image", "timeseries")
         }
@@ -369,6 +382,12 @@ class Dataset:
                 index.setdefault(_make_key(other, ignored), []).append(other)
             self._indices[kind, ignored] = index
         return self._indices[kind, ignored].get(_make_key(file, ignored), [])
+
+
+def open_datasets(folders: Sequence[Path], prefixes: Sequence[str] = ()) -> list[Dataset]:
+    """Return the datasets in the folders, with the prefix of each where they hold people of their own."""
+    prefixes = prefixes or [""] * len(folders)
+    return [Dataset(Path(folder), prefix) for folder, prefix in zip(folders, prefixes, strict=True)]
 
 
 def _make_key(file: FoundFile, ignored: frozenset[str]) -> _Key:

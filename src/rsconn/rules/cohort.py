@@ -21,6 +21,7 @@ from rsconn.study.people.own_names import check_own_names
 from rsconn.study.people.participants import read_outsiders, read_people
 from rsconn.study.people.run_edges import RunTables, tabulate_runs
 from rsconn.study.people.scores import score_people
+from rsconn.study.people.sites import find_sites, name_site
 
 
 def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
@@ -61,12 +62,13 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
     ledger, flow = cohort.ledger, cohort.flow
     if not settings.input.has_runs:  # nobody was expected to have images
         ledger, flow = ledger[ledger["rule"] != PersonRule.NO_RUN], flow[flow["stage"] == FLOW_STAGES[0]]
+    sites = find_sites(people, (Run.from_dict(record.run) for record in runs), settings)
     written = {
         "cohort": cohort.table,
         "edges": tables.edges,
-        "exclusions": ledger,
+        "exclusions": name_site(ledger, sites),
         "flow": flow,
-        "quality": quality,
+        "quality": name_site(quality, sites),
         "coverage": tables.coverage,
         "scores": scores.summary,
         "predicted": _compare_prediction(runs, tables, people, settings),
@@ -80,9 +82,13 @@ def _find_hints(settings: Config, without_run: Collection[str]) -> PeopleHints:
     outsiders = read_outsiders(settings.input, settings.groups, sessions=settings.sessions)
     if not settings.input.has_runs or not without_run:
         return PeopleHints(outsiders=outsiders)
-    parcellated = bool(settings.input.parcellated)
-    folders = settings.input.parcellated if parcellated else settings.input.derivatives
-    left_out = find_left_out(folders, settings.input.filters, without_run, parcellated=parcellated)
+    left_out = find_left_out(
+        settings.input.folders,
+        settings.input.filters,
+        without_run,
+        parcellated=bool(settings.input.parcellated),
+        prefixes=settings.input.prefixes,
+    )
     return PeopleHints(left_out, outsiders)
 
 

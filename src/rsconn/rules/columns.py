@@ -79,6 +79,7 @@ _QUALITY = {
     "rank": "Rank of everything projected out, on the retained volumes.",
     "dof": "n_retained - rank; n/a if the series came denoised.",
     "mean_fd_source": "Where the cohort's mean_fd comes from: participants table or confounds.",
+    "site": "Site of the dataset (input.datasets).",
 }
 _COVERAGE = {
     **_IDENTITY,
@@ -97,6 +98,7 @@ _EXCLUSIONS = {
     "stage": "Stage that decided: index, extract, denoise, connect, cohort or claim.",
     "decision": "excluded, kept or flagged.",
     "reason": "In a sentence.",
+    "site": "Site of the dataset (input.datasets).",
 }
 _FLOW = {
     "stage": "What people had to have.",

@@ -273,10 +273,13 @@ def find_config_runs(config: Config) -> tuple[Run, ...]:
     """Find the runs that a config's filters select, whichever door they come in by; none if there is no door."""
     if not config.input.has_runs:
         return ()
-    if config.input.parcellated:
-        runs = find_parcellated_runs(config.input.parcellated, config.input.filters)
-    else:
-        runs = find_runs(config.input.derivatives, config.input.filters)
+    find: Callable[..., tuple[Run, ...]] = find_parcellated_runs if config.input.parcellated else find_runs
+    runs = find(
+        config.input.folders,
+        config.input.filters,
+        prefixes=config.input.prefixes,
+        names=config.input.sites,
+    )
     return drop_excluded(runs, config)
 
 

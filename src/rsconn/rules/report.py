@@ -80,7 +80,7 @@ def write_report(group: Path, *, config: Path) -> None:
         _write_maps(folder, settings, simulated=simulated)
     else:  # maps of an earlier config must not look like results of this one
         (folder / "figures" / f"{MODELS_TABLE}.tsv").unlink(missing_ok=True)
-    origins = [describe_origin(path) for path in _list_datasets(settings)]
+    origins = [describe_origin(path) for path in settings.input.folders]
     methods = write_methods(
         {
             **values,
@@ -143,7 +143,6 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
     simulated : bool
         Whether the data say that they are simulated.
     """
-    tables = (settings.input.participants, *settings.input.phenotype)
     asked = list_settings(settings)
     return {
         "versions": list_versions(),
@@ -156,8 +155,14 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
         },
         "input": {
             "simulated": simulated,
-            "datasets": [describe_origin(path) for path in _list_datasets(settings)],
-            "tables": {path.name: hash_file(path) for path in tables},
+            "datasets": [describe_origin(path) for path in settings.input.folders],
+            **({"sites": list(settings.input.sites)} if settings.input.datasets else {}),
+            "tables": {
+                f"{source.site}/{source.path.name}" if source.site else source.path.name: hash_file(
+                    source.path
+                )
+                for source in settings.input.table_sources
+            },
         },
         "seed": settings.inference.seed,
         "registered": settings.registered.name if settings.registered else None,
@@ -200,7 +205,7 @@ def describe_dataset(settings: Config, folder: Path, *, simulated: bool) -> dict
     simulated : bool
         Whether the data say that they are simulated.
     """
-    datasets = name_datasets(_list_datasets(settings))
+    datasets = name_datasets(settings.input.folders, settings.input.sites)
     told = {name: read_dataset_description(path) for name, path in datasets.items()}
     keys = ("Name", "DatasetDOI", "Version")
     sources = [{key: about[key] for key in keys if key in about} for about in told.values()]
@@ -220,10 +225,6 @@ def describe_dataset(settings: Config, folder: Path, *, simulated: bool) -> dict
 def _read_doi(description: Mapping[str, Any]) -> str | None:
     doi = description.get("DatasetDOI")
     return doi if isinstance(doi, str) else None
-
-
-def _list_datasets(settings: Config) -> list[Path]:
-    return [*settings.input.derivatives, *settings.input.parcellated]
 
 
 def read_truth(config: Config, *, simulated: bool) -> tuple[PlantedPlace, ...]:

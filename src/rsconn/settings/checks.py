@@ -18,9 +18,13 @@ from rsconn.settings.ways import find_multiverse_problems
 
 if TYPE_CHECKING:
     from rsconn.settings.config import Config
+    from rsconn.settings.sections import InputSettings
 
 # Columns of the cohort table that rsconn fills itself.
 RESERVED_COLUMNS = ("participant_id", "session", "group", "sex", "age", "mean_fd", "included")
+
+# The column that input.datasets makes.
+SITE = "site"
 
 # Spaces of dense series.
 _SURFACES = frozenset({"fsLR"})
@@ -111,9 +115,7 @@ def find_missing_files(config: Config) -> list[str]:
 def _list_inputs(config: Config) -> list[tuple[str, Path]]:
     """Return the option and the path of every table and dataset."""
     return [
-        *(("input.derivatives", path) for path in config.input.derivatives),
-        *(("input.parcellated", path) for path in config.input.parcellated),
-        ("input.participants", config.input.participants),
+        *_list_sources(config.input),
         *(("input.phenotype", path) for path in config.input.phenotype),
         *([("truth", config.truth)] if config.truth else []),
     ]
@@ -142,6 +144,16 @@ def find_braces(config: Config) -> list[str]:
     ]
 
 
+def _list_sources(settings: InputSettings) -> Iterable[tuple[str, Path]]:
+    for one in settings.datasets:
+        option = f"input.datasets, site {one.site}"
+        yield from ((option, path) for path in (one.path, one.participants, *one.phenotype))
+    if not settings.datasets:
+        yield from (("input.derivatives", path) for path in settings.derivatives)
+        yield from (("input.parcellated", path) for path in settings.parcellated)
+        yield "input.participants", settings.participants
+
+
 def _describe_absent(path: Path) -> str:
     if path.is_symlink():
         return describe_unreadable(show_path(path))
@@ -168,7 +180,8 @@ def _check_sources(config: Config) -> Iterable[str]:
     columns = [roi.name for roi in regions if roi.kind == "column"]
     images = [roi.name for roi in regions if roi.kind != "column"]
     if config.input.derivatives and columns:
-        yield f"rois: ROI {columns[0]!r} is a table's column; a sphere, mask, atlas or map needed"
+        hint = "; input.denoised says that the datasets hold series" if config.input.datasets else ""
+        yield f"rois: ROI {columns[0]!r} is a table's column; a sphere, mask, atlas or map needed{hint}"
     if config.input.parcellated and images:
         yield f"rois: ROI {images[0]!r} needs images; column: NAME needed with input.parcellated"
     if config.input.parcellated and config.denoising.smoothing_fwhm_mm:
@@ -227,7 +240,7 @@ def _check_seeds(config: Config) -> Iterable[str]:
 def _check_scores(config: Config) -> Iterable[str]:
     edges = {edge.name for edge in config.edges}
     for name in config.scores:
-        if name in RESERVED_COLUMNS:
+        if name in RESERVED_COLUMNS or (name == SITE and config.input.datasets):
             yield f"scores: {name!r} is a column of the cohort table already; another name needed"
         if name in edges:
             yield f"scores: {name!r} is an edge already; another name needed"

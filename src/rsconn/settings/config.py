@@ -20,7 +20,7 @@ from rsconn.analysis.specification import (
 )
 from rsconn.errors import SettingsError, UserError
 from rsconn.naming import NOT
-from rsconn.settings.checks import find_contradictions
+from rsconn.settings.checks import SITE, find_contradictions
 from rsconn.settings.claims import Claim, read_claims
 from rsconn.settings.fields import (
     Count,
@@ -250,6 +250,7 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
     )
     return Config(
         **unchanged,
+        **_add_site(file),
         path=path.absolute(),
         output_dir=resolve_path(file.output_dir, launched.absolute()),
         rois=rois,
@@ -264,7 +265,19 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
 
 # Larger sets list the edges that claims name: all of 400 regions would be 79,800 columns.
 _MOST_LISTED = 50
-_READ_IN = {"output_dir", "rois", "edges", "denoising", "claims", "multiverse"}
+
+
+def _add_site(file: ConfigFile) -> dict[str, Any]:
+    """Return the covariates and categories with the site, where there is more than one."""
+    covariates, categorical = file.covariates, file.categorical
+    if len(set(file.input.sites)) < 2:
+        return {"covariates": covariates, "categorical": categorical}
+    if SITE not in covariates.edge:
+        covariates = covariates.model_copy(update={"edge": (*covariates.edge, SITE)})
+    return {"covariates": covariates, "categorical": tuple(dict.fromkeys((*categorical, SITE)))}
+
+
+_READ_IN = {"output_dir", "rois", "edges", "denoising", "claims", "multiverse", "covariates", "categorical"}
 _STRATEGY_KEYS = ("motion", "acompcor", "acompcor_variance", "wm_csf", "global_signal")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +14,7 @@ from rsconn.naming import NOT
 from rsconn.questionnaires import Instrument, Subscale
 from rsconn.settings.fields import (
     Count,
+    Label,
     LocalPath,
     NotNegative,
     Number,
@@ -62,6 +65,44 @@ def _check_excluded(excluded: dict[str, str]) -> dict[str, str]:
 Exclusions = Annotated[dict[Text, Text], AfterValidator(_check_excluded)]
 
 
+@dataclass(frozen=True)
+class TableSource:
+    """A table of people: where it lies, and the dataset that it belongs to.
+
+    Attributes
+    ----------
+    path : Path
+        The table.
+    further : bool
+        Whether it is joined to a participants table.
+    prefix : str
+        What its ids get before their label, so that people of two datasets stay apart.
+    site : str or None
+        Of its people; None where there is one dataset.
+    """
+
+    path: Path
+    further: bool = False
+    prefix: str = ""
+    site: str | None = None
+
+
+class DatasetSettings(Settings):
+    """One of several datasets: its images or series, its tables, its site, and what keeps its ids apart."""
+
+    path: LocalPath
+    participants: LocalPath
+    phenotype: OneOrMore[LocalPath] = ()
+    site: Text
+    prefix: Label | Literal[""] = ""
+
+    @property
+    def table_sources(self) -> tuple[TableSource, ...]:
+        """The dataset's own tables."""
+        first = TableSource(self.participants, prefix=self.prefix, site=self.site)
+        return (first, *(replace(first, path=path, further=True) for path in self.phenotype))
+
+
 class InputSettings(Settings):
     """What is read."""
 
@@ -80,6 +121,36 @@ class InputSettings(Settings):
     decimal: Literal[".", ","] = "."
     t_r: Positive | None = None
     accept_space_mismatch: bool = False
+    datasets: tuple[DatasetSettings, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _join_datasets(cls, content: Any) -> Any:
+        """Take the folders of `datasets` for those of `derivatives`, or of `parcellated` where `denoised` is said."""
+        listed = content.get("datasets") if isinstance(content, Mapping) else None
+        if (
+            not isinstance(listed, (list, tuple))
+            or not all(isinstance(one, Mapping) for one in listed)
+            or not listed
+        ):
+            return content
+        both = [key for key in ("derivatives", "parcellated", "participants") if content.get(key)]
+        if both:
+            raise ValueError(
+                f"datasets: {both[0]} found beside it; each dataset names its own, one form needed"
+            )
+        folders = "derivatives" if content.get("denoised") is None else "parcellated"
+        found = {folders: [one["path"] for one in listed if one.get("path")]}
+        first = listed[0].get("participants")
+        return {**content, **found, **({"participants": first} if first else {})}
+
+    @model_validator(mode="after")
+    def _check_datasets(self) -> Self:
+        for key in ("prefix", "path", "participants"):
+            twice = find_twice(str(getattr(one, key)) for one in self.datasets)
+            if twice:
+                raise ValueError(f"datasets: {key} {twice[0]!r} occurs twice; {_TWICE[key]}")
+        return self
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
@@ -96,12 +167,41 @@ class InputSettings(Settings):
     @property
     def tables(self) -> tuple[Path, ...]:
         """Every table of people that is read."""
-        return (self.participants, *self.phenotype)
+        return tuple(source.path for source in self.table_sources)
+
+    @property
+    def table_sources(self) -> tuple[TableSource, ...]:
+        """Every table of people, with the dataset that it belongs to."""
+        own = [source for one in self.datasets for source in one.table_sources]
+        further = (TableSource(path, further=True) for path in self.phenotype)
+        return (*(own or [TableSource(self.participants)]), *further)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The datasets of images or series."""
+        return (*self.derivatives, *self.parcellated)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What the ids of each folder get before their label; empty where there is one dataset."""
+        return tuple(one.prefix for one in self.datasets)
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The site of each folder; empty where there is one dataset."""
+        return tuple(one.site for one in self.datasets)
 
     @property
     def has_runs(self) -> bool:
         """Whether there are images or series; without them only claims on scores can be tested."""
         return bool(self.derivatives or self.parcellated)
+
+
+_TWICE = {
+    "prefix": "people with one label would become one person: another prefix, letters and digits, needed",
+    "path": "a dataset counts once",
+    "participants": "with one table for all use derivatives: [...], participants and a column of sites",
+}
 
 
 class ConnectivitySettings(Settings):

@@ -15,6 +15,7 @@ import pandas as pd
 
 from rsconn.errors import ProblemsError, TableError
 from rsconn.published_tables import read_published_table
+from rsconn.settings.checks import SITE
 from rsconn.settings.fields import show_path
 from rsconn.study.people.used_columns import list_used_columns
 
@@ -86,7 +87,12 @@ def compare_mean_fd(people: pd.DataFrame, from_confounds: Iterable[float]) -> li
 
 
 def _find_shadowed(config: Config) -> Iterator[tuple[Path, str, str]]:
-    tables = {path: read_published_table(path).columns for path in config.input.tables}
+    sources = config.input.table_sources
+    tables = {source.path: read_published_table(source.path).columns for source in sources}
+    # a column that says the site of its dataset means what input.datasets says
+    for source in sources:
+        if source.site is not None and set(tables[source.path].get(SITE, [])) == {source.site}:
+            tables[source.path] = {name: cells for name, cells in tables[source.path].items() if name != SITE}
     ours = _list_meanings(config)
     if config.groups is not None and not any(config.groups.column in columns for columns in tables.values()):
         ours.pop("group", None)  # that there is no such column is told elsewhere
@@ -99,6 +105,8 @@ def _list_meanings(config: Config) -> dict[str, str]:
     ours = {"session": "the session (column session_id)", "included": "whether a person has a usable edge"}
     if config.groups is not None and config.groups.column != "group":
         ours["group"] = f"the group of groups.column {config.groups.column!r}"
+    if config.input.datasets:
+        ours[SITE] = "the site of input.datasets"
     ours |= {edge.name: "the Fisher z of an edge" for edge in config.edges}
     ours |= {
         name: f"the score of scores.{name}" for name, score in config.scores.items() if score.column != name

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from rsconn.errors import TableError
-from rsconn.naming import format_participant_id
+from rsconn.naming import add_prefix, format_participant_id
 from rsconn.published_tables import PublishedTable, read_published_table
+from rsconn.settings.checks import SITE
 from rsconn.study.people.identity import IdRules
 from rsconn.study.people.odd_values import describe_word, find_thousands
 
 if TYPE_CHECKING:
-    from rsconn.settings.sections import GroupSettings, InputSettings
+    from rsconn.settings.sections import GroupSettings, InputSettings, TableSource
 
 # Spellings of "no value" in any column, compared in lower case.
 MISSING_WORDS = frozenset({"", "n/a", "na", "n.a.", "#n/a", "nan", "<na>", "null"})
@@ -61,11 +62,18 @@ def read_people(
     TableError
         A table cannot be read, people occur twice, two tables disagree, or a group level matches nobody.
     """
-    tables = [read_published_table(path) for path in (settings.participants, *settings.phenotype)]
+    sources = settings.table_sources
+    tables = [read_published_table(source.path) for source in sources]
     rules = IdRules(settings)
-    keyed = [_key_rows(table, rules, settings.values, sessions=sessions) for table in tables]
+    keyed = [
+        _key_rows(table, rules, settings.values, sessions=sessions, prefix=source.prefix)
+        for table, source in zip(tables, sources, strict=True)
+    ]
     rules.check_used()
-    columns = _join_tables(keyed, tables, skipped=_NOT_JOINED | {settings.id_column})
+    skipped = _NOT_JOINED | {settings.id_column} | ({SITE} if settings.datasets else set())
+    columns = _join_tables(keyed, tables, skipped=skipped)
+    if settings.datasets:
+        columns[SITE] = _name_sites(keyed, sources, columns["participant_id"])
     source = str(settings.participants)
     _map_values(columns, settings.values, source, skipped=_NOT_JOINED | {settings.id_column})
     people: dict[str, Any] = {name: columns.pop(name) for name in ("participant_id", "session")}
@@ -128,11 +136,29 @@ def describe_outsiders(outsiders: Mapping[str, str], groups: GroupSettings) -> l
     return [f"column {groups.column!r}: {found} ({named}) not among groups.levels ({known}); {settle}"]
 
 
+def _name_sites(
+    keyed: Sequence[Mapping[PersonSession, int]], sources: Sequence[TableSource], people: Sequence[str]
+) -> TextColumn:
+    """Return the site of each row's person; None for those of a table that belongs to no dataset."""
+    sites: dict[str, TableSource] = {}
+    for keys, source in zip(keyed, sources, strict=True):
+        for person in {person for person, _ in keys} if source.site is not None else ():
+            other = sites.setdefault(person, source)
+            if other.prefix != source.prefix:
+                raise TableError(
+                    f"{person} is in {other.path} (prefix {other.prefix!r}) and in {source.path} (prefix "
+                    f"{source.prefix!r}): two people would become one; other prefixes needed (input.datasets)"
+                )
+    return [sites[person].site if person in sites else None for person in people]
+
+
 def list_table_ids(settings: InputSettings) -> dict[Path, tuple[str, ...]]:
     """Return the people of each table, by the ids that the config makes of them."""
     rules = IdRules(settings)
-    tables = [read_published_table(path) for path in settings.tables]
-    return {table.path: tuple(dict.fromkeys(_read_ids(table, rules))) for table in tables}
+    return {
+        source.path: tuple(dict.fromkeys(_read_ids(read_published_table(source.path), rules, source.prefix)))
+        for source in settings.table_sources
+    }
 
 
 def convert_column(cells: Sequence[str | None], decimal: str = ".") -> np.ndarray:
@@ -229,19 +255,25 @@ def _parse_number(cell: str, *, comma: bool) -> float | None:
 PersonSession = tuple[str, str | None]
 
 
-def _read_ids(table: PublishedTable, rules: IdRules) -> list[str]:
+def _read_ids(table: PublishedTable, rules: IdRules, prefix: str) -> list[str]:
     cells = table.columns[rules.find_column(table.columns, str(table.path))]
-    return [
+    people = [
         _read_id(rules.rewrite(cell), f"{table.path}: line {line}")
         for cell, line in zip(cells, table.lines, strict=True)
     ]
+    return [add_prefix(person, prefix) for person in people] if prefix else people
 
 
 def _key_rows(
-    table: PublishedTable, rules: IdRules, values: Mapping[str, Mapping[str, str]], *, sessions: str
+    table: PublishedTable,
+    rules: IdRules,
+    values: Mapping[str, Mapping[str, str]],
+    *,
+    sessions: str,
+    prefix: str,
 ) -> dict[PersonSession, int]:
     """Return (participant_id, session) to row number of one table; each pair once."""
-    everyone = _read_ids(table, rules)
+    everyone = _read_ids(table, rules, prefix)
     if sessions == "separate" and "session" in table.columns and "session_id" not in table.columns:
         raise TableError(
             f"{table.path}: column 'session' found, session_id needed with sessions: separate; rename the column"
