@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rsconn.files.bids import Run
 from rsconn.files.left_out import find_left_out
 from rsconn.files.run_records import RunRecord, read_records
 from rsconn.files.tables import write_tsv
