@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from rsconn.files.bids import Run
 from rsconn.files.left_out import find_left_out
 from rsconn.files.run_records import RunRecord, read_records
 from rsconn.files.tables import write_tsv
@@ -63,7 +62,7 @@ def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
     ledger, flow = cohort.ledger, cohort.flow
     if not settings.input.has_runs:  # nobody was expected to have images
         ledger, flow = ledger[ledger["rule"] != PersonRule.NO_RUN], flow[flow["stage"] == FLOW_STAGES[0]]
-    sites = find_sites(people, (Run.from_dict(record.run) for record in runs), settings)
+    sites = find_sites(people, (record.run for record in runs), settings)
     written = {
         "cohort": cohort.table,
         "edges": tables.edges,
