@@ -142,6 +142,7 @@ def job(run, mask, table, t_r, rois="labels", atlas="", n_rois=100, n_seeds=0) -
         "accept_space_mismatch": False,
         "t_r": None,
         "rois": regions,
+        "further_rois": [],
     }
     cleaning = {
         "denoising": {

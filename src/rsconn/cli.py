@@ -107,7 +107,7 @@ def _make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for add in (
         _add_demo, _add_simulate, _add_init, _add_check, _add_run, _add_power, _add_register, _add_rois, _add_score,
-        _add_verify, _add_diff,
+        _add_verify, _add_diff, _add_multiverse,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -418,6 +418,23 @@ def _verify(options: argparse.Namespace) -> int:
         options.results, config=options.config, cores=options.cores, sample=options.sample, seed=options.seed
     )
     print("\n".join(lines))
+    return 0
+
+
+def _add_multiverse(commands: type_of_commands) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser(
+        "multiverse", help="print what the other ways to analyse say, for all claims or way by way for one"
+    )
+    parser.add_argument("results", type=Path, help="output_dir of a finished run")
+    parser.add_argument("--show", metavar="CLAIM", help="every way to analyse this claim, by its estimate")
+    parser.set_defaults(command=_show_multiverse)
+
+
+def _show_multiverse(options: argparse.Namespace) -> int:
+    from rsconn.commands.show_multiverse import show_multiverse
+
+    for line in show_multiverse(options.results, options.show):
+        print(line)
     return 0
 
 

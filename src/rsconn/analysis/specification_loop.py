@@ -125,6 +125,20 @@ def analyse_wishes(
     return [shared.analyse(wish) for wish in wishes]
 
 
+def judge_wishes(run: RunInput, wishes: Sequence[Wish]) -> list[str]:
+    """Return for each wish why a run will not be usable, without its series; empty if it will.
+
+    Parameters
+    ----------
+    run : RunInput
+        The run; its series are not looked at.
+    wishes : sequence of Wish
+        The wishes.
+    """
+    shared = _SharedRun(run, np.empty((0, 2), dtype=int), None)
+    return [shared.judge(wish.specification) for wish in wishes]
+
+
 @dataclass(eq=False)
 class _SharedRun:
     """A run, and what was worked out of it so far."""
@@ -160,6 +174,18 @@ class _SharedRun:
         edges = self.once(key, lambda: self.connect(chosen, series))
         dof = math.nan if quality.dof is None else float(quality.dof)
         return RunOutcome(RunEdges(edges, dof, float(quality.n_volumes or 0)))
+
+    def judge(self, chosen: Specification) -> str:
+        """Return why the run is not usable, as far as that shows before it is denoised."""
+        quality = self.run.quality
+        try:
+            if self.run.confounds is not None:
+                model, dof = self.make_model(chosen), self.project(chosen).dof
+                quality = describe_quality(model, rank=model.n_retained - dof, dof=dof)
+        except RunError as error:
+            return str(error)
+        judged = judge_quality(quality, chosen.usability)
+        return next((row.threshold.value for row in judged if not row.met), "")
 
     def find_quality(self, chosen: Specification, series: tuple[str, ...]) -> RunQuality:
         """Return volumes, minutes and degrees of freedom."""

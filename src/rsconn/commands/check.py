@@ -18,6 +18,7 @@ from rsconn.commands.expectation import (
     expect_cohort,
     list_copies,
 )
+from rsconn.commands.multiverse_outlook import describe_multiverse
 from rsconn.files.bids import Run
 from rsconn.files.left_out import find_left_out
 from rsconn.files.writing import check_results_folder
@@ -151,6 +152,7 @@ def check_config(path: Path) -> CheckResult:
             lines += _describe_expected(expected, config)
             warnings += [*expected.strangers, *expected.oddities]
             problems += expected.problems
+    lines += describe_multiverse(config, runs or (), people.table if people is not None else None)
     lines += [f"warning: {line}" for line in shorten_by_kind(warnings)]
     if not problems:
         lines.append(f"ready: {_estimate(runs or (), people)}")
