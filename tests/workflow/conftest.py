@@ -50,7 +50,7 @@ class Study:
         shown = self.run("--", "--dry-run", code=code)
         assert shown.returncode == 0, shown.stderr
         lines = [line.split() for line in (shown.stdout + shown.stderr).splitlines()]
-        rules = {"extract", "seedmap", "denoise", "connect", "cohort", "infer", "maps", "report"}
+        rules = {"matrices", "extract", "seedmap", "denoise", "connect", "cohort", "infer", "maps", "report"}
         return {
             line[0]: int(line[1])
             for line in lines

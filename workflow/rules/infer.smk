@@ -1,6 +1,6 @@
 # infer: estimate, interval, p values and verdict of every claim.
 #
-# needs  group/cohort.tsv, the reliabilities in group/scores.tsv, and the claims
+# needs  group/cohort.tsv, the reliabilities in group/scores.tsv, the claims, and what was found of those on many edges
 # makes  group/claims.tsv and .json, claim_flow.tsv, sensitivity.tsv
 
 
@@ -9,6 +9,7 @@ rule infer:
     input:
         cohort="group/cohort.tsv",
         scores="group/scores.tsv",
+        matrices=PLAN.matrix_files,
     output:
         files="work/files/infer.json",
         tables=expand("group/{name}.tsv", name=PLAN.claim_tables),

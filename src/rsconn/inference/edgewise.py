@@ -25,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import false_discovery_control
 
 from rsconn.inference.exceedances import Exceedances, choose_batch, find_exceedances, find_largest
-from rsconn.inference.model import Floats, Integers
+from rsconn.inference.model import Floats, Integers, is_full_rank
 from rsconn.inference.patches import (
     Exchange,
     Patch,
@@ -239,3 +239,78 @@ def form_components(found: Exceedances, pairs: Integers, threshold: float) -> Co
         np.asarray(np.bincount(labels, np.abs(found.t) - threshold), np.float64),
         labels,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class ExcludedEffects:
+    """Whether each edge's effect is smaller than a bound.
+
+    Attributes
+    ----------
+    estimates, std_errors : ndarray, shape (n_edges,)
+        Coefficient of what is tested, and its HC3 standard error; NaN where it cannot be fitted.
+    p : ndarray, shape (n_edges,)
+        Of the equivalence test, t(n - k); 1 where it cannot be fitted.
+    """
+
+    estimates: Floats
+    std_errors: Floats
+    p: Floats
+
+
+def exclude_effects(
+    values: NDArray[Any], tested: Floats, nuisance: Floats, bound: float, scale: str
+) -> ExcludedEffects:
+    """Test that each edge's effect is smaller than a bound: a g of contrasts, a partial r of slopes.
+
+    The largest of these p is that of all edges being smaller (an intersection-union test): none is corrected.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_people, n_edges)
+        NaN where a person lacks an edge.
+    tested : ndarray, shape (n_people,)
+        1 and 0 for the sides of a contrast.
+    nuisance : ndarray, shape (n_people, q)
+    bound : float
+        Positive.
+    scale : {'g', 'partial_r'}
+    """
+    n_edges = values.shape[1]
+    estimates, errors, p = np.full(n_edges, np.nan), np.full(n_edges, np.nan), np.ones(n_edges)
+    patterns, codes = np.unique(np.isfinite(values), axis=1, return_inverse=True)
+    for code, present in enumerate(patterns.T):
+        edges = np.flatnonzero(codes == code)
+        design = np.column_stack([tested, nuisance])[present]
+        dof = len(design) - design.shape[1]
+        if dof < 1 or not is_full_rank(design):
+            continue
+        own = values[np.ix_(present, edges)]
+        estimates[edges], errors[edges], rest = _fit_hc3(own, design)
+        limit = bound * _scale_bound(own, rest, estimates[edges], design, scale)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            worst = (np.abs(estimates[edges]) - limit) / errors[edges]
+        p[edges] = np.where(errors[edges] > 0, special.stdtr(dof, worst), 1.0)
+    return ExcludedEffects(estimates, errors, p)
+
+
+def _fit_hc3(values: Floats, design: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the first coefficient, its HC3 standard error and the residuals of every column."""
+    inverse = np.linalg.pinv(design)
+    coefficients = inverse @ values
+    rest = values - design @ coefficients
+    leverage = np.einsum("ij,ji->i", design, inverse)
+    weights = (inverse[0] / np.maximum(1 - leverage, 1e-12)) ** 2
+    return coefficients[0], np.sqrt(weights @ rest**2), rest
+
+
+def _scale_bound(values: Floats, rest: Floats, slopes: Floats, design: Floats, scale: str) -> Floats:
+    """Return what turns a g, or a partial r, into the units of the estimate, of every column."""
+    if scale == "g":
+        sides = [values[design[:, 0] > 0.5], values[design[:, 0] <= 0.5]]
+        return np.asarray(np.sqrt(np.mean([side.var(axis=0, ddof=1) for side in sides], axis=0)))
+    nuisance = design[:, 1:]
+    alone = design[:, 0] - nuisance @ np.linalg.lstsq(nuisance, design[:, 0], rcond=None)[0]
+    # the outcome given the covariates is what is left plus what is tested explains
+    outcome = np.sqrt(((rest + np.outer(alone, slopes)) ** 2).sum(axis=0))
+    return np.asarray(outcome / np.linalg.norm(alone))

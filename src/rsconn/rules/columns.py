@@ -15,7 +15,8 @@ _CLAIMS = {
     "text": "The claim's sentence.",
     "n": "People whose data the claim uses.",
     "n_per_group": "a=..;b=..: people on each side of a contrast, or by name of each cell of several; n/a for slopes.",
-    "estimator": "welch: difference of means, Welch; ols_hc2: least squares with HC2 standard errors and "
+    "estimator": "max_t: every edge, corrected by the largest |t|; "
+    "welch: difference of means, Welch; ols_hc2: least squares with HC2 standard errors and "
     "Bell-McCaffrey dof (pairs, sides of about one size); "
     "ols_hc3: least squares with HC3 standard errors and t(n - k); "
     "ols_cr2: least squares with CR2 standard errors of families and Satterthwaite's dof.",
@@ -209,7 +210,36 @@ _MULTIVERSE_AXES = {
     "share": "Share of the variance of the estimates: of a choice what the additive model loses without it, of a pair "
     "what it gains by its combinations.",
 }
+_MATRIX = {
+    "roi_1": "Region.",
+    "roi_2": "Region.",
+    "network_1": "Network of roi_1; n/a where the ROI set does not say.",
+    "network_2": "Network of roi_2.",
+    "n": "People who have the edge.",
+    "estimate": "Contrast a - b (adjusted for covariates), or slope per unit, in Fisher z.",
+    "std_error": "Its HC3 standard error.",
+    "dof": "Degrees of freedom of t; 0 where the edge cannot be tested.",
+    "t": "Classical t; n/a where the edge cannot be tested.",
+    "p": "Two-sided p of t, uncorrected.",
+    "p_fwe": "Corrected over the claim's edges by the largest |t| of each null outcome.",
+    "q_fdr": "False discovery rate by Benjamini and Hochberg; beside the verdict.",
+    "q_fdr_by": "The same by Benjamini and Yekutieli, which holds whatever edges depend on each other.",
+    "component": "Component of edges beyond the forming threshold that share regions; 0 for none.",
+}
+_COMPONENTS = {
+    "component": "Number, the largest intensity first.",
+    "sign": "Of t: positive or negative.",
+    "n_edges": "Extent.",
+    "intensity": "Sum of |t| - threshold.",
+    "p_extent": "Corrected by the largest extent of each null outcome (network-based statistic); beside the verdict.",
+    "p_intensity": "The same by the largest intensity.",
+    "n_rois": "Regions.",
+    "rois": "Their names, parted by spaces.",
+}
 COLUMN_TEXTS = {
+    "matrix": _MATRIX,
+    "components": _COMPONENTS,
+    "edge_claims": _CLAIMS,
     "cohort": _COHORT,
     "edges": _EDGES,
     "exclusions": _EXCLUSIONS,
@@ -237,6 +267,8 @@ def describe_columns(table: str, columns: Sequence[str]) -> dict[str, dict[str, 
     columns : sequence of str
         Its columns. In the cohort, columns named by the user (scores, edges, covariates) are described as such.
     """
+    if table.startswith("matrix_"):
+        table = "components" if table.endswith("_components") else "matrix"
     texts = COLUMN_TEXTS[table]
     own = "Named in the config: a score, the Fisher z of an edge, or a column that a claim or covariate uses."
     return {name: {"Description": texts.get(name, own)} for name in columns}

@@ -89,7 +89,7 @@ def _list_edges(edges: Edges, pairs: Sequence[Sequence[str]]) -> list[dict[str, 
 def _write_relmat(
     run: Run, names: Sequence[str], relmat: np.ndarray, facts: Mapping[str, Any], job: ConnectJob
 ) -> None:
-    statistic = "pearsoncorrelation" if job.estimation.kind == "pearson" else "partialcorrelation"
+    statistic = name_relmat_statistic(job.estimation.kind)
     path = name_output(run, "relmat", ".tsv", seg=job.set_name, stat=statistic)
     write_tsv(path, {"Node": names, **dict(zip(names, relmat.T, strict=True))})
     described = {
@@ -99,3 +99,8 @@ def _write_relmat(
         "Sources": [cite_output(Path(facts["denoised"]))],
     }
     write_json(path.with_suffix(".json"), described)
+
+
+def name_relmat_statistic(kind: str) -> str:
+    """Return the ``stat`` label of a matrix of correlations of a kind."""
+    return f"{kind}correlation"

@@ -36,10 +36,14 @@ def infer(cohort: Path, *, config: Path) -> None:
     evaluation = evaluate_claims(people, settings)
     reliability = _read_reliability(folder / "scores.tsv")
     sensitivity = evaluate_sensitivity(people, settings, evaluation, reliability=reliability)
-    write_table(folder / "claims.tsv", evaluation.claims)
+    claims = evaluation.claims
+    if settings.edge_claims:
+        found = read_edge_claims_table(folder / "edge_claims.tsv")
+        claims = pd.concat([claims, found], ignore_index=True) if len(claims) else found
+    write_table(folder / "claims.tsv", claims)
     write_table(folder / "sensitivity.tsv", sensitivity)
     write_table(folder / "claim_flow.tsv", evaluation.flow)
-    write_json(folder / "claims.json", _describe_claims(evaluation.claims, settings))
+    write_json(folder / "claims.json", _describe_claims(claims, settings))
 
 
 def find_simulated(config: Config) -> bool:
@@ -61,7 +65,7 @@ def _read_reliability(path: Path) -> dict[str, float]:
 
 
 def _describe_claims(table: pd.DataFrame, settings: Config) -> dict[str, Any]:
-    definitions = {claim.id: claim.model_dump(mode="json") for claim in settings.claims}
+    definitions = {claim.id: claim.model_dump(mode="json") for claim in settings.all_claims}
     rows = [
         {
             **definitions[row["id"]],
@@ -73,10 +77,26 @@ def _describe_claims(table: pd.DataFrame, settings: Config) -> dict[str, Any]:
     return {
         "simulated": find_simulated(settings),
         "alpha": settings.inference.alpha,
-        "claims_sha256": hash_claims(settings.claims),
+        "claims_sha256": hash_claims(settings.all_claims),
         "columns": describe_columns("claims", list(table.columns)),
         "claims": rows,
     }
+
+
+def read_edge_claims_table(path: Path) -> pd.DataFrame:
+    """Read the rows that the rule matrices made of claims on many edges."""
+    columns = {
+        name: [None if cell == MISSING else cell for cell in cells]
+        if name in _TEXTS
+        else [float(cell) if cell != MISSING else math.nan for cell in cells]
+        for name, cells in read_tsv(path).items()
+    }
+    table = pd.DataFrame(columns)
+    return table.astype({"n": int})
+
+
+# Columns of claims that hold words.
+_TEXTS = frozenset({"id", "family", "text", "n_per_group", "estimator", "verdict", "flags", "reason"})
 
 
 def _to_json(value: Any) -> Any:

@@ -167,6 +167,43 @@ class MapsJob(Job):
 
 
 @dataclass(frozen=True)
+class MatricesJob(Job):
+    """Claims on many edges, the regions in their order, and what people and runs must pass."""
+
+    claims: list[Values]
+    set_name: str
+    rois: list[Values]
+    kind: str
+    sessions: str
+    limits: Values
+    covariates: list[str]
+    categorical: list[str]
+    groups: Values | None
+    inference: Values
+    circular: Values | None
+    score_columns: dict[str, str | None]
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        """Take from a config what claims on many edges rest on."""
+        circular = config.rois.circular
+        return cls(
+            claims=[claim.model_dump(mode="json") for claim in config.edge_claims],
+            set_name=config.rois.name,
+            rois=[{"name": roi.name, "network": roi.network} for roi in config.rois.rois],
+            kind=config.connectivity.kind,
+            sessions=config.sessions,
+            limits=describe_limits(config),
+            covariates=list(config.covariates.edge),
+            categorical=list(config.categorical),
+            groups=config.groups.model_dump(mode="json") if config.groups else None,
+            inference=config.inference.model_dump(mode="json"),
+            circular=circular.model_dump(mode="json") if circular else None,
+            score_columns={name: score.column for name, score in config.scores.items()} if circular else {},
+        )
+
+
+@dataclass(frozen=True)
 class ReportJob(Job):
     """Everything that was asked for: the report prints it, and its digest."""
 
@@ -233,6 +270,7 @@ JOBS: dict[str, Callable[[Config], Job]] = {
     "denoise": make_denoise_job,
     "connect": make_connect_job,
     "cohort": CohortJob.from_config,
+    "matrices": MatricesJob.from_config,
     "infer": InferJob.from_config,
     "multiverse": MultiverseJob.from_config,
     "maps": MapsJob.from_config,

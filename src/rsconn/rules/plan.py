@@ -43,6 +43,7 @@ STEPS = {
     "denoise": "denoise",
     "connect": "connect",
     "cohort": "gather_cohort",
+    "matrices": "compare_matrices",
     "infer": "infer",
     "multiverse": "run_multiverse",
     "maps": "make_group_maps",
@@ -126,6 +127,11 @@ class WorkflowPlan:
         return tuple(FIGURE_NAMES)
 
     @property
+    def matrix_files(self) -> list[str]:
+        """The table of claims on many edges, which infer passes on; none without such claims."""
+        return ["group/edge_claims.tsv"] if self.config.edge_claims else []
+
+    @property
     def map_figures(self) -> list[str]:
         """The table that lists the pictures of the seeds' maps; none without group maps."""
         return ["figures/map_models.tsv"] if self.map_files else []
@@ -164,7 +170,9 @@ class WorkflowPlan:
                 f"work/connect/{batch}.json",
             )
         ]
-        steps = ("cohort", "infer", *(("multiverse",) if self.multiverse_tables else ()), "report")
+        matrices = ("matrices",) if self.config.edge_claims else ()
+        multiverse = ("multiverse",) if self.multiverse_tables else ()
+        steps = ("cohort", *matrices, "infer", *multiverse, "report")
         group = [str(FILE_LISTS / f"{step}.json") for step in steps]
         return [*map(name_file_list, records), *self.map_lists, *group]
 

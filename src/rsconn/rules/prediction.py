@@ -283,12 +283,15 @@ def imagine_edges(predictions: Sequence[Prediction], usable: Sequence[bool], con
     """
     separate = config.sessions == "separate"
     places = {name: place for place, name in enumerate(config.rois.names)}
-    pairs = np.array([(places[edge.first], places[edge.second]) for edge in config.edges]).reshape(-1, 2)
+    pairs = np.array(
+        [(places[edge.first], places[edge.second]) for edge in config.edges], dtype=np.intp
+    ).reshape(-1, 2)
     has_edge: dict[tuple[str, str | None], NDArray[np.bool_]] = {}
     for prediction, kept in zip(predictions, usable, strict=True):
         if kept:
             key = (prediction.run.participant_id, prediction.run.session if separate else None)
-            has_edge[key] = has_edge.get(key, False) | prediction.has_series[pairs].all(axis=1)
+            found = prediction.has_series[pairs].all(axis=1)
+            has_edge[key] = np.asarray(has_edge.get(key, False) | found)
     return _tabulate_imagined(has_edge, [edge.name for edge in config.edges])
 
 

@@ -14,9 +14,17 @@ import rsconn
 from rsconn.errors import DatasetError, TableError
 from rsconn.files.bids_uris import link_dataset, name_datasets
 from rsconn.files.sidecars import describe_origin, read_dataset_description
+from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_text
 from rsconn.provenance import hash_file, hash_json, list_versions
-from rsconn.report.figures.catalogue import build_figure_tables, read_result_table, write_figures
+from rsconn.report.figures.catalogue import (
+    build_figure_tables,
+    read_result_table,
+    write_figure,
+    write_figures,
+)
+from rsconn.report.figures.claims_forest import count_verdicts
+from rsconn.report.figures.edge_matrix import plot_edge_matrix
 from rsconn.report.hidden_people import hide_ages, hide_in_settings, hide_people, list_people
 from rsconn.report.maps.found import read_planted_places
 from rsconn.report.maps.map_pictures import MODELS_TABLE, PLANTED_TABLE, write_map_figures
@@ -67,14 +75,18 @@ def write_report(group: Path, *, config: Path) -> None:
     simulated = find_simulated(settings)
     tables = {name: read_result_table(group / f"{name}.tsv") for name in list_tables(settings)}
     check_claims_table(group / "claims.tsv", tables["claims"], settings)
+    single = tables["claims"]["id"].isin([claim.id for claim in settings.claims])
+    every_claim, tables["claims"] = tables["claims"], tables["claims"][single]
     columns, terms = make_columns(read_cohort(group / "cohort.tsv")), read_terms(settings)
     designs = {claim.id: build_model(claim, columns, terms) for claim in settings.claims}
     figures = build_figure_tables(tables, values, designs=designs)
+    figures["verdict_counts"] = count_verdicts(every_claim)
     if settings.report.ids == "hidden":
         people = list_people(tables.values())
         figures = {name: hide_people(table, people) for name, table in figures.items()}
         figures["cohort_summary"] = hide_ages(figures["cohort_summary"])
     write_figures(figures, folder / "figures", simulated=simulated)
+    _write_matrices(folder, settings, simulated=simulated)
     dense = has_dense(find_config_runs(settings))
     if settings.seeds and not dense:
         _write_maps(folder, settings, simulated=simulated)
@@ -114,13 +126,27 @@ def check_claims_table(path: Path, table: pd.DataFrame, settings: Config) -> Non
     TableError
         If a claim is missing, out of place or not of the config: its numbers would stand on another's card.
     """
-    found, needed = list(table["id"]), [claim.id for claim in settings.claims]
+    found, needed = list(table["id"]), [claim.id for claim in settings.all_claims]
     if found != needed:
         lost = [claim for claim in needed if claim not in found]
         what = f"{lost[0]} is missing" if lost else "they differ in order"
         raise TableError(
             f"{path}: {len(found)} claims, the config has {len(needed)}, {what}; delete the file and run again"
         )
+
+
+def _write_matrices(folder: Path, settings: Config, *, simulated: bool) -> None:
+    """Draw the matrix of every claim on many edges; those of an earlier config go."""
+    for path in (folder / "figures").glob("matrix_*"):
+        path.unlink()
+    for claim in settings.edge_claims:
+        table = read_result_table(folder / "group" / f"matrix_{claim.id}.tsv")
+        alpha = claim.alpha or settings.inference.alpha
+        figure = plot_edge_matrix(table, alpha=alpha, simulated=simulated)
+        write_figure(figure, folder / "figures" / f"matrix_{claim.id}")
+        shown = table[[name for name in ("roi_1", "roi_2", "t", "p_fwe", "component") if name in table]]
+        columns = {str(name): shown[name].tolist() for name in shown.columns}
+        write_tsv(folder / "figures" / f"matrix_{claim.id}.tsv", columns)
 
 
 def _write_maps(folder: Path, settings: Config, *, simulated: bool) -> None:
@@ -150,7 +176,7 @@ def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:
             "file": settings.path.name,
             "sha256": hash_file(settings.path),
             "settings_sha256": hash_settings(settings),
-            "claims_sha256": hash_claims(settings.claims),
+            "claims_sha256": hash_claims(settings.all_claims),
             "settings": hide_in_settings(asked) if settings.report.ids == "hidden" else asked,
         },
         "input": {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rsconn.errors import describe_unreadable
 from rsconn.naming import NATIVE_SPACES, NOT, check_label, describe_native
 from rsconn.settings.claims import Claim, Contrast, Where
+from rsconn.settings.edge_claims import ANY_EDGE
 from rsconn.settings.fields import find_twice, show_path
 from rsconn.settings.problems import suggest
 from rsconn.settings.sample_grammar import parse_expression
@@ -57,7 +58,7 @@ def list_warnings(config: Config) -> list[str]:
 
 def list_default_sesoi(config: Config) -> list[str]:
     """Return the names of the smallest effects of interest that decide some claim and that nobody set."""
-    used = {claim.form.scale for claim in config.claims if claim.sesoi is None}
+    used = {claim.form.scale for claim in config.questions if claim.sesoi is None}
     return [name for name in _ABSURD if name in used - config.inference.sesoi.model_fields_set]
 
 
@@ -70,7 +71,7 @@ def _list_sesoi_warnings(config: Config) -> list[str]:
             "equivalent"
         )
     own = [(f"inference.sesoi.{name}", name, getattr(config.inference.sesoi, name)) for name in _ABSURD]
-    for claim in config.claims:
+    for claim in config.questions:
         if isinstance(claim.sesoi, float):
             name = claim.form.scale
             own.append((f"claim {claim.id}: sesoi", name, claim.sesoi))
@@ -285,7 +286,7 @@ def check_claims(config: Config) -> list[str]:
     where = show_path(config.claims_path) if config.claims_path else ""
     problems = [
         f"{where}: claim {claim.id} {problem}"
-        for claim in config.claims
+        for claim in config.questions
         for problem in _check_claim(claim, config)
     ]
     return [*problems, *_check_circular(config)]
@@ -306,7 +307,7 @@ def _check_terms(claim: Claim, config: Config) -> Iterable[str]:
     edges = {edge.name: edge for edge in config.edges}
     reversed_edges = {f"{edge.second}-{edge.first}": name for name, edge in edges.items()}
     for key, term in (("outcome", claim.outcome), ("predictor", claim.predictor)):
-        if term is None or term in edges or term in config.scores:
+        if term is None or term in edges or term in config.scores or term == ANY_EDGE:
             continue
         if term in reversed_edges:
             yield f"{key}: {term!r} is called {reversed_edges[term]!r} in edges; that name needed"
@@ -373,9 +374,9 @@ def _check_circular(config: Config) -> Iterable[str]:
     circular = config.rois.circular
     if circular is None or circular.data != "this":
         return
-    known = {"group", "sex", *(column for claim in config.claims for column in _list_columns(claim))}
+    known = {"group", "sex", *(column for claim in config.questions for column in _list_columns(claim))}
     known |= {config.groups.column} if config.groups else set()
-    known |= {name for claim in config.claims for name in (claim.outcome, claim.predictor) if name}
+    known |= {name for claim in config.questions for name in (claim.outcome, claim.predictor) if name}
     near = difflib.get_close_matches(circular.contrast, known, n=1, cutoff=0.75)
     if circular.contrast not in known and near:
         yield (

@@ -307,7 +307,7 @@ class Claim(Settings):
 
 
 def read_claims(path: Path) -> tuple[Claim, ...]:
-    """Return the claims of a file, in its order.
+    """Return the claims of a file that are about one outcome, in its order.
 
     Raises
     ------
@@ -322,6 +322,8 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
     problems: list[str] = []
     claims: list[Claim] = []
     for number, item in enumerate(content, start=1):
+        if is_about_edges(item):  # `rsconn.settings.edge_claims` reads it
+            continue
         _read_one(item, number, path, claims, problems)
     problems += [
         f"{show_path(path)}: id: {identity!r} occurs twice; ids must differ"
@@ -332,7 +334,12 @@ def read_claims(path: Path) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-def hash_claims(claims: Sequence[Claim]) -> str:
+def is_about_edges(item: Any) -> bool:
+    """Say whether an entry of a claims file is about many edges: ``outcome: {edges: ...}``."""
+    return isinstance(item, Mapping) and isinstance(item.get("outcome"), Mapping)
+
+
+def hash_claims(claims: Sequence[Settings]) -> str:
     """Return the SHA-256 of the claims as canonical JSON: whatever the layout of their file."""
     return hash_json([claim.model_dump(mode="json") for claim in claims])
 

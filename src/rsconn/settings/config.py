@@ -22,6 +22,7 @@ from rsconn.errors import SettingsError, UserError
 from rsconn.naming import NOT
 from rsconn.settings.checks import SITE, find_contradictions
 from rsconn.settings.claims import Claim, read_claims
+from rsconn.settings.edge_claims import EdgeClaim, check_edge_claims, read_edge_claims
 from rsconn.settings.fields import (
     Count,
     LocalPath,
@@ -135,6 +136,7 @@ class Config(Settings):
     covariates: CovariateSettings
     categorical: tuple[str, ...] = ()
     claims: tuple[Claim, ...]
+    edge_claims: tuple[EdgeClaim, ...] = ()
     claims_path: Path | None
     inference: InferenceSettings
     multiverse: Multiverse | None = None
@@ -142,6 +144,16 @@ class Config(Settings):
     truth: Path | None = None
     report: ReportSettings = ReportSettings()
     batch_size: int
+
+    @property
+    def all_claims(self) -> tuple[Claim | EdgeClaim, ...]:
+        """Claims on one outcome, then those on many edges: the order of every table."""
+        return (*self.claims, *self.edge_claims)
+
+    @property
+    def questions(self) -> tuple[Claim, ...]:
+        """Every claim as one about a single outcome: those on many edges by what stands in for them."""
+        return (*self.claims, *(claim.stand_in for claim in self.edge_claims))
 
     @property
     def specification(self) -> Specification:
@@ -230,6 +242,9 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
     problems: list[str] = []
     rois = collect_problems(problems, lambda: _read_rois(file, path))
     claims = collect_problems(problems, lambda: read_claims(file.claims) if file.claims else ())
+    edge_claims = collect_problems(
+        problems, lambda: read_edge_claims(file.claims) if file.claims and claims is not None else ()
+    )
     strategy = collect_problems(problems, lambda: _read_strategy(file.denoising, path, base))
     edges = (
         collect_problems(problems, lambda: _read_edges(file.edges, rois, claims or (), path))
@@ -237,6 +252,8 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
         else None
     )
     multiverse = collect_problems(problems, lambda: _read_multiverse(file, path, base))
+    if rois is not None and claims is not None and edge_claims and file.claims:
+        problems += check_edge_claims(edge_claims, claims, rois, file.claims)
     if rois is None or claims is None or strategy is None or edges is None or problems:
         raise_problems(problems)
     unchanged = {name: getattr(file, name) for name in ConfigFile.model_fields if name not in _READ_IN}
@@ -258,6 +275,7 @@ def _resolve(file: ConfigFile, path: Path, base: Path, launched: Path) -> Config
         edges=edges,
         denoising=denoising,
         claims=claims,
+        edge_claims=edge_claims or (),
         claims_path=file.claims,
         multiverse=multiverse,
     )

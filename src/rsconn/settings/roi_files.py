@@ -51,7 +51,8 @@ def expand_atlas(atlas: Atlas, patterns: Sequence[str]) -> list[Roi]:
     atlas : Atlas
         Image and table.
     patterns : sequence of str
-        Names, names with ``*`` and ``?``, or ``all``; what a name with the atlas's prefix says holds too.
+        Names, names with ``*`` and ``?``, or ``all``; ``!`` before one leaves out what it matches. Names hold with the
+        atlas's prefix too.
 
     Raises
     ------
@@ -91,32 +92,36 @@ def expand_columns(columns: Sequence[str], patterns: Sequence[str]) -> list[Roi]
     Examples
     --------
     >>> [(roi.name, roi.column) for roi in expand_columns(["L IPL", "X", "X"], ["L*", "X"])]
-    [('L_IPL', 'L IPL'), ('X', 'X'), ('X_2', 'X#2')]
+    [('L_IPL', 'L IPL'), ('X', 'X#1'), ('X_2', 'X#2')]
     """
     chosen = _choose([(column,) for column in columns], patterns, "the series")
-    counts: Counter[str] = Counter()
+    total, counts = Counter(columns), Counter[str]()
     texts = []
     for column in columns:
         counts[column] += 1
-        texts.append(column if counts[column] == 1 else f"{column}#{counts[column]}")
+        texts.append(column if total[column] == 1 else f"{column}#{counts[column]}")
     names = make_names([columns[place] for place in chosen])
     return [Roi(name=name, column=texts[place]) for name, place in zip(names, chosen, strict=True)]
 
 
 def _choose(names: Sequence[tuple[str, ...]], patterns: Sequence[str], where: str) -> list[int]:
-    """Return the places of the names that a pattern matches."""
-    chosen: set[int] = set()
-    for pattern in patterns:
-        found = {
-            place
-            for place, texts in enumerate(names)
-            if pattern == ALL or any(fnmatchcase(text, pattern) for text in texts)
-        }
-        if not found:
-            hint = suggest(pattern, [texts[0] for texts in names], what="there are")
-            raise SettingsError(f"labels: {pattern!r} matches nothing in {where}; {hint}")
-        chosen |= found
-    return sorted(chosen)
+    """Return the places of the names that a pattern matches, less those that one with ``!`` before it does."""
+    wanted = [pattern for pattern in patterns if not pattern.startswith(NOT)] or [ALL]
+    chosen = set().union(*(_match(names, pattern, where) for pattern in wanted))
+    unwanted = [pattern.removeprefix(NOT) for pattern in patterns if pattern.startswith(NOT)]
+    return sorted(chosen.difference(*(_match(names, pattern, where) for pattern in unwanted)))
+
+
+def _match(names: Sequence[tuple[str, ...]], pattern: str, where: str) -> set[int]:
+    found = {
+        place
+        for place, texts in enumerate(names)
+        if pattern == ALL or any(fnmatchcase(text, pattern) for text in texts)
+    }
+    if not found:
+        hint = suggest(pattern, [texts[0] for texts in names], what="there are")
+        raise SettingsError(f"labels: {pattern!r} matches nothing in {where}; {hint}")
+    return found
 
 
 def make_names(labels: Iterable[str]) -> list[str]:

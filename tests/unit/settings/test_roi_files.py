@@ -61,6 +61,11 @@ def test_regions_of_an_atlas_stand_beside_others(tmp_path: Path) -> None:
     assert rois.names == ("LAI", "LH_Vis_1")
 
 
+def test_a_pattern_with_an_exclamation_mark_leaves_out(tmp_path: Path) -> None:
+    rois = read_roi_set(write_set(tmp_path, SCHAEFER, labels=["all", "!*_Vis_*"]))
+    assert rois.names == ("LH_Default_PFC_1", "RH_Default_PFC_1")
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [

@@ -97,7 +97,7 @@ TEXT_COLUMNS = (
     "expect", "kind", "axis_label", "source", "verdict", "text", "estimator", "instrument", "subscale",
     "n_per_group", "seed", "model", "positive", "negative", "direction", "region", "nearest_roi", "through",
     "method", "connectivity", "curve", "threshold_label", "x_label", "y_label", "estimate_label", "effect_kind",
-    "about",
+    "about", "roi_1", "roi_2", "network_1", "network_2", "sign", "rois",
 )  # fmt: skip
 
 

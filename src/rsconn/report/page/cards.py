@@ -98,7 +98,7 @@ def build_cards(results: Results) -> list[Card]:
     TableError
         If the two tables that a card is made from do not hold the same claims.
     """
-    claims, forest = results.group["claims"].table, results.figures["claims_forest"].table
+    claims, forest = results.single_claims, results.figures["claims_forest"].table
     drawn = forest.get("id", ())  # a study without claims has an empty table
     if sorted(claims["id"]) != sorted(drawn):
         raise TableError(

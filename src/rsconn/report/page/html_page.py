@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rsconn.report.figures.catalogue import CAPTIONS, Caption
 from rsconn.report.figures.style import VERDICT_SYMBOLS
 from rsconn.report.maps.map_section import build_map_section
 from rsconn.report.page.cards import Card, build_cards, make_anchor
+from rsconn.report.page.edges_section import EdgesEntry, build_edges_section, print_outcome
 from rsconn.report.page.methods_text import cite_in_words, find_citations, read_references, render_markdown
 from rsconn.report.page.results import PageTable, Results, build_page_tables, read_results
 from rsconn.settings.claims import Verdict
@@ -32,22 +33,28 @@ VERDICT_MEANINGS = {
 def write_page(folder: Path) -> Path:
     """Write report.html into a results folder and return its path."""
     path = folder / "report.html"
-    write_text(path, render_page(build_context(read_results(folder))))
+    results = read_results(folder)
+    entries = build_edges_section(folder, results.study)
+    write_text(path, render_page(build_context(results, entries)))
     return path
 
 
-def build_context(results: Results) -> dict[str, Any]:
+def build_context(results: Results, edge_entries: Sequence[EdgesEntry] = ()) -> dict[str, Any]:
     """Return the values that the template prints.
 
     Parameters
     ----------
     results : Results
         From `read_results`.
+    edge_entries : sequence of EdgesEntry, optional
+        Claims on many edges.
     """
     cards = build_cards(results)
     return {
         "simulated": results.simulated,
         "cards": _group_cards(cards),
+        "edge_entries": edge_entries,
+        "claims_source": results.group.get("claims"),
         "counts": results.figures["verdict_counts"],
         "count_rows": _locate_families(results),
         "verdicts": [(name, VERDICT_SYMBOLS[name], VERDICT_MEANINGS[name]) for name in VERDICT_MEANINGS],
@@ -77,6 +84,7 @@ def render_page(context: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.globals["anchor"] = make_anchor
+    environment.globals["print_outcome"] = print_outcome
     style = Markup(environment.loader.get_source(environment, "page.css")[0])  # type: ignore[union-attr]  # noqa: S704
     return environment.get_template("page.html.j2").render(style=style, **context)
 

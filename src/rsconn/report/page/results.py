@@ -64,6 +64,13 @@ class Results:
     maps: MapResults | None = None
 
     @property
+    def single_claims(self) -> pd.DataFrame:
+        """The rows of group/claims.tsv whose claims are about one outcome; they stand before the others."""
+        claims = self.group["claims"].table
+        many = {entry["id"] for entry in self.study.get("claims", ()) if is_about_edges_row(entry)}
+        return claims[~claims["id"].isin(many)]
+
+    @property
     def ids_hidden(self) -> bool:
         """Whether nobody is to be named."""
         settings = (self.provenance.get("config") or {}).get("settings") or {}
@@ -114,6 +121,11 @@ def _read_sources(folder: Path, kind: str, names: tuple[str, ...]) -> dict[str, 
 
 def _read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def is_about_edges_row(row: Mapping[str, Any]) -> bool:
+    """Say whether a claim of claims.json is about many edges."""
+    return isinstance(row.get("definition", {}).get("outcome"), Mapping)
 
 
 @dataclass(frozen=True)

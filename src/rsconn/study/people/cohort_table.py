@@ -128,10 +128,13 @@ def build_cohort(
     z = {(row.participant_id, _text(row.session), row.edge): row.z for row in edges.itertuples()}
     for name in names:
         table[name] = [_number(z.get((person, session, name))) for person, session in keys]
+    usable = set(edges["participant_id"])
     table["included"] = table[names].notna().any(axis=1).to_numpy() if names else False
+    if not names and config.edge_claims:  # whose edges stand in the matrices alone
+        usable = set(quality["participant_id"][quality["usable"].astype(bool)])
+        table["included"] = table["participant_id"].isin(usable)
     table = _arrange(table, list(scores.table.columns), names, list_used_columns(config))
     found = set(quality["participant_id"] if with_runs is None else with_runs)
-    usable = set(edges["participant_id"])
     found |= {key.partition("_")[0] for key in config.exclude if "_" in key}
     by_hand = {key for key in config.exclude if "_" not in key}
     rows = [*run_ledger, *scores.ledger, *report_excluded(config.exclude)]

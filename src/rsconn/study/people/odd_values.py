@@ -108,7 +108,7 @@ def list_odd_values(people: pd.DataFrame, config: Config) -> list[str]:
     """
     bare = [str(score.column) for score in config.scores.values() if score.instrument is None]
     covariates = [*config.covariates.edge, *config.covariates.score]
-    covariates += [name for claim in config.claims for name in claim.covariates or ()]
+    covariates += [name for claim in config.questions for name in claim.covariates or ()]
     warnings: list[str] = []
     for name in dict.fromkeys([*bare, *covariates]):
         if name not in people or name == "group":

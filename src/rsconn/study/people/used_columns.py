@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rsconn.errors import ProblemsError, TableError
+from rsconn.settings.edge_claims import ANY_EDGE
 from rsconn.settings.problems import suggest
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.people.odd_values import describe_word, find_crowded, find_thousands
@@ -41,7 +42,7 @@ def check_used_columns(people: pd.DataFrame, scores: Iterable[str], config: Conf
     ProblemsError
         Several.
     """
-    known = _MADE | set(scores) | {edge.name for edge in config.edges}
+    known = _MADE | set(scores) | {ANY_EDGE, *(edge.name for edge in config.edges)}
     columns = make_columns(people)
     problems = []
     for name, option in list_used_columns(config).items():
@@ -53,7 +54,7 @@ def check_used_columns(people: pd.DataFrame, scores: Iterable[str], config: Conf
             )
         else:
             problems += _find_faults(columns[name], name, option)
-    problems += [line for claim in config.claims for line in _find_empty_sides(claim, columns)]
+    problems += [line for claim in config.questions for line in _find_empty_sides(claim, columns)]
     if len(problems) == 1:
         raise TableError(problems[0])
     if problems:
@@ -168,7 +169,7 @@ def _find_hidden_numbers(column: Column, name: str, option: str) -> Iterator[str
 
 
 def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:
-    edges = {edge.name for edge in config.edges}
+    edges = {ANY_EDGE, *(edge.name for edge in config.edges)}
     if config.groups is not None:
         yield config.groups.column, "groups.column"
     if config.inference.exchange_within is not None:
@@ -176,7 +177,7 @@ def _iterate_uses(config: Config) -> Iterator[tuple[str, str]]:
     if config.inference.exchange_whole is not None:
         yield config.inference.exchange_whole, "inference.exchange_whole"
     yield from ((name, "categorical") for name in config.categorical)
-    for claim in config.claims:
+    for claim in config.questions:
         with_edge = claim.outcome in edges or claim.predictor in edges
         default = config.covariates.edge if with_edge else config.covariates.score
         option = f"covariates.{'edge' if with_edge else 'score'}"

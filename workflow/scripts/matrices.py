@@ -1,0 +1,15 @@
+"""Adapter of the rule `matrices`."""
+
+from pathlib import Path
+
+from rsconn.files.run_records import write_job_log
+from rsconn.files.writing import keep_file_list
+
+with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files)):
+    from rsconn.rules.matrices import compare_matrices
+
+    compare_matrices(
+        [Path(path) for path in snakemake.input.records],
+        config=Path(snakemake.params.config),
+        cohort=Path(snakemake.input.cohort),
+    )
