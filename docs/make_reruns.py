@@ -14,7 +14,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from rsconn.rules.jobs import JOBS
+from rsconn.settings.claims import Contrast
 from rsconn.settings.config import Config, read_config
+from rsconn.settings.edge_claims import EdgeClaim, EdgesOutcome
 from rsconn.settings.rois import Alternative, AtlasRegion, Circular, MapRegion, Sphere, Surfaces, Variants
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,6 +90,10 @@ def _change(value: Any, name: str) -> Any:
 
 # The first element of a list that is empty.
 _FIRST: Mapping[str, Any] = {
+    "edge_claims": EdgeClaim(
+        id="N1", family="networks", text="networks", outcome=EdgesOutcome(edges="all"), predictor="PT",
+        expect="associated",
+    ),
     "alternatives": Alternative(name="LAI_other", of="LAI", mask=Path("other.nii.gz")),
     "high_pass_hz": 0.02, "min_retained_minutes": 5.0, "smoothing_fwhm_mm": 6.0, "outlier_sd": 3.0,
 }  # fmt: skip
@@ -97,6 +103,7 @@ _NEW: Mapping[str, Any] = {
     "t_r": 2.0, "dvars_threshold": 1.5, "fd_threshold_mm": 0.3, "max_mean_fd_mm": 0.3, "low_pass_hz": 0.2,
     "acompcor_variance": 0.5, "covariates": ("age",), "sesoi": 0.3, "alpha": 0.01, "denoised": True,
     "values": {"old": "new"}, "filters": ("another",), "levels": "another", "contrast": None,
+    "between": Contrast(column="sex", a="F", b="M"),
     "circular": Circular(contrast="group", data="this"), "variants": Variants(radius_mm=(4.0,)),
     "surfaces": Surfaces(left=Path("left.surf.gii"), right=Path("right.surf.gii")),
     "sphere": Sphere(center_mm=(0, 0, 0)), "mask": Path("mask.nii.gz"), "map": MapRegion(image=Path("map.nii.gz")),

@@ -63,6 +63,7 @@ class InferJob(Job):
     """Claims, what they are adjusted for, error rates, and what makes a claim circular."""
 
     claims: list[Values]
+    edge_claims: list[Values]
     edges: list[str]
     covariates: Values
     categorical: list[str]
@@ -78,6 +79,7 @@ class InferJob(Job):
         circular = config.rois.circular
         return cls(
             claims=[claim.model_dump(mode="json") for claim in config.claims],
+            edge_claims=[claim.model_dump(mode="json") for claim in config.edge_claims],
             edges=[edge.name for edge in config.edges],
             covariates=config.covariates.model_dump(mode="json"),
             categorical=list(config.categorical),
