@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -228,3 +230,14 @@ def test_scores_alone_need_no_images(study: Study) -> None:
     assert result.problems == ()
     match(result.lines, r"^no images: \d scores, 1 claims$")
     match(result.lines, r"^ready: \d+ people, no images")
+
+
+def test_files_dated_in_the_future_are_named(study: Study) -> None:
+    later = time.time() + 10 * 24 * 3600
+    bold = study.find("*_desc-preproc_bold.nii.gz")[0]
+    for path in (bold, study.folder / "data" / "participants.tsv"):
+        os.utime(path, (later, later))
+    problems = study.check().problems
+    assert len(problems) == 2
+    match(problems, r"participants.tsv: dated \d{4}-\d\d-\d\d, in the future, .* `touch` it")
+    match(problems, rf"{bold.name}: dated .* in the future")

@@ -31,7 +31,7 @@ from rsconn.rules.plan import (
 )
 from rsconn.rules.prediction import Foretold, Prediction, count_processors, foretell, predict_runs
 from rsconn.rules.report import list_truth_problems
-from rsconn.settings.checks import find_braces, find_missing_files, list_warnings
+from rsconn.settings.checks import find_braces, find_future, find_missing_files, list_warnings
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
 from rsconn.settings.problems import collect_problems
@@ -130,7 +130,11 @@ def check_config(path: Path) -> CheckResult:
     foretold = foretell((), config)
     if runs:
         plan = WorkflowPlan(config, runs)
-        problems += [*list_dense_problems(config, runs), *list_session_problems(config, runs)]
+        problems += [
+            *list_dense_problems(config, runs),
+            *list_session_problems(config, runs),
+            *find_future(path for run in runs for path in run.files),
+        ]
         lines += describe_dense(config, runs)
         predictions = predict_runs(runs, config, n_processes=count_processors())
         foretold = foretell(predictions, config)
@@ -162,7 +166,7 @@ def check_config(path: Path) -> CheckResult:
 
 def _check_surroundings(config: Config, problems: list[str]) -> Sequence[str]:
     """Look at the files beside the data, add to the problems, and return what differs from what was registered."""
-    problems += [*find_missing_files(config), *find_braces(config)]
+    problems += [*find_missing_files(config), *find_braces(config), *find_future(config.input.tables)]
     problems += collect_problems(problems, lambda: list_truth_problems(config)) or []
     collect_problems(problems, lambda: check_results_folder(config.output_dir, "output_dir"))
     return collect_problems(problems, lambda: find_deviations(config)) or []

@@ -78,6 +78,11 @@ class Run:
         """What tells its rows in the result tables: participant_id, session, run."""
         return {"participant_id": self.participant_id, "session": self.session, "run": self.name}
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are there."""
+        return tuple(path for path in (getattr(self, key) for key in _PATHS) if path is not None)
+
     def cite(self, *paths: Path | None) -> list[str]:
         """Return the BIDS URIs of the run's files, for ``Sources``; None is left out."""
         return [cite_file(path, self.datasets) for path in paths if path]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,6 +154,21 @@ def _list_sources(settings: InputSettings) -> Iterable[tuple[str, Path]]:
         yield from (("input.derivatives", path) for path in settings.derivatives)
         yield from (("input.parcellated", path) for path in settings.parcellated)
         yield "input.participants", settings.participants
+
+
+def find_future(paths: Iterable[Path]) -> list[str]:
+    """Return a line for each file dated in the future, which the workflow would take for newer than its results."""
+    now = time.time()
+    dated = {path: path.stat().st_mtime for path in paths if path.exists()}
+    return [
+        f"{show_path(path)}: dated {time.strftime('%Y-%m-%d', time.gmtime(date))}, in the future, so results would "
+        "always be older; `touch` it, or set the clock right"
+        for path, date in dated.items()
+        if date > now + _CLOCKS_DIFFER_S
+    ]
+
+
+_CLOCKS_DIFFER_S = 5.0
 
 
 def _describe_absent(path: Path) -> str:
