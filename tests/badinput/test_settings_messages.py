@@ -303,10 +303,13 @@ CLAIM_CASES = [
     ("B1/predictor", "QQ", ("claim B1 predictor: 'QQ' is neither an edge nor a score of the config; "
      "valid: LAI-dmPFC, rACC-oPFC, FS, PT, EC, PD, CR, ES")),
     ("B1/predictor", "LAI-dmPFC", "claim B1: outcome and predictor are both 'LAI-dmPFC'"),
-    ("B1/predictor", ABSENT, "claim B1: none of predictor and contrast found, one of them needed"),
+    ("B1/predictor", ABSENT, "claim B1: none of predictor, contrast and than found, one of them needed"),
     ("B1/between", {"column": "sex", "a": "F", "b": "M"},
      ("claim B1: predictor and between do not go together; one of contrast; predictor; contrast + paired; "
-      "predictor + contrast; contrast + between needed")),
+      "predictor + contrast; contrast + between; contrast + paired + between; than needed")),
+    ("F1/than", 0, ("claim F1: contrast and than do not go together; one of contrast; predictor; contrast + paired; "
+     "predictor + contrast; contrast + between; contrast + paired + between; than needed")),
+    ("F1/than", "much", "claim F1 than: 'much' found, a number needed"),
     ("F1/between", {"column": "sex", "a": "F", "b": "X", "c": "Y"},
      "claim F1 between.c: unknown key; valid: column, a, b"),
     ("F1/between", {"column": "group", "a": "therapits", "b": "control"},

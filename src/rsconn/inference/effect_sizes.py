@@ -121,11 +121,11 @@ def convert_sesoi(model: Model, sesoi: float) -> float:
     more cells. Slope: D = r s(y|Z) / s(x|Z), the residual
     SDs given the nuisance Z. Paired: D = g raw_sd.
     """
+    if model.kind == "paired" or model.raw_sd is not None:
+        return sesoi * _compute_standardiser(model)
     if model.kind == "contrast":
         variances = [model.outcome[cell].var(ddof=1) for cell in model.list_cells()]
         return float(sesoi * np.sqrt(sum(variances) / len(variances)))
-    if model.kind == "paired":
-        return sesoi * _compute_standardiser(model)
     geometry = make_geometry(model)
     outcome = residualise(model.outcome, geometry.nuisance_basis)
     # both residual SDs have the same dof, so it cancels
@@ -150,9 +150,9 @@ def correct_attenuation(model: Model, estimate: float, reliability: float) -> fl
 
 
 def _compute_standardiser(model: Model) -> float:
-    """Pooled within-group SD of a contrast; ``raw_sd`` or the SD of the differences of a paired model."""
-    if model.kind == "paired":
-        return model.raw_sd if model.raw_sd is not None else float(model.outcome.std(ddof=1))
+    """Return ``raw_sd`` where there is one, else the pooled within-group SD (a mean's: of everybody)."""
+    if model.raw_sd is not None:
+        return model.raw_sd
     groups = [model.outcome[cell] for cell in model.list_cells()]
     total = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
     return float(np.sqrt(total / (model.n - len(groups))))

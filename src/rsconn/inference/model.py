@@ -47,8 +47,8 @@ class Model:
     cells : ndarray of int, shape (n,), optional
         Which side, or combination of sides, each row is on, where there are others than a and b; see `list_cells`.
     raw_sd : float, optional
-        ``paired`` only: sqrt((s_a^2 + s_b^2) / 2) of the outcome itself, the unit of g. Without it the SD of
-        the differences is the unit.
+        Of paired differences, also contrasted ones: the root of the mean variance of the outcome itself, the unit of
+        g. Without it the SD of the model's outcome within its cells is the unit.
 
     Raises
     ------

@@ -152,9 +152,10 @@ def _compute_information(model: Model, geometry: Geometry) -> float:
     if model.kind == "slope":
         # the partial r is scaled by the predictor's own residual SD, so only the dof of that SD are left
         return float(model.n - model.n_parameters + 1)
-    if model.kind == "contrast" or model.raw_sd is None:
+    if model.raw_sd is None:
         return geometry.information
-    return geometry.information * (model.raw_sd / float(model.outcome.std(ddof=1))) ** 2
+    squares = [cell.size * float(cell.var()) for cell in (model.outcome[rows] for rows in model.list_cells())]
+    return geometry.information * model.raw_sd**2 * (model.n - len(squares)) / sum(squares)
 
 
 def _describe_error(estimator: Estimator, geometry: Geometry) -> tuple[float, float]:

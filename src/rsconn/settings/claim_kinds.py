@@ -21,6 +21,8 @@ class ClaimKind(StrEnum):
     CHANGE = "change"
     SLOPES_COMPARED = "slopes compared"
     CONTRASTS_COMPARED = "contrasts compared"
+    CHANGES_COMPARED = "changes compared"
+    MEAN = "mean"
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,13 @@ FORMS: Mapping[ClaimKind, Form] = {
     ClaimKind.CONTRASTS_COMPARED: Form(
         ("contrast", "between"), "a contrast of contrasts (contrast and between)"
     ),
+    ClaimKind.CHANGES_COMPARED: Form(
+        ("contrast", "paired", "between"), "a contrast of pairs (paired and between)"
+    ),
+    ClaimKind.MEAN: Form(("than",), "a mean (than)", original=("t",), n_original=1),
 }
 _KINDS = {frozenset(form.keys): kind for kind, form in FORMS.items()}
-_KEYS = ("predictor", "contrast", "paired", "between")
+_KEYS = ("predictor", "contrast", "paired", "between", "than")
 
 
 def find_kind(definition: Mapping[str, Any]) -> ClaimKind:
@@ -87,7 +93,7 @@ def find_kind(definition: Mapping[str, Any]) -> ClaimKind:
     <ClaimKind.CONTRAST: 'contrast'>
     >>> find_kind({"outcome": "PT", "paired": False})
     Traceback (most recent call last):
-    ValueError: none of predictor and contrast found, one of them needed
+    ValueError: none of predictor, contrast and than found, one of them needed
     """
     found = [key for key in _KEYS if definition.get(key) is not None and definition[key] is not False]
     kind = _KINDS.get(frozenset(found))

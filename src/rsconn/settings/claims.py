@@ -52,7 +52,7 @@ class Verdict(StrEnum):
 
 
 # Keys that claims did not always have: where they are not used they are not written, so that hashes stay.
-_LATER_KEYS = frozenset({"between"})
+_LATER_KEYS = frozenset({"between", "than"})
 
 
 def _check_condition(text: str) -> str:
@@ -214,6 +214,7 @@ class Claim(Settings):
     predictor: Text | None = None
     contrast: Contrast | None = None
     between: Contrast | None = None
+    than: Number | None = None
     expect: Expectation
     covariates: OneOrMore[Text] | None = None
     alpha: Probability | None = None
@@ -237,6 +238,7 @@ class Claim(Settings):
                 "contrast": self.contrast,
                 "paired": self.paired,
                 "between": self.between,
+                "than": self.than,
             }
         )
 
@@ -297,6 +299,8 @@ class Claim(Settings):
     @model_validator(mode="after")
     def _check_covariates(self) -> Self:
         names = self.covariates or ()
+        if names and self.kind is ClaimKind.MEAN:
+            raise ValueError("covariates: a mean is compared with a value as it was measured; none needed")
         twice = find_twice(names)
         if twice:
             raise ValueError(f"covariates: {twice[0]!r} occurs twice")

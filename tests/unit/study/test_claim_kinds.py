@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 from statsmodels.api import OLS
 
+from rsconn.inference.verdict_power import find_min_detectable, plan_contrast
 from rsconn.report.figures.claim_pictures import plot_claim, tabulate_pictures
 from rsconn.report.figures.claims_forest import plot_claims_forest, tabulate_forest
 from rsconn.settings.claim_kinds import ClaimKind
@@ -218,9 +219,173 @@ def test_an_empty_cell_is_not_testable():
     assert row["reason"].startswith("nobody is on side M in C")
 
 
+# --- one mean
+
+
+def test_a_mean_against_a_value_is_the_t_test():
+    cohort = make_cohort()
+    row = evaluate(cohort, make_claim(than=12)).loc["X"]
+    oracle = stats.ttest_1samp(cohort["PT"], 12)
+    assert (row["estimate"], row["p"], row["dof"]) == pytest.approx(
+        (cohort["PT"].mean() - 12, oracle.pvalue, oracle.df)
+    )
+    assert row["std_error"] == pytest.approx(cohort["PT"].sem())
+    assert row["sesoi_estimate"] == pytest.approx(0.5 * cohort["PT"].std())
+    assert np.isfinite(row[["effect_size", "min_detectable", "bayes_factor_10"]].astype(float)).all()
+
+
+def test_a_mean_takes_no_default_covariates_and_nobody_is_lost_for_them():
+    cohort = make_cohort()
+    cohort.loc[:5, "age"] = np.nan
+    row = evaluate(cohort, make_claim(outcome="A-B", than=0)).loc["X"]
+    oracle = stats.ttest_1samp(cohort["A-B"], 0)
+    assert row["n"] == 100
+    assert row["p"] == pytest.approx(oracle.pvalue)
+    assert row["verdict"] == "supported"
+
+
+def test_a_mean_refuses_covariates():
+    with pytest.raises(ValueError, match="covariates: a mean is compared with a value as it was measured"):
+        make_claim(than=0, covariates=["age"])
+
+
+def test_a_few_people_have_an_exact_permutation_p_of_a_mean():
+    cohort = make_cohort(n_a=5, n_b=5)
+    row = evaluate(cohort, make_claim(than=10, sample="group == 'T'"), n_permutations=99).loc["X"]
+    signs = 1 - 2 * ((np.arange(32)[:, None] >> np.arange(5)) & 1)
+    values = cohort.loc[cohort["group"] == "T", "PT"].to_numpy() - 10
+    t = np.abs(stats.ttest_1samp(signs * values, 0, axis=1).statistic)
+    assert row["p_permutation"] == np.mean(t >= t[0] * (1 - 1e-9))
+    assert row["reason"].split()[1] == "people"
+
+
+def test_four_people_say_too_little_of_a_mean():
+    cohort = make_cohort(n_a=4)
+    row = evaluate(cohort, make_claim(than=10, sample="group == 'T'")).loc["X"]
+    assert row["reason"] == "4 people; at least 5 needed"
+
+
+def test_motion_is_related_to_the_edge_of_a_mean_only():
+    found = list_parts(make_cohort(), make_claim(outcome="A-B", than=0))
+    assert "edge and mean_fd" in found.index
+    assert not [name for name in found.index if name.startswith(("mean_fd and", "exclusion", "with"))]
+
+
+def test_a_picture_of_a_mean_shows_people_as_measured_and_the_value():
+    cohort = make_cohort()
+    table = draw(cohort, make_claim(than=14))
+    assert table.loc[table["kind"] == "value", "y"].tolist() == [14]
+    assert sorted(table.loc[table["kind"] == "person", "y"]) == pytest.approx(sorted(cohort["PT"]))
+
+
+@pytest.mark.parametrize("outlier", [0.0, 60.0])
+def test_fragility_of_a_mean_is_that_of_the_others(outlier):
+    cohort = make_cohort(n_a=8, n_b=5)
+    cohort.loc[0, "PT"] += outlier
+    claim = make_claim(than=10.5, sample="group == 'T'", expect="equivalent", sesoi=2.0)
+    whole = evaluate_claims(cohort, make_config(claim))
+    own = whole.claims.loc[0, "verdict"]
+    expected = [
+        (person, verdict)
+        for person in cohort.loc[cohort["group"] == "T", "participant_id"]
+        if (verdict := evaluate(cohort[cohort["participant_id"] != person], claim).loc["X", "verdict"]) != own
+    ]
+    assert list(whole.fragility["X"].changed) == expected
+
+
+# --- changes compared
+
+
+def make_pairs(n_a=20, n_b=30, seed=0):
+    rng = np.random.default_rng(seed)
+    cohort = make_cohort(n_a, n_b, seed)
+    later = cohort.assign(session="2", mean_fd=rng.uniform(0.05, 0.3, n_a + n_b))
+    for name in ("PT", "A-B"):
+        spread = np.where(cohort["group"] == "T", 1.5, 0.7)
+        later[name] = cohort[name] + 0.5 + spread * rng.normal(size=n_a + n_b) + (cohort["group"] == "T")
+    return pd.concat([cohort.assign(session="1"), later], ignore_index=True)
+
+
+SESSIONS = {"column": "session", "a": "2", "b": "1"}
+
+
+def compute_changes(cohort, name):
+    wide = cohort.pivot_table(index=["participant_id", "group"], columns="session", values=name)
+    changes = (wide["2"] - wide["1"]).reset_index(name="change")
+    return [changes.loc[changes["group"] == group, "change"].to_numpy() for group in ("T", "C")]
+
+
+def test_changes_of_scores_are_compared_by_welch():
+    cohort = make_pairs()
+    claim = make_claim(contrast=SESSIONS, paired=True, between=GROUPS)
+    row = evaluate(cohort, claim).loc["X"]
+    a, b = compute_changes(cohort, "PT")
+    oracle = stats.ttest_ind(a, b, equal_var=False)
+    assert (row["estimate"], row["p"], row["dof"]) == pytest.approx(
+        (a.mean() - b.mean(), oracle.pvalue, oracle.df)
+    )
+    assert row["n_per_group"] == "a=20;b=30"
+    variances = [
+        cohort.loc[(cohort["group"] == g) & (cohort["session"] == s), "PT"].var() for g in "TC" for s in "12"
+    ]
+    unit = np.sqrt(np.mean(variances))
+    assert row["sesoi_estimate"] == pytest.approx(0.5 * unit)
+    correction = 1 - 3 / (4 * 48 - 1)
+    assert row["effect_size"] == pytest.approx(correction * row["estimate"] / unit, rel=1e-3)
+    assert row["p_permutation"] == pytest.approx(row["p"], abs=0.05)
+
+
+def test_changes_of_an_edge_adjust_for_changes_of_motion():
+    cohort = make_pairs()
+    design = evaluate_claims(
+        cohort, make_config(make_claim(outcome="A-B", contrast=SESSIONS, paired=True, between=GROUPS))
+    ).designs["X"]
+    assert design.covariates == ("mean_fd",)
+    first, second = (cohort[cohort["session"] == session].set_index("participant_id") for session in "12")
+    moved = (second["mean_fd"] - first["mean_fd"])[list(design.people)].to_numpy()
+    in_a = (first["group"] == "T")[list(design.people)].to_numpy(dtype=float)
+    outcome = (second["A-B"] - first["A-B"])[list(design.people)].to_numpy()
+    oracle = OLS(outcome, np.column_stack([in_a, np.ones(50), moved])).fit()
+    model = design.model
+    assert np.linalg.lstsq(model.design, model.outcome, rcond=None)[0][0] == pytest.approx(oracle.params[0])
+
+
+def test_each_sides_change_stands_beside_and_changes_are_drawn():
+    cohort = make_pairs()
+    claim = make_claim(contrast=SESSIONS, paired=True, between=GROUPS)
+    found = list_parts(cohort, claim)
+    a, b = compute_changes(cohort, "PT")
+    assert found.loc[["change in T", "change in C"], "estimate"].tolist() == pytest.approx(
+        [a.mean(), b.mean()]
+    )
+    table = draw(cohort, claim)
+    assert table.loc[table["kind"] == "mean", "label"].tolist() == ["T", "C"]
+    assert table.loc[table["kind"] == "mean", "y"].tolist() == pytest.approx([a.mean(), b.mean()])
+
+
+def test_who_changes_sides_between_the_sessions_cannot_be_compared():
+    cohort = make_pairs()
+    cohort.loc[0, "group"] = "C"
+    row = evaluate(cohort, make_claim(contrast=SESSIONS, paired=True, between=GROUPS)).loc["X"]
+    assert row["reason"].startswith("somebody changes sides")
+
+
+def test_power_of_changes_is_read_off_their_own_spread():
+    cohort = make_pairs(n_a=60, n_b=60)
+    claim = make_claim(contrast=SESSIONS, paired=True, between=GROUPS, expect="equivalent")
+    row = evaluate(cohort, claim).loc["X"]
+    a, b = compute_changes(cohort, "PT")
+    spread = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
+    unit = row["sesoi_estimate"] / 0.5
+    expected = find_min_detectable(plan_contrast(60, 60), alpha=0.05, rule="equivalence") * spread / unit
+    assert row["min_detectable"] == pytest.approx(expected, rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("changes", "label"),
     [
+        ({"than": 14, "expect": "less"}, "PT: mean < 14"),
+        ({"contrast": SESSIONS, "paired": True, "between": GROUPS}, "PT: change 2 − 1 in T > in C"),
         ({"predictor": "FS", "contrast": GROUPS}, "PT: slope on FS in T > in C"),
         ({"contrast": SEXES, "between": GROUPS, "expect": "less"}, "PT: F − M in T < in C"),
     ],

@@ -40,7 +40,7 @@ def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
     simulated : bool
         Whether to mark the figure.
     """
-    people = table[table["kind"].isin(["person", "density", "mean", "line"])]
+    people = table[table["kind"].isin(["person", "density", "mean", "line", "value"])]
     estimate = table[table["kind"] == "estimate"].iloc[0]
     estimated = math.isfinite(estimate["y"])
     if people.empty and not estimated:
@@ -63,6 +63,8 @@ def _draw_people(axes: Axes, people: pd.DataFrame, labels: pd.Series) -> None:
         _draw_slope(axes, people)
         axes.set_xlabel(wrap(labels["x_label"], 2))
         return
+    for value in people.loc[people["kind"] == "value", "y"]:
+        axes.axhline(value, color=FAINT_INK, linewidth=1.2, linestyle=(0, (5, 3)))
     sides = list(dict.fromkeys(people["side"].dropna()))
     labels = []
     for position, side in enumerate(sides):
@@ -163,8 +165,9 @@ def tabulate_pictures(
     Returns
     -------
     DataFrame
-        Kinds person, density and mean (contrasts; as measured), person and line (slopes; both measures adjusted
-        for the covariates, so that the line has the claim's slope), and estimate (one row per claim).
+        Kinds person, density and mean (contrasts; as measured), value (what a mean is compared with), person and
+        line (slopes; both measures adjusted for the covariates, so that the line has the claim's slope), and
+        estimate (one row per claim).
     """
     parts = []
     for _, claim in claims.iterrows():
@@ -181,7 +184,7 @@ def _label_axes(
     definition: Mapping[str, Any], design: Any, labels: Mapping[str, str]
 ) -> dict[str, str | None]:
     outcome, predictor = str(definition["outcome"]), definition.get("predictor")
-    y_label = labels.get(outcome, outcome)
+    y_label = labels.get(outcome, outcome) + (", change" if definition.get("paired") else "")
     if not predictor:
         return {"x_label": None, "y_label": y_label}
     adjusted = ", adjusted" if getattr(design, "covariates", ()) else ""
@@ -193,10 +196,15 @@ def _tabulate_people(definition: Mapping[str, Any], design: Any, places: Mapping
     if design.model.kind == "slope":
         tabulate = _tabulate_slope if design.model.cells is None else _tabulate_slopes
         return tabulate(design, places)
+    kind = find_kind(definition)
+    if kind is ClaimKind.MEAN:
+        return _tabulate_mean(design, float(definition["than"]))
     first, second = describe_sides(definition)
     if design.model.kind == "paired":
         return _tabulate_side(design, np.ones(len(design.people), dtype=bool), "a", f"{first} − {second}")
     cells = design.model.list_cells()
+    if kind is ClaimKind.CHANGES_COMPARED:
+        first, second = describe_sides(definition, "between")
     names = (first, second) if len(cells) == 2 else design.cell_names
     parts = [
         _tabulate_side(design, cell, side, name).assign(colour=colour)
@@ -207,10 +215,19 @@ def _tabulate_people(definition: Mapping[str, Any], design: Any, places: Mapping
     return pd.concat(parts, ignore_index=True)
 
 
-def _tabulate_side(design: Any, chosen: np.ndarray, side: str, label: str) -> pd.DataFrame:
+def _tabulate_mean(design: Any, value: float) -> pd.DataFrame:
+    """Return everybody as measured, and the value that the mean is compared with."""
+    everybody = np.ones(len(design.people), dtype=bool)
+    rows = _tabulate_side(design, everybody, "a", "everybody", above=value)
+    return pd.concat([rows, pd.DataFrame([{"kind": "value", "y": value}])], ignore_index=True)
+
+
+def _tabulate_side(
+    design: Any, chosen: np.ndarray, side: str, label: str, *, above: float = 0.0
+) -> pd.DataFrame:
     people = pd.DataFrame({
         "participant_id": np.asarray(design.people, dtype=object)[chosen],
-        "y": np.asarray(design.model.outcome, dtype=float)[chosen],
+        "y": np.asarray(design.model.outcome, dtype=float)[chosen] + above,
     })  # fmt: skip
     rows = tabulate_cell(people, "y").rename(columns={"value": "y"})
     return rows.assign(side=side, label=label, colour=0)

@@ -80,9 +80,10 @@ def label_claim(claim: Mapping[str, Any]) -> str:
     return WORDINGS[find_kind(claim)].formula(claim) + (f" ({sample})" if sample else "")
 
 
-def describe_sides(claim: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the names of a contrast's two sides, such as ``('T', 'C')``; empty for a slope."""
-    return _name_sides(claim, "contrast")
+def describe_sides(claim: Mapping[str, Any], key: str = "contrast") -> tuple[str, str]:
+    """Return the names of a contrast's two sides, such as ``('T', 'C')``; empty where there is none."""
+    contrast = claim.get(key) or {}
+    return _describe_side(contrast.get("a")), _describe_side(contrast.get("b"))
 
 
 def describe_condition(expression: str) -> str:
@@ -108,11 +109,6 @@ def _describe_side(side: object) -> str:
     if isinstance(side, Mapping):
         return describe_condition(str(side["where"]))
     return "" if side is None else str(side)
-
-
-def _name_sides(claim: Mapping[str, Any], key: str) -> tuple[str, str]:
-    contrast = claim.get(key) or {}
-    return _describe_side(contrast.get("a")), _describe_side(contrast.get("b"))
 
 
 def _relate(claim: Mapping[str, Any], first: str, second: str) -> str:
@@ -159,16 +155,29 @@ def _abbreviate_slopes(claim: Mapping[str, Any]) -> str:
 
 
 def _formulate_contrasts(claim: Mapping[str, Any]) -> str:
-    first, second = _name_sides(claim, "between")
+    first, second = describe_sides(claim, "between")
     return _relate(claim, f"{' − '.join(describe_sides(claim))} in {first}", f"in {second}")
 
 
 def _subtract_contrasts(claim: Mapping[str, Any]) -> str:
-    return f"{_subtract_sides(claim)}, in {' minus in '.join(_name_sides(claim, 'between'))}"
+    return f"{_subtract_sides(claim)}, in {' minus in '.join(describe_sides(claim, 'between'))}"
 
 
 def _abbreviate_contrasts(claim: Mapping[str, Any]) -> str:
-    return f"{_abbreviate_sides(claim)}, {' − '.join(_name_sides(claim, 'between'))}"
+    return f"{_abbreviate_sides(claim)}, {' − '.join(describe_sides(claim, 'between'))}"
+
+
+def _formulate_changes(claim: Mapping[str, Any]) -> str:
+    first, second = describe_sides(claim, "between")
+    return _relate(claim, f"change {_abbreviate_sides(claim)} in {first}", f"in {second}")
+
+
+def _formulate_mean(claim: Mapping[str, Any]) -> str:
+    return _relate(claim, "mean", f"{float(claim['than']):g}")
+
+
+def _subtract_value(claim: Mapping[str, Any]) -> str:
+    return f"mean minus {float(claim['than']):g}"
 
 
 WORDINGS: Mapping[ClaimKind, Wording] = {
@@ -190,6 +199,15 @@ WORDINGS: Mapping[ClaimKind, Wording] = {
         "The slope of each side on its own",
         "slope in ",
     ),
+    ClaimKind.CHANGES_COMPARED: Wording(
+        "Difference of changes",
+        _formulate_changes,
+        _subtract_contrasts,
+        _abbreviate_contrasts,
+        "The change on each side on its own",
+        "change in ",
+    ),
+    ClaimKind.MEAN: Wording("Difference from the value", _formulate_mean, _subtract_value, _subtract_value),
     ClaimKind.CONTRASTS_COMPARED: Wording(
         "Difference of differences",
         _formulate_contrasts,

@@ -193,11 +193,11 @@ def _find_missing_side(claim: Claim, columns: Columns, draft: Draft, name: str) 
 def _find_aliased(
     claim: Claim, draft: Draft, columns: Columns, names: Sequence[str], coding: Coding
 ) -> LeftOutCovariate | None:
-    paired, before = draft.partners is not None, draft.basis
+    before = draft.basis
     if draft.own is not None and not is_full_rank(np.column_stack([draft.tested, before])):
         return None  # the model will be refused whatever it adjusts for
     for name, block in encode_covariates(draft, columns, names, coding):
-        if not block.any() or (not paired and not np.ptp(block, axis=0).any()):
+        if not block.any() or (draft.has_constant and not np.ptp(block, axis=0).any()):
             return LeftOutCovariate(name, _explain_constant(draft, columns, name))
         with_it = np.column_stack([before, block])
         if with_it.shape[1] + 1 > draft.rows.size:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rsconn.arrays import FloatArray
 from rsconn.inference.model import Model, check_model, choose_estimator, choose_simple
+from rsconn.settings.claim_kinds import ClaimKind
 from rsconn.settings.sample_grammar import parse_expression
 from rsconn.study.claims.complete_rows import Coding, encode_covariates
 from rsconn.study.claims.covariates import LeftOutCovariate, choose_covariates
@@ -198,9 +199,11 @@ def build_model(
 
 
 def get_covariates(claim: Claim, terms: Terms) -> tuple[str, ...]:
-    """Return a claim's own covariates, or the default list for claims with or without an edge."""
+    """Return a claim's own covariates, or the default list for claims with or without an edge; means have none."""
     if claim.covariates is not None:
         return tuple(claim.covariates)
+    if claim.kind is ClaimKind.MEAN:
+        return ()
     return terms.edge_covariates if has_edge(claim, terms) else terms.score_covariates
 
 
@@ -231,7 +234,7 @@ def _is_copied(column: Column, claim: Claim, draft: Draft) -> bool:
     cells, n_sides = column[draft.rows], len(claim.contrasts)
     known = find_present(cells)
     cells = cells[known]
-    if claim.paired or cells.size < 3 or np.ptp(draft.tested[known]) == 0:
+    if cells.size < 3 or np.ptp(draft.tested[known]) == 0:
         return False
     told = [draft.tested] if draft.own is None else list(draft.own.T)
     sides, numbers = ([column[known] for column in part] for part in (told[:n_sides], told[n_sides:]))
@@ -268,7 +271,7 @@ def _list_columns(contrast: Contrast, columns: Columns, draft: Draft) -> set[str
 
 
 def _count_sides(claim: Claim, draft: Draft) -> str | None:
-    if claim.paired:
+    if claim.kind is ClaimKind.CHANGE:
         return f"a={draft.rows.size};b={draft.rows.size}"
     counts = zip(draft.cell_names, draft.list_cells(), strict=True)
     return ";".join(f"{re.sub('[;=]', '_', name)}={int(cell.sum())}" for name, cell in counts) or None
@@ -297,9 +300,12 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
 
 
 def _compute_raw_sd(claim: Claim, columns: Columns, draft: Draft) -> float | None:
-    """Return sqrt((s_a^2 + s_b^2) / 2) of the outcome itself, for pairs."""
-    if draft.partners is None or draft.rows.size < 2:
+    """Return the root of the mean variance of the outcome itself, for pairs: of both sessions, on each side."""
+    cells = draft.list_cells() or [np.ones(draft.rows.size, dtype=np.bool_)]
+    if draft.partners is None or min(int(cell.sum()) for cell in cells) < 2:
         return None
     outcome = columns[claim.outcome]
-    variances = [np.var(outcome[rows], ddof=1) for rows in (draft.rows, draft.partners)]
+    variances = [
+        np.var(outcome[rows[cell]], ddof=1) for cell in cells for rows in (draft.rows, draft.partners)
+    ]
     return float(np.sqrt(np.mean(variances)))

@@ -137,8 +137,34 @@ def _draft_pairs(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
         FlowStep("sample", len(everyone), 0),
         FlowStep("only one of the two", len(pairs), len(everyone) - len(pairs)),
     )
-    draft = Draft(rows, partners, outcome[rows] - outcome[partners], np.ones(len(pairs)), flow, fault)
-    return _drop_missing(claim, draft)
+    changes, ones = outcome[rows] - outcome[partners], np.ones(len(pairs))
+    return _drop_missing(claim, Draft(rows, partners, changes, ones, flow, fault, has_constant=False))
+
+
+def _draft_changes(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
+    """Contrast the changes of people on two sides."""
+    cells, fault = _find_cells([_need(claim.between)], columns, find_sample(claim, columns, people))
+    draft = _draft_pairs(claim, columns, cells >= 0)
+    there, before = cells[draft.rows], cells[draft.partners]
+    fault = (
+        draft.fault or fault or ("somebody changes sides between the two" if (there != before).any() else "")
+    )
+    return replace(
+        draft,
+        tested=(there == 0).astype(float),
+        cells=there,
+        cell_names=("a", "b"),
+        fault=fault,
+        has_constant=True,
+    )
+
+
+def _draft_mean(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
+    """Test the mean of how far the outcome is from the value."""
+    draft = _draft_rows(claim, columns, find_sample(claim, columns, people))
+    return _drop_missing(
+        claim, replace(draft, outcome=draft.outcome - float(claim.than or 0.0), has_constant=False)
+    )
 
 
 def _draft_rows(claim: Claim, columns: Columns, sample: Mask) -> Draft:
@@ -190,6 +216,11 @@ def _list_contrasts(claim: Claim, columns: Columns) -> list[Part]:
     return _list_by_side(simple, "difference", _need(claim.between), columns)
 
 
+def _list_changes(claim: Claim, columns: Columns) -> list[Part]:
+    simple = claim.model_copy(update={"between": None, "expect": "different"})
+    return _list_by_side(simple, "change", _need(claim.between), columns)
+
+
 def _list_by_side(claim: Claim, what: str, contrast: Contrast, columns: Columns) -> list[Part]:
     names, sides = name_sides(contrast), find_sides(contrast, columns)
     return [Part(f"{what} in {name}", claim, side) for name, side in zip(names, sides, strict=True)]
@@ -202,6 +233,10 @@ def _plant_sides(claim: Claim, columns: Columns, noise: FloatArray, effect: floa
     """Raise the first side (of all contrasts) by the effect."""
     first = np.logical_and.reduce([find_sides(each, columns)[0] for each in claim.contrasts.values()])
     return np.asarray(noise + effect * first)
+
+
+def _plant_mean(claim: Claim, columns: Columns, noise: FloatArray, effect: float) -> FloatArray:  # noqa: ARG001
+    return np.asarray(float(claim.than or 0.0) + effect + noise)
 
 
 def _plant_slope(claim: Claim, columns: Columns, noise: FloatArray, effect: float) -> FloatArray:
@@ -221,5 +256,7 @@ CONSTRUCTIONS: Mapping[ClaimKind, Construction] = {
     ClaimKind.SLOPE: Construction("slope", _draft_slope, _plant_slope),
     ClaimKind.CHANGE: Construction("paired", _draft_pairs, _plant_sides),
     ClaimKind.SLOPES_COMPARED: Construction("slope", _draft_slopes, _plant_slopes, _list_slopes),
+    ClaimKind.CHANGES_COMPARED: Construction("contrast", _draft_changes, _plant_sides, _list_changes),
+    ClaimKind.MEAN: Construction("paired", _draft_mean, _plant_mean),
     ClaimKind.CONTRASTS_COMPARED: Construction("contrast", _draft_contrasts, _plant_sides, _list_contrasts),
 }

@@ -50,6 +50,8 @@ class Draft:
         Place in `cell_names` of the side, or combination of sides, that each row is on.
     cell_names : tuple of str
         Of a contrast ``a`` and ``b``.
+    has_constant : bool
+        Whether the model has a constant beside what is tested; where a mean is tested, that is the constant.
     """
 
     rows: Rows
@@ -61,6 +63,7 @@ class Draft:
     own: FloatArray | None = None
     cells: Codes | None = None
     cell_names: tuple[str, ...] = ()
+    has_constant: bool = True
 
     def keep(self, mask: Mask, rule: str) -> Draft:
         """Keep some rows and write down how many went."""
@@ -79,8 +82,8 @@ class Draft:
 
     @property
     def basis(self) -> FloatArray:
-        """The constant (pairs have none) and `own`: what stands in every model; shape (n, q)."""
-        constant = np.ones((self.rows.size, 0 if self.partners is not None else 1))
+        """The constant and `own`: what stands in every model; shape (n, q)."""
+        constant = np.ones((self.rows.size, int(self.has_constant)))
         return constant if self.own is None else np.column_stack([constant, self.own])
 
     def list_cells(self) -> list[Mask]:
@@ -110,9 +113,10 @@ def name_sides(contrast: Contrast) -> tuple[str, ...]:
 
 def name_cells(claim: Claim, draft: Draft) -> tuple[str, ...]:
     """Return what the cells are called in sentences: the levels where a contrast has levels."""
-    if draft.cell_names == ("a", "b") and claim.contrast is not None:
-        return name_sides(claim.contrast)
-    return draft.cell_names
+    contrast = claim.between if claim.paired else claim.contrast
+    return (
+        name_sides(contrast) if draft.cell_names == ("a", "b") and contrast is not None else draft.cell_names
+    )
 
 
 def evaluate_condition(condition: str, columns: Columns) -> Mask:
@@ -148,7 +152,7 @@ def find_blocks(
     Where the tested column does not vary within any block (a contrast of sites, exchanged within sites) there is
     nothing to exchange; the coarser blocks that leave something to exchange are taken instead, or none.
     """
-    if claim.paired:
+    if not draft.has_constant:
         return None
     sides = [] if claim.predictor is None or draft.cells is None else [draft.cells]
     for names in _list_choices(claim, columns, terms, covariates, apart=bool(sides)):

@@ -170,15 +170,16 @@ def run_claim_test(claim: Claim, design: Design, inference: InferenceSettings) -
 
 def find_fault(test: ClaimTest, model: Model) -> tuple[str, tuple[Flag, ...]]:
     """Say why a model that could be estimated is not tested, and what is odd about it; '' if it is tested."""
-    reason, flags = _find_thin_side(model, test.design.cell_names)
+    reason, flags = _find_thin_side(model, test.design.cell_names, test.claim)
     return reason or _find_hopeless(test, model), flags
 
 
-def _find_thin_side(model: Model, names: Sequence[str]) -> tuple[str, tuple[Flag, ...]]:
+def _find_thin_side(model: Model, names: Sequence[str], claim: Claim) -> tuple[str, tuple[Flag, ...]]:
     """Say why the sides of a contrast, or pairs, tell too little of their own error to be judged by."""
     if model.kind == "paired":
         few = model.n < LEAST_PER_SIDE
-        return (f"{model.n} pairs; at least {LEAST_PER_SIDE} needed" if few else ""), ()
+        what = "pairs" if claim.paired else "people"
+        return (f"{model.n} {what}; at least {LEAST_PER_SIDE} needed" if few else ""), ()
     if model.kind != "contrast" and model.cells is None:
         return "", ()
     sides = {name: model.outcome[cell] for name, cell in zip(names, model.list_cells(), strict=True)}
@@ -196,13 +197,13 @@ def _find_thin_side(model: Model, names: Sequence[str]) -> tuple[str, tuple[Flag
 def _find_hopeless(test: ClaimTest, model: Model) -> str:
     """Say why a claim of no difference is not tested: its design leaves it next to no power at zero.
 
-    For contrasts and slopes the numbers of people and covariates alone decide, so that no outcome can make a claim
-    testable. Pairs and families have no such plan: how alike sessions or relatives are is read off the data, and
-    their own design decides.
+    Where g is in units of the model's own outcome the numbers of people and covariates alone decide, so that no
+    outcome can make a claim testable. Pairs and families have no such plan: how alike sessions or relatives are is
+    read off the data, and their own design decides.
     """
     if get_rule(test.claim.expect) != "equivalence":
         return ""
-    as_planned = model.kind != "paired" and not model.has_families
+    as_planned = model.raw_sd is None and not model.has_families
     plan = plan_from_n(model) if as_planned else make_plan(model)
     power = compute_power(plan, test.power_sesoi, alpha=test.alpha, rule="equivalence")
     if power >= _LEAST_TOST_POWER:
@@ -234,7 +235,7 @@ def describe_needed_n(test: ClaimTest, model: Model, plan: Plan, *, alpha: float
     if needed is None:
         return f"more than a million people would be needed {at}"
     if plan.kind != "contrast":
-        return f"{needed} {'pairs' if plan.kind == 'paired' else 'people'} needed {at}"
+        return f"{needed} {'pairs' if test.claim.paired else 'people'} needed {at}"
     sizes = [math.ceil(needed * float(cell.mean())) for cell in model.list_cells()]
     return f"{' + '.join(map(str, sizes))} people needed {at}"
 

@@ -219,10 +219,10 @@ def _bound_folds(test: ClaimTest, source: DesignSource) -> Iterator[tuple[float,
 def _is_whole(model: Model) -> bool:
     """Say whether one row less is another model: families hang together, and what pairs adjust for is centred.
 
-    The unit of contrasts that are compared is that of all of their cells.
+    The unit of contrasts that are compared is that of all of their cells, of changes that of both sessions.
     """
-    cells = model.kind == "contrast" and model.cells is not None
-    return cells or model.has_families or (model.kind == "paired" and model.nuisance.shape[1] > 0)
+    compared = model.kind == "contrast" and (model.cells is not None or model.raw_sd is not None)
+    return compared or model.has_families or (model.kind == "paired" and model.nuisance.shape[1] > 0)
 
 
 def _find_units(test: ClaimTest, left: OthersEstimate, source: DesignSource) -> tuple[FloatArray, Mask]:
@@ -230,6 +230,9 @@ def _find_units(test: ClaimTest, left: OthersEstimate, source: DesignSource) -> 
     model, design = _get_finding(test).model, test.design
     if model.kind != "paired":
         return left.unit, left.known
+    if model.raw_sd is None:
+        variance, known = leave_out_of_variance(model.outcome)
+        return np.sqrt(variance), left.known & known
     first = source.columns[test.claim.outcome][design.rows].astype(np.float64)
     one, other = leave_out_of_variance(first), leave_out_of_variance(first - model.outcome)
     return np.sqrt((one[0] + other[0]) / 2), left.known & one[1] & other[1]
@@ -238,7 +241,7 @@ def _find_units(test: ClaimTest, left: OthersEstimate, source: DesignSource) -> 
 def _find_doubtful(test: ClaimTest, sesoi: FloatArray) -> Mask:
     """Return the people (n,) without whom a claim might not be tested: a side too thin, or power too low."""
     model = _get_finding(test).model
-    if model.kind == "paired":
+    if model.raw_sd is not None:
         thin = model.n <= LEAST_PER_SIDE or get_rule(test.claim.expect) == "equivalence"
         return np.full(model.n, thin)
     doubtful = np.zeros(model.n, dtype=np.bool_)
@@ -259,7 +262,7 @@ def _make_estimate(model: Model, left: OthersEstimate, row: int, end: int) -> Es
 def _test_without(test: ClaimTest, person: str, source: DesignSource) -> ClaimTest:
     """Test a claim on the others, with their own design where one row less is not all that changes."""
     model, design = _get_finding(test).model, test.design
-    if model.kind != "paired":
+    if model.raw_sd is None:
         rest = model.keep(np.array([name != person for name in design.people]))
         if check_model(rest) is None:
             return run_claim_test(test.claim, replace(design, model=rest), source.inference)

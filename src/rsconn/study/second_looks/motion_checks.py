@@ -10,6 +10,7 @@ from scipy import stats
 
 from rsconn.inference.estimators import Estimate, compute_p, estimate_model
 from rsconn.inference.model import Estimator, Model, check_model, choose_estimator
+from rsconn.settings.claim_kinds import ClaimKind
 from rsconn.study.claims.designs import Design, Terms, has_edge
 from rsconn.study.claims.samples import find_sample, find_sides
 from rsconn.study.people.used_columns import Columns, Mask, is_text
@@ -65,6 +66,9 @@ def check_motion(claim: Claim, design: Design, columns: Columns, terms: Terms) -
         return None
     model, motion = design.model, motion[known]
     outcome, tested, units = model.outcome[known], model.tested[known], model.units[known]
+    if claim.kind is ClaimKind.MEAN:
+        alone = Model(outcome, motion, np.ones((motion.size, 1)), "slope", choose_estimator(units), units)
+        return MotionCheck(_estimate(alone), None, alone, None)
     constant, own = np.ones((motion.size, 1)), model.nuisance[known, : design.n_basis]
     if claim.outcome in terms.edges:
         edge = outcome

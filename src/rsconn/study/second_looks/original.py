@@ -20,6 +20,7 @@ from rsconn.inference.replication import (
     find_telescope_effect,
     predict_replication,
 )
+from rsconn.settings.claim_kinds import ClaimKind
 
 if TYPE_CHECKING:
     from rsconn.settings.claims import Claim, Original
@@ -118,11 +119,11 @@ def _look_through_telescope(original: Evidence, new: Evidence, scale: _Scale) ->
 def _describe_original(original: Original, claim: Claim) -> Evidence:
     if original.estimate is not None and original.se is not None:
         return Evidence(original.estimate, original.se, original.se)
-    if claim.contrast is None:
+    if claim.kind is ClaimKind.SLOPE:
         n = original.n[0]
         r = original.r if original.r is not None else _convert_t_to_r(float(original.t or 0.0), n)
         return describe_r(r, n)
-    if claim.paired:
+    if claim.form.n_original == 1:
         return _describe_pairs(float(original.t or 0.0), original.n[0])
     n_a, n_b = original.n
     g = original.g if original.g is not None else convert_t_to_g(float(original.t or 0.0), n_a, n_b)
@@ -143,9 +144,9 @@ def _describe_new(claim: Claim, finding: Finding) -> Evidence:
     if claim.original is not None and claim.original.estimate is not None:
         return Evidence(estimate.estimate, estimate.std_error, estimate.std_error)
     effect = estimate_effect_size(model).value
-    if claim.contrast is None:
+    if claim.kind is ClaimKind.SLOPE:
         return describe_r(effect, model.n, model.nuisance.shape[1] - 1)
-    if claim.paired:
+    if claim.form.n_original == 1:
         return _describe_pairs(estimate.estimate / estimate.std_error, model.n)
     n_a = int(model.in_a.sum())
     return describe_g(effect, n_a, model.n - n_a)

@@ -31,6 +31,7 @@ from rsconn.inference.estimators import (
 )
 from rsconn.inference.influence import compute_cooks_distance
 from rsconn.inference.model import Model
+from rsconn.settings.claim_kinds import ClaimKind
 from rsconn.study.claims.claim_table import explain_dropped
 from rsconn.study.claims.covariates import find_stress
 from rsconn.study.claims.designs import Terms, build_model, has_edge, read_terms
@@ -136,6 +137,8 @@ def _compare(test: ClaimTest, finding: Finding, estimate: Estimate, *more: str) 
 
 def _adjust_otherwise(test: ClaimTest, finding: Finding, columns: Columns, terms: Terms) -> Iterator[Row]:
     """Repeat the primary estimate with other covariates."""
+    if test.claim.kind is ClaimKind.MEAN:
+        return
     used = test.design.covariates
     variants: dict[str, tuple[str, ...]] = {}
     if (
