@@ -20,8 +20,8 @@ _CLAIMS = {
     "Bell-McCaffrey dof (pairs, sides of about one size); "
     "ols_hc3: least squares with HC3 standard errors and t(n - k); "
     "ols_cr2: least squares with CR2 standard errors of families and Satterthwaite's dof.",
-    "estimate": "Contrast a - b (adjusted for covariates), slope per unit, a difference of two of these, or a mean minus "
-    "its value; in the outcome's units.",
+    "estimate": "Contrast a - b (adjusted for covariates), slope per unit, a difference of two of these, or a mean "
+    "minus its value; in the outcome's units.",
     "std_error": "Standard error of the estimate.",
     "dof": "Degrees of freedom of its t distribution.",
     "ci_low": "Lower end of the 95 % interval of the estimate.",

@@ -33,7 +33,7 @@ _SURFACES = frozenset({"fsLR"})
 
 # fMRIPrep removes cosines of 128 s and longer before it computes CompCor components.
 # Bounds beyond these are questioned.
-_ABSURD = {"g": 1.5, "partial_r": 0.7}
+_ABSURD = {"g": 1.5, "partial_r": 0.7, "f": 0.75}
 _ACOMPCOR_HIGH_PASS_HZ = 1 / 128
 
 
@@ -59,7 +59,7 @@ def list_warnings(config: Config) -> list[str]:
 
 def list_default_sesoi(config: Config) -> list[str]:
     """Return the names of the smallest effects of interest that decide some claim and that nobody set."""
-    used = {claim.form.scale for claim in config.questions if claim.sesoi is None}
+    used = {claim.form.default for claim in config.questions if claim.sesoi is None}
     return [name for name in _ABSURD if name in used - config.inference.sesoi.model_fields_set]
 
 
@@ -71,7 +71,8 @@ def _list_sesoi_warnings(config: Config) -> list[str]:
             f"inference.sesoi.{name}: not set; the default {value:g} decides what is negligible and what is "
             "equivalent"
         )
-    own = [(f"inference.sesoi.{name}", name, getattr(config.inference.sesoi, name)) for name in _ABSURD]
+    named = type(config.inference.sesoi).model_fields
+    own = [(f"inference.sesoi.{name}", name, getattr(config.inference.sesoi, name)) for name in named]
     for claim in config.questions:
         if isinstance(claim.sesoi, float):
             name = claim.form.scale
@@ -81,7 +82,7 @@ def _list_sesoi_warnings(config: Config) -> list[str]:
 
 def question_bound(where: str, name: str, value: float) -> str:
     """Return the line that questions a smallest effect of interest too large to decide anything."""
-    word = "g" if name == "g" else "partial r"
+    word = name.replace("_", " ")
     return (
         f"{where}: {word} {value:.3g} is larger than nearly all effects there are (above {_ABSURD[name]:g}); "
         "almost any effect would be negligible or equivalent"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-Scale = Literal["g", "partial_r"]
+Scale = Literal["g", "partial_r", "f"]
 
 _DIFFERENCES = ("greater", "less", "different", "equivalent")
 _TRENDS = ("positive", "negative", "associated", "unrelated")
@@ -23,6 +23,7 @@ class ClaimKind(StrEnum):
     CONTRASTS_COMPARED = "contrasts compared"
     CHANGES_COMPARED = "changes compared"
     MEAN = "mean"
+    OMNIBUS = "omnibus"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Form:
         What messages call it.
     expectations : tuple of str
         What `expect` may be.
-    scale : {'g', 'partial_r'}
+    scale : {'g', 'partial_r', 'f'}
         Of the effect and of its smallest size of interest.
     original : tuple of str
         Effects that an original study may have reported of it, beside an estimate with its standard error.
@@ -51,6 +52,11 @@ class Form:
     scale: Scale = "g"
     original: tuple[str, ...] = ()
     n_original: int = 0
+
+    @property
+    def default(self) -> str:
+        """Key of ``inference.sesoi`` that holds where a claim sets none; of an f, half of that g."""
+        return "g" if self.scale == "f" else self.scale
 
 
 FORMS: Mapping[ClaimKind, Form] = {
@@ -68,10 +74,11 @@ FORMS: Mapping[ClaimKind, Form] = {
     ClaimKind.CHANGES_COMPARED: Form(
         ("contrast", "paired", "between"), "a contrast of pairs (paired and between)"
     ),
+    ClaimKind.OMNIBUS: Form(("levels",), "a contrast of more than two levels", ("different",), "f"),
     ClaimKind.MEAN: Form(("than",), "a mean (than)", original=("t",), n_original=1),
 }
 _KINDS = {frozenset(form.keys): kind for kind, form in FORMS.items()}
-_KEYS = ("predictor", "contrast", "paired", "between", "than")
+_KEYS = ("predictor", "contrast", "levels", "paired", "between", "than")
 
 
 def find_kind(definition: Mapping[str, Any]) -> ClaimKind:
@@ -96,13 +103,17 @@ def find_kind(definition: Mapping[str, Any]) -> ClaimKind:
     ValueError: none of predictor, contrast and than found, one of them needed
     """
     found = [key for key in _KEYS if definition.get(key) is not None and definition[key] is not False]
+    contrast = definition.get("contrast")
+    levels = contrast.get("levels") if isinstance(contrast, Mapping) else getattr(contrast, "levels", None)
+    if levels:
+        found = ["levels" if key == "contrast" else key for key in found]
     kind = _KINDS.get(frozenset(found))
     if kind is not None:
         return kind
     if not found:
-        alone = [form.keys[0] for form in FORMS.values() if len(form.keys) == 1]
+        alone = [form.keys[0] for form in FORMS.values() if len(form.keys) == 1 and form.keys[0] != "levels"]
         raise ValueError(f"none of {_join(sorted(alone, key=_KEYS.index))} found, one of them needed")
-    forms = "; ".join(" + ".join(form.keys) for form in FORMS.values())
+    forms = "; ".join(" + ".join(form.keys) for form in FORMS.values()).replace("levels", "contrast of levels")
     if len(found) == 1:
         raise ValueError(f"{found[0]}: makes no claim alone; one of {forms} needed")
     raise ValueError(f"{_join(found)} do not go together; one of {forms} needed")

@@ -91,30 +91,69 @@ def _read_side(value: Any) -> Any:
 Side = Annotated[str | Where, BeforeValidator(_read_side)]
 
 
+def _read_levels(value: Any) -> Any:
+    """Return a list of levels as text."""
+    if value is None or isinstance(value, tuple):
+        return value
+    if not isinstance(value, list):
+        raise ValueError(f"{describe_value(value)} found, a list of levels needed")
+    sides = [_read_side(level) for level in value]
+    conditions = [side for side in sides if not isinstance(side, str)]
+    if conditions:
+        raise ValueError("conditions found, levels of a column needed")
+    return tuple(sides)
+
+
 class Contrast(Settings):
-    """a minus b: two levels of a column, or two conditions."""
+    """a minus b: two levels of a column, or two conditions; or more levels that may differ."""
 
     column: Text | None = None
-    a: Side
-    b: Side
+    a: Side | None = None
+    b: Side | None = None
+    levels: Annotated[tuple[str, ...] | None, BeforeValidator(_read_levels)] = None
 
     @model_validator(mode="after")
     def _check_sides(self) -> Self:
+        if self.levels is not None:
+            return self._check_levels(self.levels)
+        for key, side in (("a", self.a), ("b", self.b)):
+            if side is None:
+                raise ValueError(f"{key}: missing; this key is required")
         if self.a == self.b:
             raise ValueError(
                 f"a and b are both {getattr(self.a, 'where', self.a)!r}; two different sides needed"
             )
-        levels = [side for side in (self.a, self.b) if isinstance(side, str)]
+        levels = [side for side in self.sides if isinstance(side, str)]
         if levels and self.column is None:
             raise ValueError(f"column: missing; {levels[0]!r} is a level of some column")
         if self.column is not None and len(levels) < 2:
             raise ValueError("a contrast of a column needs two levels; with {where: ...} leave column out")
         return self
 
+    def _check_levels(self, levels: tuple[str, ...]) -> Self:
+        if self.a is not None or self.b is not None:
+            raise ValueError("levels stands instead of a and b; one of the two needed")
+        if self.column is None:
+            raise ValueError(f"column: missing; {levels[0]!r} is a level of some column")
+        twice = find_twice(levels)
+        if twice:
+            raise ValueError(f"levels: {twice[0]!r} occurs twice")
+        if len(levels) < 3:
+            raise ValueError(f"levels: {len(levels)} found, three or more needed; for two a and b")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = write(self)
+        unused = ("levels",) if self.levels is None else ("a", "b")
+        return {key: value for key, value in content.items() if key not in unused}
+
     @property
     def named_sides(self) -> Mapping[str, str | Where]:
         """Levels or conditions by their keys, in their order."""
-        return {"a": self.a, "b": self.b}
+        if self.levels is not None:
+            return {f"levels[{number}]": level for number, level in enumerate(self.levels, start=1)}
+        return {key: side for key, side in (("a", self.a), ("b", self.b)) if side is not None}
 
     @property
     def sides(self) -> tuple[str | Where, ...]:
@@ -170,6 +209,8 @@ class Original(Settings):
 
     def check_form(self, form: Form) -> None:
         """Refuse an effect that a kind of claim cannot have."""
+        if form.scale == "f":
+            raise ValueError(f"original: nothing is compared with {form.name}; leave it out")
         reported = next(name for name in ("g", "r", "t", "estimate") if getattr(self, name) is not None)
         if reported != "estimate" and reported not in form.original:
             needed = (
@@ -280,6 +321,8 @@ class Claim(Settings):
             raise ValueError(
                 f"sesoi: {self.sesoi:g} found, a partial r between 0 and 1 needed for {form.name}"
             )
+        if self.between is not None and self.between.levels is not None:
+            raise ValueError("between: levels found, a and b needed")
         if self.between is not None and self.between == self.contrast:
             raise ValueError("contrast and between are the same; two different contrasts needed")
         return self

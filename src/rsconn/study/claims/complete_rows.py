@@ -107,7 +107,7 @@ def merge_repeats(claim: Claim, columns: Columns, draft: Draft, names: Sequence[
     ids = columns["participant_id"][draft.rows]
     if draft.partners is not None or len(set(ids.tolist())) == ids.size:
         return draft
-    used = [draft.outcome, draft.tested, *(columns[name][draft.rows] for name in names)]
+    used = [draft.outcome, *np.atleast_2d(draft.tested.T), *(columns[name][draft.rows] for name in names)]
     keys = [tuple(column[index] for column in used) for index in range(ids.size)]
     seen: dict[str, tuple[Any, ...]] = {}
     first = np.array(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,6 +85,15 @@ def draft_claim(claim: Claim, columns: Columns, people: Mask | None = None) -> D
 
 def _draft_contrast(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
     return _drop_missing(claim, _draft_sides(claim, columns, people, claim.contrast))
+
+
+def _draft_levels(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
+    """Test one column for each level but the last."""
+    draft = _draft_sides(claim, columns, people, claim.contrast)
+    names = name_sides(_need(claim.contrast))
+    codes = np.asarray(draft.cells)[:, None]
+    tested = (codes == np.arange(len(names) - 1)).astype(float)
+    return _drop_missing(claim, replace(draft, tested=tested, cell_names=names))
 
 
 def _draft_slope(claim: Claim, columns: Columns, people: Mask | None) -> Draft:
@@ -216,6 +225,21 @@ def _list_contrasts(claim: Claim, columns: Columns) -> list[Part]:
     return _list_by_side(simple, "difference", _need(claim.between), columns)
 
 
+def _list_pairs(claim: Claim, columns: Columns) -> list[Part]:
+    contrast = _need(claim.contrast)
+    everybody = np.ones(columns["participant_id"].size, dtype=np.bool_)
+    return [
+        Part(
+            f"{first} minus {second}",
+            claim.model_copy(
+                update={"contrast": contrast.model_copy(update={"levels": None, "a": first, "b": second})}
+            ),
+            everybody,
+        )
+        for first, second in combinations(name_sides(contrast), 2)
+    ]
+
+
 def _list_changes(claim: Claim, columns: Columns) -> list[Part]:
     simple = claim.model_copy(update={"between": None, "expect": "different"})
     return _list_by_side(simple, "change", _need(claim.between), columns)
@@ -233,6 +257,14 @@ def _plant_sides(claim: Claim, columns: Columns, noise: FloatArray, effect: floa
     """Raise the first side (of all contrasts) by the effect."""
     first = np.logical_and.reduce([find_sides(each, columns)[0] for each in claim.contrasts.values()])
     return np.asarray(noise + effect * first)
+
+
+def _plant_levels(claim: Claim, columns: Columns, noise: FloatArray, effect: float) -> FloatArray:
+    """Plant means in equal steps, their standard deviation over the people being the effect."""
+    sides = np.array(find_sides(_need(claim.contrast), columns))
+    steps = np.arange(len(sides)) @ sides
+    there = sides.any(axis=0)
+    return np.asarray(noise + effect * there * (steps - steps[there].mean()) / steps[there].std())
 
 
 def _plant_mean(claim: Claim, columns: Columns, noise: FloatArray, effect: float) -> FloatArray:  # noqa: ARG001
@@ -257,6 +289,7 @@ CONSTRUCTIONS: Mapping[ClaimKind, Construction] = {
     ClaimKind.CHANGE: Construction("paired", _draft_pairs, _plant_sides),
     ClaimKind.SLOPES_COMPARED: Construction("slope", _draft_slopes, _plant_slopes, _list_slopes),
     ClaimKind.CHANGES_COMPARED: Construction("contrast", _draft_changes, _plant_sides, _list_changes),
+    ClaimKind.OMNIBUS: Construction("omnibus", _draft_levels, _plant_levels, _list_pairs),
     ClaimKind.MEAN: Construction("paired", _draft_mean, _plant_mean),
     ClaimKind.CONTRASTS_COMPARED: Construction("contrast", _draft_contrasts, _plant_sides, _list_contrasts),
 }

@@ -39,7 +39,7 @@ class Draft:
     rows, partners : int arrays (n,)
         Cohort rows; for pairs those of side a, and of side b in `partners` (else None).
     outcome, tested : float arrays (n,)
-        For pairs the differences a - b, and ones.
+        For pairs the differences a - b, and ones; for more than two levels `tested` has a column for each but the last.
     flow : tuple of FlowStep
         How the sample came down to these rows.
     fault : str
@@ -157,7 +157,7 @@ def find_blocks(
     sides = [] if claim.predictor is None or draft.cells is None else [draft.cells]
     for names in _list_choices(claim, columns, terms, covariates, apart=bool(sides)):
         blocks = _encode([*(columns[name][draft.rows] for name in names), *sides])
-        if any(np.ptp(draft.tested[blocks == block]) > 0 for block in np.unique(blocks)):
+        if any(np.ptp(draft.tested[blocks == block], axis=0).any() for block in np.unique(blocks)):
             return blocks
     return None
 
