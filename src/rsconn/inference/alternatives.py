@@ -181,8 +181,8 @@ def compute_bayes_factor(model: Model, alternative: Alternative = "two-sided") -
 
     Contrasts and paired differences without covariates: JZS with r = sqrt(2)/2, pooled variance. Anything
     with covariates, and slopes: BF(full)/BF(nuisance only) with rscale sqrt(2)/4. NaN for paired models with
-    covariates. For an equivalence claim it is still the evidence against the point null, and the report says
-    so.
+    covariates and for several levels. For an equivalence claim it is still the evidence against the point null, and
+    the report says so.
 
     Examples
     --------
@@ -191,7 +191,7 @@ def compute_bayes_factor(model: Model, alternative: Alternative = "two-sided") -
     >>> print(f"{compute_bayes_factor(model):.5f} {compute_bayes_factor(model, 'greater'):.5f}")
     17.25888 34.41694
     """
-    if model.kind == "paired" and model.nuisance.shape[1] > 0:
+    if model.kind == "omnibus" or (model.kind == "paired" and model.nuisance.shape[1] > 0):
         return float("nan")
     plain = model.kind != "slope" and model.nuisance.shape[1] == (0 if model.kind == "paired" else 1)
     t = estimate_ols(model).statistic

@@ -13,6 +13,7 @@ from scipy import optimize, special
 from rsconn.inference.estimators import Estimate, estimate_ols
 from rsconn.inference.model import Model, make_geometry, residualise
 from rsconn.inference.noncentral import compute_noncentral_cdf
+from rsconn.inference.omnibus import estimate_jointly
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class EffectSize:
 
     Parameters
     ----------
-    name : {'hedges_g', 'partial_r'}
+    name : {'hedges_g', 'partial_r', 'cohens_f'}
     value, low, high : float
     """
 
@@ -32,7 +33,7 @@ class EffectSize:
 
 
 def estimate_effect_size(model: Model, level: float = 0.95) -> EffectSize:
-    """Hedges g for contrasts and paired differences, the partial r for slopes.
+    """Hedges g for contrasts and paired differences, the partial r for slopes, Cohen's f of several levels.
 
     Examples
     --------
@@ -42,6 +43,8 @@ def estimate_effect_size(model: Model, level: float = 0.95) -> EffectSize:
     >>> print(f"{effect.name} {effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]")
     hedges_g 2.019 [0.113, 3.824]
     """
+    if model.kind == "omnibus":
+        return EffectSize("cohens_f", *estimate_jointly(model).estimate_f(level))
     if model.kind == "slope":
         return estimate_partial_r(model, level)
     return estimate_hedges_g(model, level)
@@ -121,6 +124,8 @@ def convert_sesoi(model: Model, sesoi: float) -> float:
     more cells. Slope: D = r s(y|Z) / s(x|Z), the residual
     SDs given the nuisance Z. Paired: D = g raw_sd.
     """
+    if model.kind == "omnibus":
+        return sesoi * estimate_jointly(model).unit
     if model.kind == "paired" or model.raw_sd is not None:
         return sesoi * _compute_standardiser(model)
     if model.kind == "contrast":

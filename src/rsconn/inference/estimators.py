@@ -16,6 +16,7 @@ from scipy import special
 from rsconn.inference.arrangements import compute_satterthwaite_dof, compute_unit_weights
 from rsconn.inference.model import Floats, Geometry, Model, make_geometry, residualise
 from rsconn.inference.noncentral import compute_noncentral_cdf
+from rsconn.inference.omnibus import JointTest, estimate_jointly
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -36,6 +37,9 @@ class Estimate:
         Rows used.
     n_a, n_b : int or None
         Rows per group of a contrast.
+    joint : JointTest or None
+        Where several coefficients are tested: `estimate` is then the standard deviation of the levels' means, the
+        statistic an F, and there is no error or interval.
     """
 
     estimator: str
@@ -46,6 +50,7 @@ class Estimate:
     n: int
     n_a: int | None = None
     n_b: int | None = None
+    joint: JointTest | None = None
 
 
 def make_estimate(model: Model, estimator: str, value: float, std_error: float, dof: float) -> Estimate:
@@ -71,6 +76,10 @@ def estimate_model(model: Model) -> Estimate:
     >>> print(f"{estimate.estimate:.1f} {estimate.statistic:.4f} {estimate.dof:.4f}")
     4.0 3.0984 2.9412
     """
+    if model.kind == "omnibus":
+        joint = estimate_jointly(model)
+        name = "welch_anova" if model.estimator == "welch" else "wald_hc3"
+        return Estimate(name, joint.spread, math.nan, joint.dof, joint.statistic, model.n, joint=joint)
     if model.estimator == "welch":
         return estimate_welch(model)
     return estimate_ols_hc3(model) if model.estimator == "ols_hc3" else estimate_ols_cr2(model)
@@ -157,7 +166,12 @@ def fit_direction(model: Model, geometry: Geometry) -> tuple[float, np.ndarray]:
 
 
 def compute_p(estimate: Estimate, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
-    """P value of theta = null, or of theta <= null (``greater``), or of theta >= null (``less``)."""
+    """P value of theta = null, or of theta <= null (``greater``), or of theta >= null (``less``).
+
+    Of several coefficients: that all are 0.
+    """
+    if estimate.joint is not None:
+        return estimate.joint.compute_p()
     t = (estimate.estimate - null) / estimate.std_error
     if alternative == "two-sided":
         return float(2 * special.stdtr(estimate.dof, -abs(t)))
@@ -171,6 +185,8 @@ def compute_tost_p(estimate: Estimate, bound: float) -> float:
     ----------
     Schuirmann (1987), J Pharmacokinet Biopharm 15:657-680; Lakens (2017), Soc Psychol Personal Sci 8:355-362.
     """
+    if estimate.joint is not None:
+        return estimate.joint.compute_too_small_p(bound / estimate.joint.unit)
     return max(compute_p(estimate, -bound, "greater"), compute_p(estimate, bound, "less"))
 
 

@@ -45,7 +45,7 @@ def compute_cooks_distance(model: Model) -> Floats:
     array([0.56, 0.  , 0.05, 0.37, 2.25])
     """
     geometry = make_geometry(model)
-    _, residuals = fit_direction(model, geometry)
+    residuals = residualise(model.outcome, geometry.basis)
     dof = model.n - model.n_parameters
     scale = model.n_parameters * (residuals @ residuals) / dof
     return np.asarray(

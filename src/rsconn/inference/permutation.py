@@ -11,7 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from rsconn.inference.arrangements import (
     can_exchange,
@@ -25,7 +25,8 @@ from rsconn.inference.arrangements import (
 )
 from rsconn.inference.estimators import estimate_model
 from rsconn.inference.exceedances import Kernel, compute_null_residuals, compute_statistics, make_kernel
-from rsconn.inference.model import Floats, Integers, Model
+from rsconn.inference.model import Floats, Integers, Model, residualise
+from rsconn.inference.omnibus import JointKernel
 
 # Rows that stay in the processor's cache together; the result does not depend on it.
 CHUNK = 512
@@ -81,14 +82,14 @@ def permute(models: Sequence[Model], *, n_permutations: int, seed: int) -> tuple
 
 
 def _permute_one(model: Model, count: int, seed: int, orders: dict[Hashable, Integers]) -> PermutationTest:
-    kernel = make_kernel(model)
-    residuals = compute_null_residuals(model, kernel)
+    kernel = _prepare(model)
+    residuals = residualise(model.outcome, kernel.nuisance_basis)
     if _is_enumerable(model, count):
         statistics = _enumerate(model, residuals, kernel)
         return PermutationTest(
             _count_extreme(statistics[0], statistics) / statistics.size, statistics.size, exact=True
         )
-    observed = compute_statistics(residuals[None, :], kernel)[0]
+    observed = _compute(residuals[None, :], kernel)[0]
     if model.kind == "paired" or (model.has_families and not can_exchange(model)):
         statistics = _flip(model, residuals, kernel, count, seed)
     else:
@@ -97,6 +98,15 @@ def _permute_one(model: Model, count: int, seed: int, orders: dict[Hashable, Int
             orders[key] = _draw(model, count, np.random.default_rng([seed, model.n]))
         statistics = _reorder(residuals, orders[key], kernel, _draw_split_signs(model, count, seed))
     return PermutationTest((_count_extreme(observed, statistics) + 1) / (count + 1), count, exact=False)
+
+
+def _prepare(model: Model) -> Kernel | JointKernel:
+    return JointKernel(model) if model.kind == "omnibus" else make_kernel(model)
+
+
+def _compute(rows: Floats, kernel: Kernel | JointKernel) -> Floats:
+    """Return t, or F, of each null outcome."""
+    return kernel.compute(rows)[0] if isinstance(kernel, JointKernel) else compute_statistics(rows, kernel)
 
 
 def _make_key(model: Model) -> Hashable:
@@ -117,26 +127,28 @@ def _is_enumerable(model: Model, count: int) -> bool:
     return not model.has_families and model.nuisance.shape[1] == 1 and count_orders(model) <= count
 
 
-def _enumerate(model: Model, residuals: Floats, kernel: Kernel) -> Floats:
+def _enumerate(model: Model, residuals: Floats, kernel: Kernel | JointKernel) -> Floats:
     """Statistics of every arrangement, the observed one first."""
     if model.kind != "paired":
         return _reorder(residuals, list_orders(model), kernel)
     _, codes = np.unique(model.units, return_inverse=True)
     signs = list_signs(int(codes.max()) + 1)
-    return compute_statistics(signs[:, codes] * residuals, kernel)
+    return _compute(signs[:, codes] * residuals, kernel)
 
 
-def _reorder(residuals: Floats, orders: Integers, kernel: Kernel, signs: Floats | None = None) -> Floats:
+def _reorder(
+    residuals: Floats, orders: Integers, kernel: Kernel | JointKernel, signs: Floats | None = None
+) -> Floats:
     """Statistics of reordered residuals; row i takes ``signs[:, i]`` where there are any."""
     parts = [slice(start, start + CHUNK) for start in range(0, len(orders), CHUNK)]
     rows = (
         residuals[orders[part]] if signs is None else signs[part] * residuals[orders[part]] for part in parts
     )
-    return np.concatenate([compute_statistics(each, kernel) for each in rows])
+    return np.concatenate([_compute(each, kernel) for each in rows])
 
 
-def _flip(model: Model, residuals: Floats, kernel: Kernel, count: int, seed: int) -> Floats:
-    return compute_statistics(_draw_unit_signs(model, count, seed) * residuals, kernel)
+def _flip(model: Model, residuals: Floats, kernel: Kernel | JointKernel, count: int, seed: int) -> Floats:
+    return _compute(_draw_unit_signs(model, count, seed) * residuals, kernel)
 
 
 def _draw_unit_signs(model: Model, count: int, seed: int) -> Floats:
@@ -213,14 +225,24 @@ def sign_flip_maxt(
     return adjusted
 
 
+def _flip_one(model: Model, signs: Floats, units: Integers) -> tuple[float, Floats]:
+    """Return a model's p and those under the flips; shape (n_flips,)."""
+    estimate = estimate_model(model)
+    if estimate.joint is None:
+        flipped = np.abs(compute_flipped_statistics([model], signs, units)[:, 0])
+        observed = 2 * special.stdtr(estimate.dof, -abs(estimate.statistic))
+        return float(observed), np.asarray(2 * special.stdtr(estimate.dof, -flipped))
+    kernel = JointKernel(model)
+    rows = signs[:, np.searchsorted(units, model.units)] * residualise(model.outcome, kernel.nuisance_basis)
+    statistics, dof = kernel.compute(rows)
+    return estimate.joint.compute_p(), np.asarray(stats.f.sf(statistics, model.n_tested, dof))
+
+
 def _adjust_family(models: Sequence[Model], count: int, seed: int) -> Floats:
     units = np.unique(np.concatenate([model.units for model in models]))
     signs = draw_signs(units.size, count, np.random.default_rng([seed, units.size]))
-    flipped = np.abs(compute_flipped_statistics(models, signs, units))
-    estimates = [estimate_model(model) for model in models]
-    dof = np.array([estimate.dof for estimate in estimates])
-    observed = 2 * special.stdtr(dof, -np.abs([estimate.statistic for estimate in estimates]))
-    return adjust_step_down(observed, 2 * special.stdtr(dof, -flipped))
+    tests = [_flip_one(model, signs, units) for model in models]
+    return adjust_step_down(np.array([p for p, _ in tests]), np.column_stack([null for _, null in tests]))
 
 
 def adjust_step_down(observed: Floats, null: Floats) -> Floats:

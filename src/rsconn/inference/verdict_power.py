@@ -22,6 +22,7 @@ from rsconn.inference.arrangements import (
 )
 from rsconn.inference.model import Estimator, Floats, Geometry, Kind, Model, make_geometry
 from rsconn.inference.noncentral import compute_noncentral_cdf, compute_tost_power
+from rsconn.inference.omnibus import JointKernel, compute_joint_power
 
 Rule = Literal["directional", "two-sided", "equivalence"]
 
@@ -49,6 +50,8 @@ class Plan:
         1 - p without covariates: p (1 - p).
     inflation, error_dof, test_dof : float
         Mean and certainty of the squared standard error, and the dof to which the statistic is referred.
+    n_tested : int
+        Coefficients tested together; with several an effect is an f, and inflation what their noncentrality loses.
     design_effect : float
         What families have multiplied the variance of the estimate by; it is in ``information_per_person``.
     """
@@ -61,6 +64,7 @@ class Plan:
     error_dof: float
     test_dof: float
     design_effect: float = 1.0
+    n_tested: int = 1
 
     @property
     def dof(self) -> int:
@@ -77,6 +81,8 @@ def make_plan(model: Model) -> Plan:
     ----------
     The moments of the standard error are those behind Bell & McCaffrey (2002), Surv Methodol 28:169-181.
     """
+    if model.kind == "omnibus":
+        return _plan_jointly(model)
     geometry = make_geometry(model)
     information = _compute_information(model, geometry) / model.n
     if model.estimator == "ols_cr2":
@@ -84,6 +90,17 @@ def make_plan(model: Model) -> Plan:
     inflation, error_dof = _describe_error(model.estimator, geometry)
     test_dof = float(model.n - model.n_parameters) if model.estimator == "ols_hc3" else error_dof
     return Plan(model.kind, model.n, model.n_parameters, information, inflation, error_dof, test_dof)
+
+
+def _plan_jointly(model: Model) -> Plan:
+    kernel = JointKernel(model)
+    dof = float(model.n - model.n_parameters)
+    if model.estimator == "welch":
+        shares = np.array([cell.mean() for cell in model.list_cells()])
+        k = shares.size
+        dof = float((k**2 - 1) / (3 * ((1 - shares) ** 2 / (shares * model.n - 1)).sum()))
+    inflation = model.n / kernel.n_effective
+    return Plan("omnibus", model.n, model.n_parameters, 1.0, inflation, dof, dof, n_tested=model.n_tested)
 
 
 def _plan_families(model: Model, geometry: Geometry, information: float) -> Plan:
@@ -208,6 +225,11 @@ def compute_power(
     """
     if plan.dof < 1:
         return 0.0
+    if plan.kind == "omnibus":
+        n_effective = plan.n / plan.inflation
+        return compute_joint_power(
+            plan.n_tested, plan.test_dof, n_effective, effect, alpha=alpha, sesoi=sesoi
+        )
     noncentrality = compute_noncentrality(plan, effect, without_effect=rule == "equivalence")
     tail = alpha if rule == "equivalence" else alpha / 2
     critical = float(special.stdtrit(plan.test_dof, 1 - tail) * np.sqrt(plan.inflation))
@@ -244,7 +266,7 @@ def find_min_detectable(
     """
     if plan.dof < 1:
         return float("nan")
-    highest = 1 - 1e-12 if plan.kind == "slope" else 1e6
+    highest = {"slope": 1 - 1e-12, "omnibus": 50.0}.get(plan.kind, 1e6)
 
     def excess(effect: float) -> float:
         return compute_power(plan, effect, alpha=alpha, rule=rule, sesoi=sesoi) - power

@@ -19,16 +19,18 @@ _CLAIMS = {
     "welch: difference of means, Welch; ols_hc2: least squares with HC2 standard errors and "
     "Bell-McCaffrey dof (pairs, sides of about one size); "
     "ols_hc3: least squares with HC3 standard errors and t(n - k); "
-    "ols_cr2: least squares with CR2 standard errors of families and Satterthwaite's dof.",
-    "estimate": "Contrast a - b (adjusted for covariates), slope per unit, a difference of two of these, or a mean "
-    "minus its value; in the outcome's units.",
+    "ols_cr2: least squares with CR2 standard errors of families and Satterthwaite's dof; welch_anova, wald_hc3: "
+    "F tests of several levels.",
+    "estimate": "Contrast a - b (adjusted for covariates), slope per unit, a difference of two of these, a mean "
+    "minus its value, or the standard deviation of several levels' means; in the outcome's units.",
     "std_error": "Standard error of the estimate.",
     "dof": "Degrees of freedom of its t distribution.",
     "ci_low": "Lower end of the 95 % interval of the estimate.",
     "ci_high": "Upper end of the 95 % interval of the estimate.",
     "ci_family_low": "Lower end of the 1 - alpha/m interval, m the family's testable claims.",
     "ci_family_high": "Upper end of the 1 - alpha/m interval.",
-    "effect_size": "Hedges g (contrasts) or partial r (slopes and their differences); describes, decides nothing.",
+    "effect_size": "Hedges g (contrasts), partial r (slopes and their differences) or Cohen's f (several levels); "
+    "describes, decides nothing.",
     "effect_ci_low": "Lower end of its 95 % interval, assuming equal variances and unrelated people.",
     "effect_ci_high": "Upper end of its 95 % interval, assuming equal variances and unrelated people.",
     "p": "Two-sided p of no effect; for equivalent and unrelated the p of two one-sided tests.",

@@ -113,7 +113,9 @@ def find_kind(definition: Mapping[str, Any]) -> ClaimKind:
     if not found:
         alone = [form.keys[0] for form in FORMS.values() if len(form.keys) == 1 and form.keys[0] != "levels"]
         raise ValueError(f"none of {_join(sorted(alone, key=_KEYS.index))} found, one of them needed")
-    forms = "; ".join(" + ".join(form.keys) for form in FORMS.values()).replace("levels", "contrast of levels")
+    forms = "; ".join(" + ".join(form.keys) for form in FORMS.values()).replace(
+        "levels", "contrast of levels"
+    )
     if len(found) == 1:
         raise ValueError(f"{found[0]}: makes no claim alone; one of {forms} needed")
     raise ValueError(f"{_join(found)} do not go together; one of {forms} needed")

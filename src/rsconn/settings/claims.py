@@ -96,7 +96,7 @@ def _read_levels(value: Any) -> Any:
     if value is None or isinstance(value, tuple):
         return value
     if not isinstance(value, list):
-        raise ValueError(f"{describe_value(value)} found, a list of levels needed")
+        raise ValueError(f"{describe_value(value)} found, a list of levels needed")  # noqa: TRY004 (pydantic collects ValueError only)
     sides = [_read_side(level) for level in value]
     conditions = [side for side in sides if not isinstance(side, str)]
     if conditions:

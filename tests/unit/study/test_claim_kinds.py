@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 from statsmodels.api import OLS
+from statsmodels.stats.oneway import anova_oneway, equivalence_oneway
+from statsmodels.stats.power import FTestAnovaPower
 
 from rsconn.inference.verdict_power import find_min_detectable, plan_contrast
 from rsconn.report.figures.claim_pictures import plot_claim, tabulate_pictures
@@ -381,9 +383,174 @@ def test_power_of_changes_is_read_off_their_own_spread():
     assert row["min_detectable"] == pytest.approx(expected, rel=0.01)
 
 
+# --- several levels
+
+SITES = {"column": "site", "levels": ["X", "Y", "Z"]}
+
+
+def make_sites(n=(20, 30, 50), spread=(2.0, 1.0, 1.0), seed=0):
+    rng = np.random.default_rng(seed)
+    cohort = make_cohort(n_a=n[0], n_b=n[1] + n[2], seed=seed)
+    cohort["site"] = np.repeat(["X", "Y", "Z"], n)
+    for name in ("PT", "A-B"):
+        cohort[name] = 10 + np.repeat(spread, n) * rng.normal(size=sum(n)) + 0.7 * (cohort["site"] == "Y")
+    return cohort
+
+
+def split_sites(cohort, name="PT"):
+    return [cohort.loc[cohort["site"] == site, name].to_numpy() for site in "XYZ"]
+
+
+def test_several_levels_without_covariates_are_welchs_analysis_of_variance():
+    cohort = make_sites()
+    claim = make_claim(contrast=SITES, expect="different")
+    row = evaluate(cohort, claim).loc["X"]
+    oracle = anova_oneway(split_sites(cohort), use_var="unequal")
+    assert row["estimator"] == "welch_anova"
+    assert (row["p"], row["dof"]) == pytest.approx((oracle.pvalue, oracle.df_denom))
+    against = equivalence_oneway(split_sites(cohort), 0.25**2, use_var="unequal")
+    assert row["p_contradict"] == pytest.approx(against.pvalue)
+    assert row["sesoi"] == 0.25
+    assert row["n_per_group"] == "X=20;Y=30;Z=50"
+    f2 = 2 * (oracle.statistic - 1) / 100
+    assert row["effect_size"] == pytest.approx(max(f2, 0) ** 0.5)
+    assert row["p_permutation"] == pytest.approx(row["p"], abs=0.1)
+    assert row["p_family_maxt"] == pytest.approx(row["p"], abs=0.1)
+    assert np.isnan(row["bayes_factor_10"])
+
+
+def test_several_levels_with_covariates_are_an_hc3_wald_test():
+    cohort = make_sites()
+    row = evaluate(cohort, make_claim(outcome="A-B", contrast=SITES, expect="different")).loc["X"]
+    dummies = [(cohort["site"] == site).astype(float) for site in "XY"]
+    design = np.column_stack([*dummies, np.ones(100), cohort["age"], cohort["mean_fd"]])
+    fit = OLS(cohort["A-B"].to_numpy(), design).fit(cov_type="HC3", use_t=True)
+    oracle = fit.f_test(np.eye(2, 5))
+    assert row["estimator"] == "wald_hc3"
+    assert (row["p"], row["dof"]) == pytest.approx((float(oracle.pvalue), 95))
+    against = stats.ncf.cdf(float(oracle.fvalue), 2, 95, 95 * 0.25**2)
+    assert row["p_contradict"] == pytest.approx(against)
+
+
+def test_the_order_of_the_levels_changes_nothing():
+    cohort = make_sites()
+    again = {"column": "site", "levels": ["Z", "X", "Y"]}
+    rows = [
+        evaluate(cohort, make_claim(outcome="A-B", contrast=each, expect="different")).loc["X"]
+        for each in (SITES, again)
+    ]
+    numbers = [
+        "estimate",
+        "p",
+        "p_contradict",
+        "p_permutation",
+        "p_family_maxt",
+        "effect_size",
+        "min_detectable",
+    ]
+    assert rows[0][numbers].astype(float).to_numpy() == pytest.approx(
+        rows[1][numbers].astype(float).to_numpy()
+    )
+
+
+def test_each_pair_stands_beside_with_holms_correction():
+    cohort = make_sites()
+    found = list_parts(cohort, make_claim(contrast=SITES, expect="different"))
+    x, y, z = split_sites(cohort)
+    pairs = {"X minus Y": (x, y), "X minus Z": (x, z), "Y minus Z": (y, z)}
+    p = [stats.ttest_ind(*pair, equal_var=False).pvalue for pair in pairs.values()]
+    rows = found.loc[[f"pair {name}" for name in pairs]]
+    assert rows["p"].tolist() == pytest.approx(p)
+    smallest = np.argmin(p)
+    assert rows["note"].iloc[smallest] == f"Holm-adjusted p = {min(1, 3 * p[smallest]):.3g}"
+    assert found.loc["classical analysis of variance", "p"] == pytest.approx(stats.f_oneway(x, y, z).pvalue)
+    assert found.loc["Kruskal-Wallis", "p"] == pytest.approx(stats.kruskal(x, y, z).pvalue)
+    assert found.loc["largest Cook's distance", "estimate"] > 0
+
+
+def test_many_people_without_a_difference_make_several_levels_negligible():
+    cohort = make_sites(n=(400, 400, 400), spread=(1.0, 1.0, 1.0))
+    cohort["PT"] = np.random.default_rng(3).normal(size=1200)
+    row = evaluate(cohort, make_claim(contrast=SITES, expect="different")).loc["X"]
+    assert row["verdict"] == "negligible"
+    assert "default sesoi" in row["flags"]
+
+
+def test_power_of_several_levels_is_that_of_the_noncentral_f():
+    cohort = make_sites(n=(30, 30, 30), spread=(1.0, 1.0, 1.0))
+    row = evaluate(cohort, make_claim(contrast=SITES, expect="different")).loc["X"]
+    # at the smallest detectable f, at least the usual power without the rule on too small effects
+    assert FTestAnovaPower().power(row["min_detectable"], 90, 0.05, 3) == pytest.approx(0.8, abs=0.02)
+    assert row["reason"] is None or "people needed" in row["reason"]
+
+
+def test_people_needed_of_several_levels_are_told_by_level():
+    cohort = make_sites(n=(10, 10, 10), spread=(1.0, 1.0, 1.0), seed=5)
+    cohort["PT"] = np.random.default_rng(5).normal(size=30)
+    reason = evaluate(cohort, make_claim(contrast=SITES, expect="different")).loc["X", "reason"]
+    sizes = [int(number) for number in reason.split(" people")[0].split(" + ")]
+    assert len(sizes) == 3
+    assert FTestAnovaPower().power(0.25, sum(sizes), 0.05, 3) > 0.78
+
+
+def test_levels_without_people_or_variance_are_not_testable():
+    cohort = make_sites()
+    claim = make_claim(contrast=SITES, expect="different")
+    assert "nobody is on side Z" in evaluate(cohort[cohort["site"] != "Z"], claim).loc["X", "reason"]
+    cohort.loc[cohort["site"] == "Y", "PT"] = 12.0
+    row = evaluate(cohort, claim).loc["X"]
+    assert row["reason"] == "all 30 people of side Y have the same outcome, 12"
+
+
+def test_several_levels_are_drawn_as_cells():
+    table = draw(make_sites(), make_claim(contrast=SITES, expect="different"))
+    assert table.loc[table["kind"] == "mean", "label"].tolist() == ["X", "Y", "Z"]
+
+
+def test_fragility_of_several_levels_is_that_of_the_others():
+    cohort = make_sites(n=(6, 7, 8), spread=(1.0, 1.0, 1.0), seed=2)
+    cohort.loc[0, "PT"] += 6
+    claim = make_claim(contrast=SITES, expect="different")
+    whole = evaluate_claims(cohort, make_config(claim, n_permutations=0))
+    own = whole.claims.loc[0, "verdict"]
+    expected = [
+        (person, verdict)
+        for person in cohort["participant_id"]
+        if (
+            verdict := evaluate(cohort[cohort["participant_id"] != person], claim, n_permutations=0).loc[
+                "X", "verdict"
+            ]
+        )
+        != own
+    ]
+    assert list(whole.fragility["X"].changed) == expected
+
+
+@pytest.mark.parametrize(
+    ("contrast", "message"),
+    [
+        ({"column": "site", "levels": ["X", "Y"]}, "levels: 2 found, three or more needed; for two a and b"),
+        ({"column": "site", "levels": ["X", "Y", "X"]}, "levels: 'X' occurs twice"),
+        ({"column": "site", "levels": ["X", "Y", "Z"], "a": "X"}, "levels stands instead of a and b"),
+        ({"levels": ["X", "Y", "Z"]}, "column: missing; 'X' is a level of some column"),
+        ({"column": "site", "levels": "X"}, "'X' found, a list of levels needed"),
+        ({"column": "site", "levels": ["X", None, "Z"]}, "nothing found, a level"),
+    ],
+)
+def test_levels_that_cannot_be_are_refused(contrast, message):
+    with pytest.raises(ValueError, match=message):
+        make_claim(contrast=contrast, expect="different")
+
+
+def test_several_levels_have_no_direction():
+    with pytest.raises(ValueError, match="'greater' does not go with a contrast of more than two levels"):
+        make_claim(contrast=SITES)
+
+
 @pytest.mark.parametrize(
     ("changes", "label"),
     [
+        ({"contrast": SITES, "expect": "different"}, "PT: X, Y and Z differ"),
         ({"than": 14, "expect": "less"}, "PT: mean < 14"),
         ({"contrast": SESSIONS, "paired": True, "between": GROUPS}, "PT: change 2 − 1 in T > in C"),
         ({"predictor": "FS", "contrast": GROUPS}, "PT: slope on FS in T > in C"),

@@ -42,7 +42,7 @@ def plot_claim(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """
     people = table[table["kind"].isin(["person", "density", "mean", "line", "value"])]
     estimate = table[table["kind"] == "estimate"].iloc[0]
-    estimated = math.isfinite(estimate["y"])
+    estimated = math.isfinite(estimate["ci_low"])  # several levels have an estimate without an interval
     if people.empty and not estimated:
         return plot_nothing("Not testable here: nothing was estimated.", simulated=simulated)
     with use_style():

@@ -41,6 +41,7 @@ from rsconn.study.claims.claim_words import (
 EFFECT_LABELS = {
     "g": "Hedges g, signed so that right is the claimed direction",
     "partial_r": "Partial correlation, signed so that right is the claimed direction",
+    "f": "Cohen's f of several levels; it has no direction",
 }
 # inches
 ROW_HEIGHT, HEAD_HEIGHT, FOOT_HEIGHT = 0.28, 0.5, 0.75
@@ -51,7 +52,7 @@ LINE_LENGTH = 66  # letters
 def plot_claims_forest(table: pd.DataFrame, *, simulated: bool = False) -> Figure:
     """Return all claims: effect size with its 95 % interval, the smallest effect of interest, the verdict.
 
-    Each scale has a panel: Hedges g, then partial r.
+    Each scale has a panel: Hedges g, partial r, Cohen's f.
     """
     if table.empty:
         return plot_nothing("No claim was configured.", simulated=simulated)
@@ -68,7 +69,7 @@ def plot_claims_forest(table: pd.DataFrame, *, simulated: bool = False) -> Figur
         for kind, rows in zip(kinds, layouts, strict=True):
             box = (left / width, (top - ROW_HEIGHT * len(rows)) / height, AXES_WIDTH / width)
             axes = figure.add_axes((*box, ROW_HEIGHT * len(rows) / height))
-            _draw_forest(axes, rows, EFFECT_LABELS[kind], "g" if kind == "g" else "r")
+            _draw_forest(axes, rows, EFFECT_LABELS[kind], kind.removeprefix("partial_"))
             _draw_rules(axes, rows, left)
             top -= _measure(rows)
         _add_legend(figure)
@@ -159,7 +160,8 @@ def _draw_bound(axes: Axes, position: float, row: pd.Series) -> None:
             )
         )
     else:
-        sides = (bound, -bound) if row["expect"] in {"different", "associated"} else (bound,)
+        directed = row["expect"] not in {"different", "associated"} or row["effect_kind"] == "f"
+        sides = (bound,) if directed else (bound, -bound)
         axes.vlines(
             sides, position - 0.42, position + 0.42, color=FAINT_INK, linewidth=1.4, linestyle=(0, (2, 1.2))
         )
@@ -247,7 +249,7 @@ def tabulate_forest(
     DataFrame
         One row per claim, in the order of the claims. `kind` is a `settings.claim_kinds.ClaimKind`, `about` says what
         the estimate is of. `aligned_*` are effect_size and its interval times
-        `direction`; `effect_kind` is ``g`` or ``partial_r``; `bounded` says that the claim asks for an effect
+        `direction`; `effect_kind` is ``g``, ``partial_r`` or ``f``; `bounded` says that the claim asks for an effect
         within plus or minus `sesoi`.
     """
     rows = []

@@ -183,6 +183,8 @@ def describe_picture(shown: pd.Series) -> str:
         left = f"Left, {shown['outcome']} of {shown['side_a']} and {shown['side_b']}, every person a point, with means."
     else:
         left = f"Left, {shown['outcome']} ({shown['about']}), every person a point, with means."
+    if ClaimKind(shown["kind"]) is ClaimKind.OMNIBUS:
+        return left
     return f"{left} Right, the estimate with its intervals, against zero and the smallest effect of interest."
 
 
@@ -352,4 +354,6 @@ def _print_interval(claim: ClaimRow, column: str, bounds: str, *, unit: str = ""
     columns = (column, f"{bounds}_low", f"{bounds}_high")
     value, low, high = claim.claims.print_interval(claim.row, columns, style)
     shown = Markup("{} {}").format(value, unit) if unit else value
+    if not claim.has(columns[1]):  # the spread of several means
+        return shown
     return Markup('{} <span class="quiet">(95 % interval {} to {})</span>').format(shown, low, high)

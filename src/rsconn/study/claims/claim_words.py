@@ -16,7 +16,7 @@ TRENDS = {
     "associated": "related",
     "unrelated": "unrelated",
 }
-EFFECT_NAMES: Mapping[str, str] = {"g": "Hedges g", "partial_r": "Partial correlation"}
+EFFECT_NAMES: Mapping[str, str] = {"g": "Hedges g", "partial_r": "Partial correlation", "f": "Cohen's f"}
 REVERSED = frozenset({"less", "negative"})
 BOUNDED = frozenset({"equivalent", "unrelated"})
 
@@ -27,7 +27,7 @@ def get_direction(expect: str) -> int:
 
 
 def get_effect_kind(claim: Mapping[str, Any]) -> str:
-    """Return the scale of a claim's effect: ``g`` or ``partial_r``."""
+    """Return the scale of a claim's effect: ``g``, ``partial_r`` or ``f``."""
     return FORMS[find_kind(claim)].scale
 
 
@@ -180,6 +180,19 @@ def _subtract_value(claim: Mapping[str, Any]) -> str:
     return f"mean minus {float(claim['than']):g}"
 
 
+def _list_levels(claim: Mapping[str, Any]) -> str:
+    *first, last = [str(level) for level in claim["contrast"]["levels"]]
+    return f"{', '.join(first)} and {last}"
+
+
+def _formulate_levels(claim: Mapping[str, Any]) -> str:
+    return f"{claim['outcome']}: {_list_levels(claim)} differ"
+
+
+def _spread_levels(claim: Mapping[str, Any]) -> str:
+    return f"standard deviation of the means of {_list_levels(claim)}"
+
+
 WORDINGS: Mapping[ClaimKind, Wording] = {
     ClaimKind.CONTRAST: Wording("Difference", _formulate_contrast, _subtract_sides, _abbreviate_sides),
     ClaimKind.SLOPE: Wording(
@@ -206,6 +219,14 @@ WORDINGS: Mapping[ClaimKind, Wording] = {
         _abbreviate_contrasts,
         "The change on each side on its own",
         "change in ",
+    ),
+    ClaimKind.OMNIBUS: Wording(
+        "Spread of the means",
+        _formulate_levels,
+        _spread_levels,
+        _spread_levels,
+        "Which of them differ",
+        "pair ",
     ),
     ClaimKind.MEAN: Wording("Difference from the value", _formulate_mean, _subtract_value, _subtract_value),
     ClaimKind.CONTRASTS_COMPARED: Wording(

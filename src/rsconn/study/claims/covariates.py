@@ -281,7 +281,7 @@ def find_stress(model: Model) -> list[Stress]:
 
 
 def _check_cells(model: Model) -> Stress | None:
-    if model.kind != "contrast":
+    if model.kind not in {"contrast", "omnibus"}:
         return None
     residuals = _compute_residuals(model)
     sides = [residuals[cell] for cell in model.list_cells()]
@@ -299,7 +299,7 @@ def _check_cells(model: Model) -> Stress | None:
 def _check_skew(model: Model) -> Stress | None:
     """Skew of the same shape cancels in a contrast of equal n; in every other small design it does not."""
     smallest = model.n
-    if model.kind == "contrast":
+    if model.kind in {"contrast", "omnibus"}:
         sizes = [int(cell.sum()) for cell in model.list_cells()]
         smallest, largest = min(sizes), max(sizes)
         if largest <= LARGEST_N_RATIO * smallest:
@@ -315,7 +315,7 @@ def _check_skew(model: Model) -> Stress | None:
 def _standardise_sides(model: Model) -> FloatArray:
     """Return the residuals (n,), those of each side of a contrast in units of their own SD."""
     residuals = _compute_residuals(model)
-    if model.kind == "contrast":
+    if model.kind in {"contrast", "omnibus"}:
         for side in model.list_cells():
             residuals[side] /= max(float(residuals[side].std()), np.finfo(float).tiny)
     return residuals

@@ -231,12 +231,13 @@ def _find_circularity(claim: Claim, columns: Columns, terms: Terms, draft: Draft
 
 def _is_copied(column: Column, claim: Claim, draft: Draft) -> bool:
     """Say whether a claim is about a copy of a column: sides that its words tell apart, or its numbers rescaled."""
-    cells, n_sides = column[draft.rows], len(claim.contrasts)
+    cells = column[draft.rows]
     known = find_present(cells)
     cells = cells[known]
     if cells.size < 3 or np.ptp(draft.tested[known]) == 0:
         return False
-    told = [draft.tested] if draft.own is None else list(draft.own.T)
+    told = list(np.atleast_2d(draft.tested.T)) if draft.own is None else list(draft.own.T)
+    n_sides = len(told) - (claim.predictor is not None)
     sides, numbers = ([column[known] for column in part] for part in (told[:n_sides], told[n_sides:]))
     if is_text(cells):
         return any(_tells_apart(cells, side) for side in sides)
@@ -247,7 +248,8 @@ def _is_copied(column: Column, claim: Claim, draft: Draft) -> bool:
 def _find_empty_cell(draft: Draft) -> str:
     """Say which side of a comparison nobody is on."""
     cells = zip(draft.cell_names, draft.list_cells(), strict=True)
-    empty = [name for name, cell in cells if draft.own is not None and not cell.any()]
+    compared = draft.own is not None or draft.tested.ndim > 1
+    empty = [name for name, cell in cells if compared and not cell.any()]
     return f"nobody is on side {empty[0]}" if empty else ""
 
 
@@ -281,8 +283,13 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
     blocks = [block for _, block in encode_covariates(draft, columns, design.covariates, terms.coding)]
     nuisance = np.column_stack([draft.basis, *blocks])
     units, kind = find_units(columns, terms)[draft.rows], CONSTRUCTIONS[claim.kind].model
+    if kind == "omnibus" and np.unique(units).size < units.size:
+        return replace(
+            design, reason="its people include families, of which no test of several levels is made"
+        )
     n_covariates = nuisance.shape[1] - draft.basis.shape[1]
-    welch = kind == "contrast" and claim.outcome not in terms.edges and n_covariates == 0
+    plain = kind == "omnibus" or (kind == "contrast" and claim.outcome not in terms.edges)
+    welch = plain and n_covariates == 0
     simple = "welch" if welch else choose_simple(kind, draft.tested, n_covariates)
     model = Model(
         outcome=draft.outcome,
@@ -293,7 +300,7 @@ def _add_model(design: Design, claim: Claim, columns: Columns, terms: Terms, dra
         units=units,
         raw_sd=_compute_raw_sd(claim, columns, draft),
         blocks=find_blocks(claim, columns, terms, draft, design.covariates),
-        cells=None if draft.own is None else draft.cells,
+        cells=draft.cells if draft.own is not None or kind == "omnibus" else None,
     )
     fault = check_model(model)
     return replace(design, reason=fault) if fault else replace(design, model=model)

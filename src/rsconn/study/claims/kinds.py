@@ -230,7 +230,7 @@ def _list_pairs(claim: Claim, columns: Columns) -> list[Part]:
     everybody = np.ones(columns["participant_id"].size, dtype=np.bool_)
     return [
         Part(
-            f"{first} minus {second}",
+            f"pair {first} minus {second}",
             claim.model_copy(
                 update={"contrast": contrast.model_copy(update={"levels": None, "a": first, "b": second})}
             ),

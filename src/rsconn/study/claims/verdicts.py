@@ -96,10 +96,12 @@ def find_bound(claim: Claim, inference: InferenceSettings) -> Bound:
         return Bound(claim.sesoi.raw, is_raw=True, source=BoundSource.CLAIM)
     if claim.sesoi is not None:
         return Bound(claim.sesoi, is_raw=False, source=BoundSource.CLAIM)
-    name = claim.form.scale
+    name = claim.form.default
     is_set = name in inference.sesoi.model_fields_set
     source = BoundSource.CONFIG if is_set else BoundSource.DEFAULT
-    return Bound(float(getattr(inference.sesoi, name)), is_raw=False, source=source)
+    value = float(getattr(inference.sesoi, name))
+    # two groups of one size that differ by g have f = g / 2
+    return Bound(value / 2 if claim.form.scale == "f" else value, is_raw=False, source=source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +236,7 @@ def describe_needed_n(test: ClaimTest, model: Model, plan: Plan, *, alpha: float
         at += " (a default)"
     if needed is None:
         return f"more than a million people would be needed {at}"
-    if plan.kind != "contrast":
+    if plan.kind not in {"contrast", "omnibus"}:
         return f"{needed} {'pairs' if test.claim.paired else 'people'} needed {at}"
     sizes = [math.ceil(needed * float(cell.mean())) for cell in model.list_cells()]
     return f"{' + '.join(map(str, sizes))} people needed {at}"

@@ -221,6 +221,8 @@ def _is_whole(model: Model) -> bool:
 
     The unit of contrasts that are compared is that of all of their cells, of changes that of both sessions.
     """
+    if model.kind == "omnibus":
+        return True
     compared = model.kind == "contrast" and (model.cells is not None or model.raw_sd is not None)
     return compared or model.has_families or (model.kind == "paired" and model.nuisance.shape[1] > 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,7 +74,7 @@ def check_motion(claim: Claim, design: Design, columns: Columns, terms: Terms) -
     if claim.outcome in terms.edges:
         edge = outcome
         about = replace(model.keep(known), outcome=motion, nuisance=own, blocks=None)
-        simple: Estimator = "welch" if model.kind == "contrast" else "ols_hc3"
+        simple: Estimator = "ols_hc3" if model.kind == "slope" else "welch"
         other_model = replace(about, estimator=choose_estimator(units, simple=simple))
     else:
         edge = tested if design.n_basis == 1 else own[:, -1]
@@ -148,7 +149,12 @@ def _find_imaged(columns: Columns, terms: Terms) -> Mask:
 def _compare_sides(contrast: Contrast, columns: Columns, sample: Mask, lost: Mask) -> ExclusionCheck:
     sides = [sample & side for side in find_sides(contrast, columns)]
     counts = [(int((side & lost).sum()), int(side.sum())) for side in sides]
-    note = f"left out: {counts[0][0]} of {counts[0][1]} (a), {counts[1][0]} of {counts[1][1]} (b)"
+    letters = zip(counts, ascii_lowercase, strict=False)
+    note = "left out: " + ", ".join(f"{out} of {total} ({letter})" for (out, total), letter in letters)
+    if len(counts) > 2:
+        return ExclusionCheck(
+            sum(total for _, total in counts), sum(out for out, _ in counts), np.nan, np.nan, note
+        )
     n, n_lost = counts[0][1] + counts[1][1], counts[0][0] + counts[1][0]
     if not (counts[0][1] and counts[1][1]):
         return ExclusionCheck(n, n_lost, np.nan, np.nan, note)

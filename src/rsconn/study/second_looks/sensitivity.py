@@ -22,6 +22,7 @@ from rsconn.inference.effect_sizes import correct_attenuation, estimate_effect_s
 from rsconn.inference.estimators import (
     Alternative,
     Estimate,
+    adjust_holm,
     compute_interval,
     compute_p,
     compute_tost_p,
@@ -31,6 +32,7 @@ from rsconn.inference.estimators import (
 )
 from rsconn.inference.influence import compute_cooks_distance
 from rsconn.inference.model import Model
+from rsconn.inference.omnibus import compute_classical_p, compute_rank_p
 from rsconn.settings.claim_kinds import ClaimKind
 from rsconn.study.claims.claim_table import explain_dropped
 from rsconn.study.claims.covariates import find_stress
@@ -103,7 +105,8 @@ def _make_row(claim: str, analysis: str, **numbers: Any) -> Row:
 
 def _make_estimate_row(claim: str, analysis: str, found: Estimate, **more: Any) -> Row:
     if not found.std_error > 0:  # ranks that separate the sides completely have no error to estimate
-        return _make_row(claim, analysis, n=found.n, estimate=found.estimate, **more)
+        p = math.nan if found.joint is None else compute_p(found)
+        return _make_row(claim, analysis, n=found.n, estimate=found.estimate, dof=found.dof, p=p, **more)
     low, high = _INTERVALS.get(found.estimator, compute_interval)(found, 0.95)
     return _make_row(
         claim,
@@ -173,8 +176,11 @@ def _size(model: Model) -> float:
 
 
 def _list_slopes(test: ClaimTest, columns: Columns, terms: Terms) -> Iterator[Row]:
-    for part in list_parts(test.claim, test.design, columns, terms):
-        yield _describe_slope(test, part, None)
+    parts = list_parts(test.claim, test.design, columns, terms)
+    p = adjust_holm([math.nan if part.estimate is None else compute_p(part.estimate) for part in parts])
+    for part, adjusted in zip(parts, p, strict=True):
+        several = test.claim.kind is ClaimKind.OMNIBUS
+        yield _describe_slope(test, part, f"Holm-adjusted p = {adjusted:.3g}" if several else None)
     comparison = compare_slopes(test.claim, test.design, columns, terms)
     if comparison is None:
         return
@@ -195,6 +201,9 @@ def _describe_slope(test: ClaimTest, slope: Slope, note: str | None) -> Row:
 def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[str, float]) -> Iterator[Row]:
     """Estimate the same design by other estimators: classical, HC2, robust, ranks, Bayes."""
     model, claim = finding.model, test.claim
+    if model.kind == "omnibus":
+        yield from _compare_levels_otherwise(test, model)
+        return
     families = ("families ignored",) if model.has_families else ()
     for analysis, estimate in (
         ("classical least squares", estimate_ols(model)),
@@ -233,6 +242,16 @@ def _estimate_other_error(model: Model) -> tuple[str, Estimate]:
     if model.estimator == "ols_hc2":
         return "HC3 with t(n - k)", estimate_ols_hc3(model)
     return "HC2 with Bell-McCaffrey dof", estimate_hc2_bm(model)
+
+
+def _compare_levels_otherwise(test: ClaimTest, model: Model) -> Iterator[Row]:
+    """Test several levels by the classical analysis of variance, and without covariates by ranks."""
+    p, dof = compute_classical_p(model)
+    yield _make_row(test.claim.id, "classical analysis of variance", n=model.n, dof=dof, p=p)
+    ignored = "covariates ignored" if test.design.covariates else None
+    yield _make_row(test.claim.id, "Kruskal-Wallis", n=model.n, p=compute_rank_p(model), note=ignored)
+    for stress in find_stress(model):
+        yield _make_row(test.claim.id, stress.flag, n=model.n, note=stress.detail)
 
 
 def _compare_with_original(test: ClaimTest, finding: Finding) -> Iterator[Row]:
