@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from calibration.comparisons import Comparisons, draw_comparisons, make_comparisons_config
 from calibration.families import draw_families, list_families_truth, make_families_config
 from calibration.repeated import draw_pairs, list_pairs_truth, make_pairs_config
 from calibration.scenarios import SCENARIOS, Scenario, draw_cohort, make_config, plant
@@ -63,6 +64,13 @@ def get_case(name: str) -> Case:
             make_families_config(study),
             lambda number: draw_families(families, make_rng(14, number)),
             families,
+        )
+    if scenario.cohorts == "comparisons":
+        truth = Comparisons(g, partial_r, at_bound=scenario.planting == "sesoi")
+        return Case(
+            make_comparisons_config(study),
+            lambda number: draw_comparisons(truth, make_rng(16, number)),
+            truth.list_truth(),
         )
     planting = plant(scenario, g=g, partial_r=partial_r)
     return Case(make_config(study), lambda number: draw_cohort(scenario, planting, number), planting.truth)

@@ -46,9 +46,9 @@ class Scenario:
         Whether its rates have a pass mark.
     planting : {'null', 'sesoi'}
         Where the truth lies (see the module's text).
-    cohorts : {'study', 'pairs', 'families'}
-        The study's people, people measured twice (`calibration.repeated`) or families (`calibration.families`), for
-        whom nothing below counts.
+    cohorts : {'study', 'pairs', 'families', 'comparisons'}
+        The study's people, people measured twice (`calibration.repeated`), families (`calibration.families`) or
+        those of `calibration.comparisons`, for whom nothing below counts.
     n_scored, n_scanned : (int, int)
         Therapists, controls; even numbers.
     sd_therapists, sd_women : float
@@ -89,6 +89,8 @@ SCENARIOS = (
     Scenario("sesoi", planting="sesoi"),
     Scenario("pairs", cohorts="pairs"),
     Scenario("families", cohorts="families"),
+    Scenario("comparisons", cohorts="comparisons"),
+    Scenario("comparisons-sesoi", cohorts="comparisons", planting="sesoi"),
     Scenario(
         "stress-cells", guarantee=False, n_scored=(12, 40), n_scanned=(8, 18), sd_therapists=3.0, gamma_shape=1.0
     ),

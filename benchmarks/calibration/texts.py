@@ -7,6 +7,8 @@ TITLES = {
     "sesoi": "Normal, every effect on its bound",
     "pairs": "40 people twice, SD of the second session 1.5 times",
     "families": "56 families of 1 to 4 people, exchanged as wholes, correlation 0.6 within a family",
+    "comparisons": "Slopes, differences and changes compared, one mean, three levels; SD of one side 1.5 times",
+    "comparisons-sesoi": "The same, equal variances, every effect on its bound",
     "stress-cells": "Skew 2, SD of 12 therapists three times that of 40 controls",
     "stress-cells-small-sd": "Skew 2, SD of 40 controls three times that of 12 therapists",
     "stress-motion": "Therapists move 1 SD more, motion lowers both edges (0.5 SD per SD)",
@@ -23,7 +25,8 @@ INTRODUCTION = """# Calibration: how often the verdicts are wrong
 Written by `make calibrate` (`benchmarks/calibrate.py`); every number on this page is computed, none is typed. Each
 cohort goes through `rsconn.study.claims.evaluation.evaluate_claims`, the one way to a verdict that the workflow
 uses, with the study's own 21 claims in their Holm families (and one added claim, U1, because none of the 21 says
-"unrelated"); people measured twice have four paired claims of their own, D1 to D4, and families five, G1 to G5.
+"unrelated"); people measured twice have four paired claims of their own, D1 to D4, families five, G1 to G5, and
+claims that compare, of one mean and of three levels are K1 to K13.
 
 A verdict is easiest to get wrong at the edge of its null hypothesis, so that is where the cohorts are drawn: every
 claim of a difference or an association has an effect of exactly zero, and every claim of no difference lies exactly

@@ -57,7 +57,7 @@ def test_truth_is_what_a_huge_cohort_estimates(calibration, name):
 
 
 def test_cohort_depends_on_its_number_alone(calibration):
-    for name in ("skew", "pairs", "families"):
+    for name in ("skew", "pairs", "families", "comparisons"):
         case = calibration["cases"].get_case(name)
         first, again, other = (case.draw(number) for number in (3, 3, 4))
         assert first.equals(again)
@@ -72,6 +72,22 @@ def test_truth_of_pairs_is_what_huge_cohorts_estimate(calibration, monkeypatch):
     miss = (table["estimate"] - np.array(list(case.truth.values()))) / table["std_error"]
     assert np.abs(miss).max() < 4
     assert table.loc["D3", "sesoi_estimate"] == pytest.approx(case.truth["D3"], rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["comparisons", "comparisons-sesoi"])
+def test_truth_of_comparisons_is_what_huge_cohorts_estimate(calibration, monkeypatch, name):
+    module = importlib.import_module("calibration.comparisons")
+    monkeypatch.setattr(module, "SIZES", {key: 40 * n for key, n in module.SIZES.items()})
+    monkeypatch.setattr(module, "SITES", {key: 40 * n for key, n in module.SITES.items()})
+    case = calibration["cases"].get_case(name)
+    config = calibration["cases"].set_permutations(case.config, 0, 1)
+    table = evaluate_claims(case.draw(0), config, describe=False).claims.set_index("id").loc[list(case.truth)]
+    miss = (table["estimate"] - np.array(list(case.truth.values()))) / table["std_error"]
+    assert np.abs(miss.dropna()).max() < 4
+    assert miss.notna().sum() == 11
+    on_bound = [claim for claim, truth in case.truth.items() if truth and claim not in {"K12", "K13"}]
+    truth = np.array([case.truth[claim] for claim in on_bound])
+    assert table.loc[on_bound, "sesoi_estimate"].to_numpy(dtype=float) == pytest.approx(truth, rel=0.12)
 
 
 def test_families_stay_together_and_keep_their_error_rates(calibration, monkeypatch):
