@@ -13,7 +13,7 @@ from scipy import optimize, special
 from rsconn.inference.estimators import Estimate, estimate_ols
 from rsconn.inference.model import Model, make_geometry, residualise
 from rsconn.inference.noncentral import compute_noncentral_cdf
-from rsconn.inference.omnibus import estimate_jointly
+from rsconn.inference.omnibus import estimate_levels
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def estimate_effect_size(model: Model, level: float = 0.95) -> EffectSize:
     hedges_g 2.019 [0.113, 3.824]
     """
     if model.kind == "omnibus":
-        return EffectSize("cohens_f", *estimate_jointly(model).estimate_f(level))
+        return EffectSize("cohens_f", *estimate_levels(model).estimate_f(level))
     if model.kind == "slope":
         return estimate_partial_r(model, level)
     return estimate_hedges_g(model, level)
@@ -125,7 +125,7 @@ def convert_sesoi(model: Model, sesoi: float) -> float:
     SDs given the nuisance Z. Paired: D = g raw_sd.
     """
     if model.kind == "omnibus":
-        return sesoi * estimate_jointly(model).unit
+        return sesoi * estimate_levels(model).unit
     if model.kind == "paired" or model.raw_sd is not None:
         return sesoi * _compute_standardiser(model)
     if model.kind == "contrast":

@@ -16,7 +16,7 @@ from scipy import special
 from rsconn.inference.arrangements import compute_satterthwaite_dof, compute_unit_weights
 from rsconn.inference.model import Floats, Geometry, Model, make_geometry, residualise
 from rsconn.inference.noncentral import compute_noncentral_cdf
-from rsconn.inference.omnibus import JointTest, estimate_jointly
+from rsconn.inference.omnibus import LevelsTest, estimate_levels
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -37,7 +37,7 @@ class Estimate:
         Rows used.
     n_a, n_b : int or None
         Rows per group of a contrast.
-    joint : JointTest or None
+    levels : LevelsTest or None
         Where several coefficients are tested: `estimate` is then the standard deviation of the levels' means, the
         statistic an F, and there is no error or interval.
     """
@@ -50,7 +50,7 @@ class Estimate:
     n: int
     n_a: int | None = None
     n_b: int | None = None
-    joint: JointTest | None = None
+    levels: LevelsTest | None = None
 
 
 def make_estimate(model: Model, estimator: str, value: float, std_error: float, dof: float) -> Estimate:
@@ -77,9 +77,9 @@ def estimate_model(model: Model) -> Estimate:
     4.0 3.0984 2.9412
     """
     if model.kind == "omnibus":
-        joint = estimate_jointly(model)
+        levels = estimate_levels(model)
         name = "welch_anova" if model.estimator == "welch" else "wald_hc3"
-        return Estimate(name, joint.spread, math.nan, joint.dof, joint.statistic, model.n, joint=joint)
+        return Estimate(name, levels.spread, math.nan, levels.dof, levels.statistic, model.n, levels=levels)
     if model.estimator == "welch":
         return estimate_welch(model)
     return estimate_ols_hc3(model) if model.estimator == "ols_hc3" else estimate_ols_cr2(model)
@@ -170,8 +170,8 @@ def compute_p(estimate: Estimate, null: float = 0.0, alternative: Alternative = 
 
     Of several coefficients: that all are 0.
     """
-    if estimate.joint is not None:
-        return estimate.joint.compute_p()
+    if estimate.levels is not None:
+        return estimate.levels.compute_p()
     t = (estimate.estimate - null) / estimate.std_error
     if alternative == "two-sided":
         return float(2 * special.stdtr(estimate.dof, -abs(t)))
@@ -185,8 +185,8 @@ def compute_tost_p(estimate: Estimate, bound: float) -> float:
     ----------
     Schuirmann (1987), J Pharmacokinet Biopharm 15:657-680; Lakens (2017), Soc Psychol Personal Sci 8:355-362.
     """
-    if estimate.joint is not None:
-        return estimate.joint.compute_too_small_p(bound / estimate.joint.unit)
+    if estimate.levels is not None:
+        return estimate.levels.compute_too_small_p(bound / estimate.levels.unit)
     return max(compute_p(estimate, -bound, "greater"), compute_p(estimate, bound, "less"))
 
 

@@ -21,7 +21,7 @@ from rsconn.inference.model import Floats, Model, residualise
 
 
 @dataclass(frozen=True, eq=False)
-class JointKernel:
+class LevelsKernel:
     """What turns outcomes of one design into F statistics.
 
     Attributes
@@ -83,7 +83,7 @@ def _compute_welch(rows: Floats, cells: list[np.ndarray]) -> tuple[Floats, Float
 
 
 @dataclass(frozen=True)
-class JointTest:
+class LevelsTest:
     """An F test of several coefficients.
 
     Attributes
@@ -142,24 +142,24 @@ def compute_f_cdf(statistic: float, n_tested: float, dof: float, noncentrality: 
     return value if np.isfinite(value) else 0.0
 
 
-def estimate_jointly(model: Model) -> JointTest:
+def estimate_levels(model: Model) -> LevelsTest:
     """Test whether any of several means differs from the others.
 
     The model must have passed :func:`rsconn.inference.model.check_model`.
     """
-    kernel = JointKernel(model)
+    kernel = LevelsKernel(model)
     statistics, dof = kernel.compute(model.outcome[None, :])
     fitted = kernel.tested_basis @ (kernel.tested_basis.T @ model.outcome)
     left = residualise(model.outcome, np.column_stack([kernel.tested_basis, kernel.nuisance_basis]))
     unit = float(np.sqrt(left @ left / (model.n - model.n_parameters)))
-    return JointTest(
+    return LevelsTest(
         float(statistics[0]), model.n_tested, float(dof[0]), kernel.n_effective, float(fitted.std()), unit
     )
 
 
 def compute_classical_p(model: Model) -> tuple[float, int]:
     """P value of the classical F test, which assumes equal variances, and its denominator dof."""
-    kernel = JointKernel(model)
+    kernel = LevelsKernel(model)
     whole, dof = residualise(model.outcome, kernel.nuisance_basis), model.n - model.n_parameters
     along = kernel.tested_basis.T @ whole
     statistic = along @ along / model.n_tested / ((whole @ whole - along @ along) / dof)
@@ -171,7 +171,7 @@ def compute_rank_p(model: Model) -> float:
     return float(stats.kruskal(*(model.outcome[cell] for cell in model.list_cells())).pvalue)
 
 
-def compute_joint_power(
+def compute_levels_power(
     n_tested: int, dof: float, n_effective: float, f: float, *, alpha: float, sesoi: float | None = None
 ) -> float:
     """Probability that the levels are found to differ by an effect of f that is not ruled out as too small."""

@@ -26,7 +26,7 @@ from rsconn.inference.arrangements import (
 from rsconn.inference.estimators import estimate_model
 from rsconn.inference.exceedances import Kernel, compute_null_residuals, compute_statistics, make_kernel
 from rsconn.inference.model import Floats, Integers, Model, residualise
-from rsconn.inference.omnibus import JointKernel
+from rsconn.inference.omnibus import LevelsKernel
 
 # Rows that stay in the processor's cache together; the result does not depend on it.
 CHUNK = 512
@@ -100,13 +100,13 @@ def _permute_one(model: Model, count: int, seed: int, orders: dict[Hashable, Int
     return PermutationTest((_count_extreme(observed, statistics) + 1) / (count + 1), count, exact=False)
 
 
-def _prepare(model: Model) -> Kernel | JointKernel:
-    return JointKernel(model) if model.kind == "omnibus" else make_kernel(model)
+def _prepare(model: Model) -> Kernel | LevelsKernel:
+    return LevelsKernel(model) if model.kind == "omnibus" else make_kernel(model)
 
 
-def _compute(rows: Floats, kernel: Kernel | JointKernel) -> Floats:
+def _compute(rows: Floats, kernel: Kernel | LevelsKernel) -> Floats:
     """Return t, or F, of each null outcome."""
-    return kernel.compute(rows)[0] if isinstance(kernel, JointKernel) else compute_statistics(rows, kernel)
+    return kernel.compute(rows)[0] if isinstance(kernel, LevelsKernel) else compute_statistics(rows, kernel)
 
 
 def _make_key(model: Model) -> Hashable:
@@ -127,7 +127,7 @@ def _is_enumerable(model: Model, count: int) -> bool:
     return not model.has_families and model.nuisance.shape[1] == 1 and count_orders(model) <= count
 
 
-def _enumerate(model: Model, residuals: Floats, kernel: Kernel | JointKernel) -> Floats:
+def _enumerate(model: Model, residuals: Floats, kernel: Kernel | LevelsKernel) -> Floats:
     """Statistics of every arrangement, the observed one first."""
     if model.kind != "paired":
         return _reorder(residuals, list_orders(model), kernel)
@@ -137,7 +137,7 @@ def _enumerate(model: Model, residuals: Floats, kernel: Kernel | JointKernel) ->
 
 
 def _reorder(
-    residuals: Floats, orders: Integers, kernel: Kernel | JointKernel, signs: Floats | None = None
+    residuals: Floats, orders: Integers, kernel: Kernel | LevelsKernel, signs: Floats | None = None
 ) -> Floats:
     """Statistics of reordered residuals; row i takes ``signs[:, i]`` where there are any."""
     parts = [slice(start, start + CHUNK) for start in range(0, len(orders), CHUNK)]
@@ -147,7 +147,7 @@ def _reorder(
     return np.concatenate([_compute(each, kernel) for each in rows])
 
 
-def _flip(model: Model, residuals: Floats, kernel: Kernel | JointKernel, count: int, seed: int) -> Floats:
+def _flip(model: Model, residuals: Floats, kernel: Kernel | LevelsKernel, count: int, seed: int) -> Floats:
     return _compute(_draw_unit_signs(model, count, seed) * residuals, kernel)
 
 
@@ -228,14 +228,14 @@ def sign_flip_maxt(
 def _flip_one(model: Model, signs: Floats, units: Integers) -> tuple[float, Floats]:
     """Return a model's p and those under the flips; shape (n_flips,)."""
     estimate = estimate_model(model)
-    if estimate.joint is None:
+    if estimate.levels is None:
         flipped = np.abs(compute_flipped_statistics([model], signs, units)[:, 0])
         observed = 2 * special.stdtr(estimate.dof, -abs(estimate.statistic))
         return float(observed), np.asarray(2 * special.stdtr(estimate.dof, -flipped))
-    kernel = JointKernel(model)
+    kernel = LevelsKernel(model)
     rows = signs[:, np.searchsorted(units, model.units)] * residualise(model.outcome, kernel.nuisance_basis)
     statistics, dof = kernel.compute(rows)
-    return estimate.joint.compute_p(), np.asarray(stats.f.sf(statistics, model.n_tested, dof))
+    return estimate.levels.compute_p(), np.asarray(stats.f.sf(statistics, model.n_tested, dof))
 
 
 def _adjust_family(models: Sequence[Model], count: int, seed: int) -> Floats:

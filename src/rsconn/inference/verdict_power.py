@@ -22,7 +22,7 @@ from rsconn.inference.arrangements import (
 )
 from rsconn.inference.model import Estimator, Floats, Geometry, Kind, Model, make_geometry
 from rsconn.inference.noncentral import compute_noncentral_cdf, compute_tost_power
-from rsconn.inference.omnibus import JointKernel, compute_joint_power
+from rsconn.inference.omnibus import LevelsKernel, compute_levels_power
 
 Rule = Literal["directional", "two-sided", "equivalence"]
 
@@ -82,7 +82,7 @@ def make_plan(model: Model) -> Plan:
     The moments of the standard error are those behind Bell & McCaffrey (2002), Surv Methodol 28:169-181.
     """
     if model.kind == "omnibus":
-        return _plan_jointly(model)
+        return _plan_levels(model)
     geometry = make_geometry(model)
     information = _compute_information(model, geometry) / model.n
     if model.estimator == "ols_cr2":
@@ -92,8 +92,8 @@ def make_plan(model: Model) -> Plan:
     return Plan(model.kind, model.n, model.n_parameters, information, inflation, error_dof, test_dof)
 
 
-def _plan_jointly(model: Model) -> Plan:
-    kernel = JointKernel(model)
+def _plan_levels(model: Model) -> Plan:
+    kernel = LevelsKernel(model)
     dof = float(model.n - model.n_parameters)
     if model.estimator == "welch":
         shares = np.array([cell.mean() for cell in model.list_cells()])
@@ -227,7 +227,7 @@ def compute_power(
         return 0.0
     if plan.kind == "omnibus":
         n_effective = plan.n / plan.inflation
-        return compute_joint_power(
+        return compute_levels_power(
             plan.n_tested, plan.test_dof, n_effective, effect, alpha=alpha, sesoi=sesoi
         )
     noncentrality = compute_noncentrality(plan, effect, without_effect=rule == "equivalence")

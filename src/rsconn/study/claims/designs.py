@@ -200,10 +200,10 @@ def build_model(
 
 def get_covariates(claim: Claim, terms: Terms) -> tuple[str, ...]:
     """Return a claim's own covariates, or the default list for claims with or without an edge; means have none."""
-    if claim.covariates is not None:
-        return tuple(claim.covariates)
     if claim.kind is ClaimKind.MEAN:
         return ()
+    if claim.covariates is not None:
+        return tuple(claim.covariates)
     return terms.edge_covariates if has_edge(claim, terms) else terms.score_covariates
 
 

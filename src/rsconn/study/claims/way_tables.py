@@ -14,6 +14,7 @@ import pandas as pd
 from rsconn.inference.effect_sizes import estimate_effect_size
 from rsconn.inference.estimators import compute_interval
 from rsconn.inference.joint_tests import JointTest, compute_variance_shares, run_joint_test
+from rsconn.settings.claim_kinds import ClaimKind
 from rsconn.settings.claims import Verdict
 from rsconn.settings.ways import Axis, Way, list_axes
 from rsconn.study.claims.claim_table import judge
@@ -197,10 +198,10 @@ def _place_primary(tested: Sequence[ClaimWay], estimates: np.ndarray) -> dict[st
 
 
 def _test_jointly(tested: Sequence[ClaimWay], config: Config) -> JointTest | None:
-    """Return the joint test; None for claims of no difference, for which there is none."""
+    """Return the joint test; None for claims of no difference and of several levels, for which there is none."""
     first = tested[0].test
     rule = get_rule(first.claim.expect)
-    if rule == "equivalence" or config.multiverse is None:
+    if rule == "equivalence" or first.claim.kind is ClaimKind.OMNIBUS or config.multiverse is None:
         return None
     findings = [each.test.finding for each in tested if each.test.finding is not None]
     return run_joint_test(

@@ -105,7 +105,7 @@ def _make_row(claim: str, analysis: str, **numbers: Any) -> Row:
 
 def _make_estimate_row(claim: str, analysis: str, found: Estimate, **more: Any) -> Row:
     if not found.std_error > 0:  # ranks that separate the sides completely have no error to estimate
-        p = math.nan if found.joint is None else compute_p(found)
+        p = math.nan if found.levels is None else compute_p(found)
         return _make_row(claim, analysis, n=found.n, estimate=found.estimate, dof=found.dof, p=p, **more)
     low, high = _INTERVALS.get(found.estimator, compute_interval)(found, 0.95)
     return _make_row(
