@@ -36,7 +36,6 @@ from rsconn.rules.extract import extract
 from rsconn.rules.maps import FOLDER, make_group_maps
 from rsconn.rules.plan import LAUNCH_FOLDER, plan_workflow
 from rsconn.rules.seedmap import make_seedmaps
-from rsconn.settings.config import read_config
 from rsconn.simulate.simulated_dataset import simulate_study
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.people.cohort_table import read_cohort
@@ -78,20 +77,19 @@ def _run_study(folder: Path, seed: int, *, null: bool, maps: bool) -> dict[str, 
     with contextlib.chdir(results), contextlib.redirect_stdout(io.StringIO()):
         plan = plan_workflow([path])
         records = [_run_batch(plan, batch) for batch in plan.batches]
-        gather_cohort(records, config=path)
-        settings = read_config(path)
+        gather_cohort(records, settings=plan.config)
         table = evaluate_claims(
-            read_cohort(results / "group" / "cohort.tsv"), settings, describe=False
+            read_cohort(results / "group" / "cohort.tsv"), plan.config, describe=False
         ).claims
-        rows = _make_maps(plan, path) if maps else []
+        rows = _make_maps(plan) if maps else []
     return {"verdicts": dict(zip(table["id"], table["verdict"], strict=True)), "maps": rows}
 
 
-def _make_maps(plan, config: Path) -> list[dict[str, Any]]:
+def _make_maps(plan) -> list[dict[str, Any]]:
     """Make the group maps in the working directory; return what was planted in them and found."""
     records = [Path("work") / "denoise" / f"{batch}.json" for batch in plan.batches]
     for seed in plan.config.seeds:
-        make_group_maps(seed, records, config=config, cohort=Path("group/cohort.tsv"))
+        make_group_maps(seed, records, settings=plan.config, cohort=Path("group/cohort.tsv"))
     places = read_planted_places(plan.config.truth)
     table = compare_maps(FOLDER, read_descriptions(FOLDER), places)
     return list(json.loads(table.to_json(orient="records")))

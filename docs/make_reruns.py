@@ -33,7 +33,7 @@ Options = dict[str, tuple[str, ...]]
 def list_options(config: Config) -> dict[str, Config]:
     """Return every option of the config, its ROI set and its claims, to the config with that option changed."""
     options: dict[str, Config] = {}
-    for path, changed in _change_each(config, ()):
+    for path, changed in change_each(config, ()):
         options[_name(path)] = changed
     return options
 
@@ -48,7 +48,7 @@ def find_reruns(config: Config) -> Options:
     }
 
 
-def _change_each(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+def change_each(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield each leaf's path, and the model with that leaf changed."""
     for name in type(model).model_fields:
         value = getattr(model, name)
@@ -58,12 +58,12 @@ def _change_each(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str,
 
 def _change_value(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     if isinstance(value, BaseModel):
-        yield from _change_each(value, path)
+        yield from change_each(value, path)
     elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
-        for inner, changed in _change_each(value[0], path):
+        for inner, changed in change_each(value[0], path):
             yield inner, (changed, *value[1:])
     elif isinstance(value, Mapping) and value and isinstance(first := next(iter(value.values())), BaseModel):
-        for inner, changed in _change_each(first, path):
+        for inner, changed in change_each(first, path):
             yield inner, {**value, next(iter(value)): changed}
     else:
         yield path, _change(value, path[-1])

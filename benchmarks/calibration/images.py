@@ -81,7 +81,7 @@ def _evaluate_study(folder: Path, number: int) -> Evaluation:
         denoise(stages["denoise"], before=[stages["extract"]], runs=runs, job=plan.denoise_job)
         connect(stages["connect"], before=stages["denoise"], job=plan.connect_job)
         records.append(stages["connect"])
-    gather_cohort(records, config=config_file)
+    gather_cohort(records, settings=config)
     return evaluate_claims(read_cohort(Path("group", "cohort.tsv")), config, describe=False)
 
 

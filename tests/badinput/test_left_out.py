@@ -71,7 +71,7 @@ def test_a_group_spelt_otherwise_is_named_with_its_mapping(make_study, tmp_path)
     )
     Path("work").mkdir()
     Path("work/connect.json").write_text("[]")
-    gather_cohort([Path("work/connect.json")], config=config)
+    gather_cohort([Path("work/connect.json")], settings=read_config(config))
     assert (
         "sub-02: column 'group' is 'Pat', none of groups.levels; in no group"
         in Path("group/exclusions.tsv").read_text()

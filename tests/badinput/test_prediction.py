@@ -133,7 +133,7 @@ def test_what_came_otherwise_is_a_table_and_is_told(make_images, tmp_path):
     FAULTS["empty mask"](files[2])
     plan = plan_workflow([tmp_path / "config.yaml"])
     run_stages(plan)
-    gather_cohort([Path("work/connect.json")], config=tmp_path / "config.yaml")
+    gather_cohort([Path("work/connect.json")], settings=plan.config)
     table = read_tsv(Path("group/predicted.tsv"))
     assert table["predicted"] == ["kept", "kept", "lost", "kept"]
     assert table["found"] == ["kept", "lost", "lost", "kept"]

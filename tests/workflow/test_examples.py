@@ -51,11 +51,10 @@ def run_steps(plan: WorkflowPlan, *, to_the_report: bool = False) -> None:
         denoise(stages["denoise"], before=before, runs=runs, job=plan.denoise_job)
         connect(stages["connect"], before=stages["denoise"], job=plan.connect_job)
         records.append(stages["connect"])
-    config = Path(plan.config_file)
-    gather_cohort(records, config=config)
-    infer(Path("group/cohort.tsv"), config=config)
+    gather_cohort(records, settings=plan.config)
+    infer(Path("group/cohort.tsv"), settings=plan.config)
     if to_the_report:
-        write_report(Path("group"), config=config)
+        write_report(Path("group"), settings=plan.config)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from rsconn.files.tables import read_tsv
 from rsconn.rules.report import write_report
-from rsconn.settings.config import HIDE_IDS
+from rsconn.settings.config import HIDE_IDS, read_config
 
 pytestmark = pytest.mark.workflow
 
@@ -55,7 +55,7 @@ def anonymised(finished, tmp_path_factory):
         path.unlink()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HIDE_IDS, "1")
-        write_report(folder / "group", config=finished.folder / "config.yaml")
+        write_report(folder / "group", settings=read_config(finished.folder / "config.yaml"))
     return folder
 
 

@@ -18,7 +18,7 @@ rule cohort:
     benchmark:
         "benchmarks/cohort.tsv"
     params:
-        config=PLAN.config_file,
+        config=PLAN.config,
         settings=PLAN.make_job("cohort"),
         code=PLAN.digest_code("cohort"),
     script:

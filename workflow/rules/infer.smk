@@ -19,7 +19,7 @@ rule infer:
     benchmark:
         "benchmarks/infer.tsv"
     params:
-        config=PLAN.config_file,
+        config=PLAN.config,
         settings=PLAN.make_job("infer"),
         code=PLAN.digest_code("infer"),
     script:

@@ -22,7 +22,7 @@ rule maps:
     benchmark:
         "benchmarks/maps/{seed}.tsv"
     params:
-        config=PLAN.config_file,
+        config=PLAN.config,
         settings=PLAN.make_job("maps"),
         code=PLAN.digest_code("maps"),
     script:

@@ -20,7 +20,7 @@ rule matrices:
     benchmark:
         "benchmarks/matrices.tsv"
     params:
-        config=PLAN.config_file,
+        config=PLAN.config,
         settings=PLAN.make_job("matrices"),
         code=PLAN.digest_code("matrices"),
     script:

@@ -22,7 +22,7 @@ rule multiverse:
         "benchmarks/multiverse.tsv"
     params:
         runs=lambda wildcards: PLAN.runs,
-        config=PLAN.config_file,
+        config=PLAN.config,
         settings=PLAN.make_job("multiverse"),
         code=PLAN.digest_code("multiverse"),
     script:

@@ -27,7 +27,8 @@ rule report:
     benchmark:
         "benchmarks/report.tsv"
     params:
-        config=PLAN.config_file,
+        config=PLAN.config,
+        place=PLAN.config_file,
         settings=PLAN.make_job("report"),
         code=PLAN.digest_code("report"),
     script:

@@ -8,4 +8,4 @@ from rsconn.files.writing import keep_file_list
 with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files)):
     from rsconn.rules.infer import infer
 
-    infer(Path(snakemake.input.cohort), config=Path(snakemake.params.config))
+    infer(Path(snakemake.input.cohort), settings=snakemake.params.config)

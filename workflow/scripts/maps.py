@@ -11,6 +11,6 @@ with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files
     make_group_maps(
         snakemake.wildcards.seed,
         [Path(path) for path in snakemake.input.records],
-        config=Path(snakemake.params.config),
+        settings=snakemake.params.config,
         cohort=Path(snakemake.input.cohort),
     )

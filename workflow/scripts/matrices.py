@@ -10,6 +10,6 @@ with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files
 
     compare_matrices(
         [Path(path) for path in snakemake.input.records],
-        config=Path(snakemake.params.config),
+        settings=snakemake.params.config,
         cohort=Path(snakemake.input.cohort),
     )

@@ -12,5 +12,5 @@ with write_job_log(snakemake.log[0]), keep_file_list(Path(snakemake.output.files
         Path(snakemake.input.cohort),
         before=[Path(path) for path in snakemake.input.records],
         runs=snakemake.params.runs,
-        config=Path(snakemake.params.config),
+        settings=snakemake.params.config,
     )

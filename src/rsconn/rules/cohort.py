@@ -13,7 +13,7 @@ from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json
 from rsconn.rules.columns import describe_columns
 from rsconn.rules.prediction import foretell, predict_runs
-from rsconn.settings.config import Config, read_config
+from rsconn.settings.config import Config
 from rsconn.study.people.cohort_table import PeopleHints, build_cohort
 from rsconn.study.people.ledger import FLOW_STAGES, PersonRule
 from rsconn.study.people.losses import compare_losses, explain_losses
@@ -24,22 +24,21 @@ from rsconn.study.people.scores import score_people
 from rsconn.study.people.sites import find_sites, name_site
 
 
-def gather_cohort(records: Sequence[Path], *, config: Path) -> None:
+def gather_cohort(records: Sequence[Path], *, settings: Config) -> None:
     """Write the cohort, edges, ledger, flow, quality, coverage, score and prediction tables into ``group/``.
 
     Parameters
     ----------
     records : sequence of Path
         The connect stage's records of all batches; the working directory is the output folder.
-    config : Path
-        The config file.
+    settings : Config
+        All options, of which the step's job in `rsconn.rules.jobs` holds what it reads.
 
     Raises
     ------
     TableError, ProblemsError
         If the participants or phenotype tables cannot be used.
     """
-    settings = read_config(config)
     runs = read_records(records)
     tables = tabulate_runs(runs, settings)
     check_own_names(settings)

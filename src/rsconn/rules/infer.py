@@ -14,23 +14,22 @@ from rsconn.files.writing import write_json
 from rsconn.rules.cohort import write_table
 from rsconn.rules.columns import describe_columns
 from rsconn.settings.claims import hash_claims
-from rsconn.settings.config import Config, read_config
+from rsconn.settings.config import Config
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.second_looks.sensitivity import evaluate_sensitivity
 
 
-def infer(cohort: Path, *, config: Path) -> None:
+def infer(cohort: Path, *, settings: Config) -> None:
     """Test every claim of a config and write claims.tsv, claims.json and sensitivity.tsv beside the cohort.
 
     Parameters
     ----------
     cohort : Path
         ``group/cohort.tsv``.
-    config : Path
-        The config file.
+    settings : Config
+        All options, of which the step's job in `rsconn.rules.jobs` holds what it reads.
     """
-    settings = read_config(config)
     folder = cohort.parent
     people = read_cohort(cohort)
     evaluation = evaluate_claims(people, settings)

@@ -2,8 +2,8 @@
 
 A job travels to its rule's step, and as plain values to Snakemake, so an edited option runs those rules again whose job
 holds it. `docs/reruns.md` lists them, and a test walks every option. Steps that work on one batch of runs get their job
-(`rsconn.rules.run_jobs`); those that work on the whole group read the config again, of which their job holds all that
-they use.
+(`rsconn.rules.run_jobs`); those that work on the whole group get the config, of which their job holds all that they
+read: tests run them with a config in which nothing else can be read.
 """
 
 from __future__ import annotations
@@ -39,14 +39,11 @@ class CohortJob(Job):
     @classmethod
     def from_config(cls, config: Config) -> Self:
         """Take from a config what the cohort reads."""
-        # what the runs are of stands in their records
-        of_runs = {"derivatives", "parcellated", "denoised", "filters", "t_r", "accept_space_mismatch"}
+        # how the runs were read stands in their records
+        of_runs = {"denoised", "t_r", "accept_space_mismatch"}
         own = {"group", "sex", "age", "mean_fd"}
         return cls(
-            input={
-                **config.input.model_dump(mode="json", exclude=of_runs),
-                "has_runs": config.input.has_runs,
-            },
+            input=config.input.model_dump(mode="json", exclude=of_runs),
             exclude=dict(config.exclude),
             sessions=config.sessions,
             edges=[edge.name for edge in config.edges],
@@ -151,10 +148,8 @@ class MapsJob(Job):
             maps=config.maps.model_dump(mode="json"),
             space=config.rois.space,
             rois=[
-                # <seed>_models.json hands a seed on with its source
-                roi.model_dump(
-                    mode="json", exclude=_WORDS - {"source"} if roi.name in config.seeds else _WORDS
-                )
+                # <seed>_models.json hands a seed on as its file has it
+                roi.model_dump(mode="json", exclude={"variants"} if roi.name in config.seeds else _WORDS)
                 for roi in config.rois.rois
             ],
             limits=describe_limits(config),

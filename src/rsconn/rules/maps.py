@@ -28,7 +28,7 @@ from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_map
 from rsconn.inference.clusters import find_neighbours
 from rsconn.inference.voxelwise import MapTest, flip_maps, permute_maps
-from rsconn.settings.config import Config, read_config
+from rsconn.settings.config import Config
 from rsconn.signal.weights import RoiWeights
 from rsconn.study.maps.map_designs import MapDesign, list_map_designs, merge_sessions
 from rsconn.study.maps.map_tables import (
@@ -55,7 +55,7 @@ from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.people.used_columns import Column, make_columns
 
 
-def make_group_maps(seed: str, records: Sequence[Path], *, config: Path, cohort: Path) -> None:
+def make_group_maps(seed: str, records: Sequence[Path], *, settings: Config, cohort: Path) -> None:
     """Test one seed's maps and write everything about them; the working directory is the output folder.
 
     Parameters
@@ -64,8 +64,8 @@ def make_group_maps(seed: str, records: Sequence[Path], *, config: Path, cohort:
         Name of the seed.
     records : sequence of Path
         The denoise stage's records of all batches, which pass on where the seedmap stage put its maps.
-    config : Path
-        The config file.
+    settings : Config
+        All options, of which the step's job in `rsconn.rules.jobs` holds what it reads.
     cohort : Path
         ``group/cohort.tsv``.
 
@@ -74,7 +74,6 @@ def make_group_maps(seed: str, records: Sequence[Path], *, config: Path, cohort:
     RunError
         No usable map, or maps on different grids.
     """
-    settings = read_config(config)
     images, columns, n_runs = read_group(seed, records, settings, cohort)
     FOLDER.mkdir(parents=True, exist_ok=True)
     _write_means(seed, images, columns, settings)

@@ -17,7 +17,7 @@ from rsconn.files.run_records import RunRecord, name_output, read_records
 from rsconn.files.tables import MISSING, read_tsv
 from rsconn.rules.cohort import write_table
 from rsconn.rules.connect import name_relmat_statistic
-from rsconn.settings.config import Config, read_config
+from rsconn.settings.config import Config
 from rsconn.settings.edge_claims import ANY_EDGE
 from rsconn.signal.connectivity import combine_runs
 from rsconn.study.claims.designs import read_terms
@@ -35,19 +35,19 @@ from rsconn.study.people.used_columns import make_columns
 Key = tuple[str, str | None]
 
 
-def compare_matrices(records: Sequence[Path], *, config: Path, cohort: Path) -> None:
+def compare_matrices(records: Sequence[Path], *, settings: Config, cohort: Path) -> None:
     """Test every claim on many edges; the working directory is the output folder.
 
     Parameters
     ----------
     records : sequence of Path
         The connect stage's records of all batches.
-    config : Path
-        The config file.
+    settings : Config
+        All options, of which the step's job in `rsconn.rules.jobs` holds what it reads.
     cohort : Path
         ``group/cohort.tsv``.
     """
-    settings, folder = read_config(config), cohort.parent
+    folder = cohort.parent
     people = read_cohort(cohort).sort_values(["participant_id", "session"], kind="stable")
     terms = read_terms(settings)
     terms = replace(terms, edges=terms.edges | {ANY_EDGE})

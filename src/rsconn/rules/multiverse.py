@@ -32,7 +32,7 @@ from rsconn.rules.denoise import (
     read_run_confounds,
     settle_parcellated_t_r,
 )
-from rsconn.settings.config import Config, read_config
+from rsconn.settings.config import Config
 from rsconn.settings.rois import Edge
 from rsconn.settings.ways import Way, list_ways
 from rsconn.study.claims.evaluation import sort_columns
@@ -43,7 +43,7 @@ from rsconn.study.people.cohort_table import average_motion, read_cohort
 Key = tuple[str, str | None]
 
 
-def run_multiverse(cohort: Path, *, before: Sequence[Path], runs: Sequence[Run], config: Path) -> None:
+def run_multiverse(cohort: Path, *, before: Sequence[Path], runs: Sequence[Run], settings: Config) -> None:
     """Write multiverse.tsv, multiverse_joint.tsv and multiverse_axes.tsv beside the cohort.
 
     Parameters
@@ -54,10 +54,9 @@ def run_multiverse(cohort: Path, *, before: Sequence[Path], runs: Sequence[Run],
         The extract stage's records; empty if the dataset is parcellated.
     runs : sequence of Run
         All runs, used if there are no records before.
-    config : Path
-        The config file.
+    settings : Config
+        All options, of which the step's job in `rsconn.rules.jobs` holds what it reads.
     """
-    settings = read_config(config)
     ways = list_ways(settings)
     records = read_records(before) if before else start_records(runs)
     columns = sort_columns(read_cohort(cohort))

@@ -41,7 +41,7 @@ from rsconn.rules.plan import (
 )
 from rsconn.settings.checks import list_default_sesoi
 from rsconn.settings.claims import hash_claims
-from rsconn.settings.config import Config, read_config
+from rsconn.settings.config import Config
 from rsconn.settings.fields import show_path
 from rsconn.study.claims.designs import build_model, read_terms
 from rsconn.study.claims.deviations import find_deviations
@@ -59,17 +59,16 @@ _NOT_BIDS = (
 )  # fmt: skip
 
 
-def write_report(group: Path, *, config: Path) -> None:
+def write_report(group: Path, *, settings: Config) -> None:
     """Write figures/, methods.md, citations.bib, provenance.json, dataset_description.json and report.html.
 
     Parameters
     ----------
     group : Path
         The folder of result tables; everything is written into the folder that holds it.
-    config : Path
-        The config file.
+    settings : Config
+        All options, of which the step's job in `rsconn.rules.jobs` holds what it reads.
     """
-    settings = read_config(config)
     values = settings.model_dump(mode="json")
     folder = group.parent
     simulated = find_simulated(settings)

@@ -20,6 +20,7 @@ from rsconn.files.run_records import RunRecord, write_records
 from rsconn.files.tables import read_tsv, write_tsv
 from rsconn.files.writing import write_map
 from rsconn.rules.maps import make_group_maps
+from rsconn.settings.config import read_config
 from rsconn.settings.roi_files import read_roi_set
 
 SHAPE, N = (12, 11, 10), 24
@@ -99,7 +100,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_group_maps(
             "LAI",
             [Path("work/denoise/batch-001.json")],
-            config=folder / "config.yaml",
+            settings=read_config(folder / "config.yaml"),
             cohort=Path("group/cohort.tsv"),
         )
     return folder

@@ -20,7 +20,7 @@ from rsconn.rules.extract import extract
 from rsconn.rules.infer import infer
 from rsconn.rules.multiverse import run_multiverse
 from rsconn.rules.plan import WorkflowPlan, find_config_runs
-from rsconn.settings.config import read_config
+from rsconn.settings.config import Config, read_config
 
 # All at once would be ten thousand combinations.
 RUNS: dict[str, Any] = {
@@ -65,6 +65,10 @@ SAME = (
 )
 
 
+# How the runs came, which they tell themselves: with other options there are other runs.
+OF_RUNS = ("input.derivatives", "input.parcellated", "input.denoised")
+
+
 def run_steps(folder: Path, config: dict[str, Any], rois: dict[str, Any], claims: list[Any]) -> WorkflowPlan:
     """Run the steps of the workflow, from images to claims, in a folder that holds the tiny study's data."""
     folder.mkdir(exist_ok=True)
@@ -79,8 +83,8 @@ def run_steps(folder: Path, config: dict[str, Any], rois: dict[str, Any], claims
         extract(records[0], runs=plan.batches[batch], job=plan.extract_job)
         denoise(records[1], before=records[:1], runs=[], job=plan.denoise_job)
         connect(records[2], before=records[1], job=plan.connect_job)
-        gather_cohort(records[2:], config=folder / "config.yaml")
-        infer(folder / "group" / "cohort.tsv", config=folder / "config.yaml")
+        gather_cohort(records[2:], settings=settings)
+        infer(folder / "group" / "cohort.tsv", settings=settings)
     return plan
 
 
@@ -104,9 +108,15 @@ def study(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 
 @pytest.fixture(scope="module", params=[RUNS, REGIONS], ids=["runs", "regions"])
 def table(
-    request: pytest.FixtureRequest, study: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    study: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
+    narrow_config: Callable[..., Config],
 ) -> dict[str, np.ndarray]:
-    """The multiverse of the tiny study, one array per column; and the claims of its primary analysis."""
+    """The multiverse of the tiny study, one array per column; and the claims of its primary analysis.
+
+    It is given a config in which nothing else can be read than what the rule, and extraction before it, depend on.
+    """
     folder = tmp_path_factory.mktemp("multiverse")
     config = study["config"] | {"multiverse": {**request.param, "n_flips": 9}}
     run_steps(folder, config, study["rois"] | {"alternatives": [OTHER]}, study["claims"])
@@ -115,7 +125,9 @@ def table(
             folder / "group" / "cohort.tsv",
             before=[folder / "extract.json"],
             runs=[],
-            config=folder / "config.yaml",
+            settings=narrow_config(
+                read_config(folder / "config.yaml"), "extract", "multiverse", also=OF_RUNS
+            ),
         )
     found = {name: np.array(cells) for name, cells in read_tsv(folder / "group" / "multiverse.tsv").items()}
     primary = read_tsv(folder / "group" / "claims.tsv")
