@@ -13,6 +13,7 @@ import yaml
 from rsconn.errors import UserError
 from rsconn.report.figures.edge_matrix import order_regions, plot_edge_matrix
 from rsconn.settings.claims import read_claims
+from rsconn.settings.config import read_config
 from rsconn.settings.edge_claims import ANY_EDGE, EdgeClaim, check_edge_claims, list_pairs, read_edge_claims
 from rsconn.settings.rois import Roi, RoiSet
 from rsconn.settings.sections import InferenceSettings
@@ -187,3 +188,11 @@ def test_the_matrix_is_ordered_by_network_and_drawn() -> None:
     assert np.isfinite(image[np.tril_indices(N_ROIS, -1)]).all()
     shown = np.isfinite(image[np.triu_indices(N_ROIS, 1)])
     assert shown.sum() == (matrix["p_fwe"] < 0.05).sum() > 0
+
+
+def test_the_shipped_study_of_a_review_is_read() -> None:
+    config = read_config(Path(__file__).parents[3] / "config" / "studies" / "kim-2018" / "config.yaml")
+    assert not config.claims
+    assert [claim.id for claim in config.edge_claims] == ["K1", "K2", "K3", "K4", "K5"]
+    assert all(roi.source and roi.network for roi in config.rois.rois)
+    assert all(len(list_pairs(claim.outcome, config.rois)) == 153 for claim in config.edge_claims)
