@@ -16,6 +16,7 @@ from rsconn.settings.checks import find_braces, find_missing_files
 from rsconn.settings.claims import Contrast
 from rsconn.settings.config import Config, ConfigFile, parse_config, read_config
 from rsconn.settings.fields import find_base, find_house, show_path
+from rsconn.settings.sections import InputSettings
 
 SMALLEST = {
     "input": {"derivatives": "fmriprep", "participants": "participants.tsv"},
@@ -306,3 +307,9 @@ def test_a_study_of_scores_only_has_no_regions(folder: Path) -> None:
     )
     assert (config.rois.rois, config.edges, config.rois_path) == ((), (), None)
     assert not config.input.has_runs
+
+
+def test_the_readme_explains_every_key_of_input(root: Path) -> None:
+    text = (root / "config" / "README.md").read_text(encoding="utf-8")
+    missing = [key for key in InputSettings.model_fields if f"\n| `{key}` | " not in text]
+    assert missing == []
