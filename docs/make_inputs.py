@@ -6,10 +6,12 @@ the repository (../shared/data). Run: python docs/make_inputs.py [FILE]
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import math
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,17 +47,20 @@ HEAD = """# Inputs that were tried
 Made by `make inputs` (`python docs/make_inputs.py`): nothing here is written by hand. Layouts are trees of empty files
 with the names that each program gives them, dense series small files made for the purpose; tables, confounds and other
 images are real ones (`data/README.md` says where they are from). What is refused is refused with the line that is
-shown, before any job.
+shown, before any job. Inputs from bug reports are sound studies of a few people, spoiled as in the thread named
+(project and number of the issue), or as others of the kind (*own*): `tests/badinput/odd_inputs.py` makes them, and a
+test holds what is read to the numbers of its sound twin.
 """
 
 
-def load_cases(name: str) -> ModuleType:
+def load_cases(name: str, folder: str = "unit/files") -> ModuleType:
     """Import a test module by its path, for the cases in it."""
-    path = ROOT / "tests" / "unit" / "files" / f"{name}.py"
+    path = ROOT / "tests" / folder / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for it
     spec.loader.exec_module(module)
     return module
 
@@ -73,6 +78,7 @@ def main(target: Path) -> None:
         ("Repetition times", ("JSON, s", "image header, s", "`input.t_r`, s", "what happened"), list_t_r()),
         (f"Confounds of three fMRIPrep generations: {DOF_HEAD}", ("run", *STRATEGIES), list_dof()),
         ("Tables as published", ("table", "declared as", "what happened"), list_tables()),
+        ("Inputs from bug reports", ("kind", "input", "met in", "what happened"), list_odd_inputs()),
         ("Example configs", ("config", "`rsconn check`"), list_examples()),
     ]
     text = HEAD + "".join(f"\n## {title}\n{format_table(head, rows)}" for title, head, rows in tables)
@@ -318,6 +324,33 @@ def try_table(content: dict[str, Any]) -> str:
 def describe_score(row: Mapping[str, Any]) -> str:
     alpha = f", alpha {row['alpha']:.2f}" if math.isfinite(row["alpha"]) else ""
     return f"{row['score']} n {row['n']}, mean {row['mean']:.2f}, SD {row['sd']:.2f}{alpha}"
+
+
+def list_odd_inputs() -> list[Row]:
+    """Try the inputs of tests/badinput/odd_inputs.py."""
+    odd_inputs = load_cases("odd_inputs", "badinput").ODD_INPUTS
+    return [(odd.kind, odd.name, odd.thread, try_input(odd)) for odd in odd_inputs]
+
+
+def try_input(odd: Any) -> str:
+    """Return the line that tells of an input, or that it is read."""
+    with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
+        folder = Path(temporary).resolve()
+        odd.make(folder)
+        (config,) = folder.rglob("config.yaml")
+        result = check_config(config)
+    if odd.outcome == "read":
+        read = (
+            "read, each part once"
+            if odd.kind == load_cases("odd_inputs", "badinput").SAME
+            else "read as its sound twin"
+        )
+        return "refused: " + "; ".join(result.problems) if result.problems else read
+    lines = [line for line in result.lines if odd.outcome != "refused" or line.startswith("problem: ")]
+    line = next(line for line in lines if re.search(odd.said, line))
+    told = {"refused": "refused", "told": "read, with a warning", "left out": "run left out"}[odd.outcome]
+    text = line.strip().removeprefix("problem: ").removeprefix("warning: ")
+    return f"{told}: {text}".replace(f"{folder}/", "").replace(str(folder), ".")
 
 
 def list_examples() -> list[Row]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rsconn.settings.config import Config
 
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u2009\u202f'\u2019]\d{3})+([.,]\d+)?")
+_MARK_OF_THOUSANDS = re.compile(r"[ \u00a0\u2009\u202f'\u2019]")
 _PLAIN = re.compile(r"[+-]?\d{3,}(\.\d+)?")
 _UNIT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*([A-Za-zµ%][A-Za-zµ%. ]*)")
 # Of these a column of few values is no category, as one of scanners (3T) or doses (10 mg) may be.
@@ -34,7 +36,7 @@ _SHOWN = 3
 
 
 def find_thousands(cells: Sequence[Any], *, beside_plain: bool = False) -> str | None:
-    """Return a number with a thousands mark, if every comma of the column is one.
+    """Return a number with a thousands mark (comma, blank or apostrophe), if every comma of the column is one.
 
     Parameters
     ----------
@@ -47,9 +49,13 @@ def find_thousands(cells: Sequence[Any], *, beside_plain: bool = False) -> str |
     --------
     >>> find_thousands(["1,231", "987"]), find_thousands(["1,5", "1,231"]), find_thousands(["0,231"])
     ('1,231', None, None)
+    >>> find_thousands(["1 231", "987"]), find_thousands(["1'231", "n/a"]), find_thousands(["12 34"])
+    ('1 231', "1'231", None)
     """
     texts = [cell.strip() for cell in cells if isinstance(cell, str)]
     commas = [text for text in texts if "," in text]
+    if spaced := next((text for text in texts if _SPACED.fullmatch(text)), None):
+        return spaced
     if not commas or not all(_THOUSANDS.fullmatch(text) for text in commas):
         return None
     if beside_plain and not any(_PLAIN.fullmatch(text) for text in texts):
@@ -78,7 +84,10 @@ def describe_word(column: str, cells: Sequence[Any]) -> str | None:
     """Say what keeps a column from being one of numbers, and what settles it; None if nothing special does."""
     marked = find_thousands(cells)
     if marked:
-        return f"{marked!r} has a thousands mark; write {marked.replace(',', '')}"
+        plain = _MARK_OF_THOUSANDS.sub("", marked)
+        return (
+            f"{marked!r} has a thousands mark; write {plain if plain != marked else marked.replace(',', '')}"
+        )
     unit = find_unit(cells)
     if unit:
         number = re.sub(r"^0+(?=\d)", "", re.match(r"[+-]?\d+(?:[.,]\d+)?", unit)[0])  # type: ignore[index]
