@@ -35,6 +35,7 @@ from rsconn.settings.checks import find_braces, find_future, find_missing_files,
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.fields import show_path
 from rsconn.settings.problems import collect_problems
+from rsconn.study.claims.bounds import describe_original_bounds
 from rsconn.study.claims.deviations import find_deviations
 from rsconn.study.people.identity import (
     check_images_match,
@@ -126,7 +127,10 @@ def check_config(path: Path) -> CheckResult:
             *list_aliases(people.table, {run.participant_id for run in runs or ()}, config),
         ]
         problems += find_same_people(people.table)
-    lines += [f"differs from {config.registered}: {line}" for line in deviations]
+    lines += [
+        *describe_original_bounds(config.claims, config.inference),
+        *(f"differs from {config.registered}: {line}" for line in deviations),
+    ]
     foretold = foretell((), config)
     if runs:
         plan = WorkflowPlan(config, runs)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import check_new_files, write_json
-from rsconn.settings.claims import Claim, RawBound, Verdict
+from rsconn.settings.claims import Claim, Verdict
 from rsconn.settings.config import Config, read_config
 from rsconn.simulate.planned_cohorts import StudyDesign, draw_numbers, read_study_design, simulate_planned
+from rsconn.study.claims.bounds import find_bound
 from rsconn.study.claims.evaluation import evaluate_claims
 from rsconn.study.claims.kinds import CONSTRUCTIONS
-from rsconn.study.claims.verdicts import decide, find_bound, get_rule, get_sign
+from rsconn.study.claims.verdicts import decide, get_rule, get_sign
 from rsconn.study.people.used_columns import make_columns
 
 DEFAULT_N = (20, 40, 60, 80, 120)
@@ -163,7 +164,7 @@ def _list_targets(config: Config, multiples: Sequence[float]) -> list[Target]:
 def _find_planned_sesoi(claim: Claim, config: Config) -> float:
     """Return a claim's g or partial r; planned people have no SD, so one in raw units gives way to the config's."""
     bound = find_bound(claim, config.inference)
-    if bound.is_raw:
+    if bound.is_raw or bound.of_changes:
         bound = find_bound(claim.model_copy(update={"sesoi": None}), config.inference)
     return bound.value
 
@@ -264,7 +265,8 @@ def plan_power(
     write_figure(plot_power(table), folder / "power")
     whole = settings.inference.exchange_whole
     families = [f"people are independent here: families ({whole}) would change the power"] if whole else []
-    raw = [claim.id for claim in settings.claims if isinstance(claim.sesoi, RawBound)]
+    bounds = {claim.id: find_bound(claim, settings.inference) for claim in settings.claims}
+    raw = [name for name, bound in bounds.items() if bound.is_raw or bound.of_changes]
     if raw:
         families.append(f"sesoi in raw units: {', '.join(raw)} planned at the config's g or partial r")
     return [*format_table(table), *families, f"written: {folder / 'power.tsv'}, power.svg, power.png"]

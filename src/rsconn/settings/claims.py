@@ -228,9 +228,12 @@ class RawBound(Settings):
     raw: Positive
 
 
+ORIGINAL = "original"
+
+
 def _read_bound(value: Any) -> Any:
-    """Return a positive number, or `{raw: ...}` as its bound; one message for both forms."""
-    if value is None or isinstance(value, RawBound):
+    """Return a positive number, `original`, or `{raw: ...}` as its bound; one message for all forms."""
+    if value is None or isinstance(value, RawBound) or value == ORIGINAL:
         return value
     if isinstance(value, Mapping):
         return RawBound.model_validate(value)
@@ -239,7 +242,9 @@ def _read_bound(value: Any) -> Any:
     except (TypeError, ValueError):
         bound = math.nan
     if not 0 < bound < math.inf:
-        raise ValueError(f"{describe_value(value)} found, a number greater than 0 needed")
+        # `math.nan` from a word; a number out of range needs no other form
+        other = f", {{raw: ...}} or {ORIGINAL}" if math.isnan(bound) and isinstance(value, str) else ""
+        raise ValueError(f"{describe_value(value)} found, a number greater than 0{other} needed")
     return bound
 
 
@@ -259,7 +264,7 @@ class Claim(Settings):
     expect: Expectation
     covariates: OneOrMore[Text] | None = None
     alpha: Probability | None = None
-    sesoi: Annotated[Positive | RawBound | None, BeforeValidator(_read_bound)] = None
+    sesoi: Annotated[Positive | RawBound | Literal["original"] | None, BeforeValidator(_read_bound)] = None
     exploratory: bool = False
     paired: bool = False
     original: Original | None = None
@@ -330,6 +335,8 @@ class Claim(Settings):
     @model_validator(mode="after")
     def _check_original(self) -> Self:
         if self.original is None:
+            if self.sesoi == ORIGINAL:
+                raise ValueError("sesoi: original found, but no original: (g, r, t or an estimate, and n)")
             return self
         self.original.check_form(self.form)
         claimed = {"greater": 1.0, "positive": 1.0, "less": -1.0, "negative": -1.0}.get(self.expect)

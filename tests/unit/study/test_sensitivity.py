@@ -12,6 +12,7 @@ from statsmodels.formula.api import ols
 from rsconn.inference.estimators import compute_p
 from rsconn.settings.claims import Claim
 from rsconn.settings.sections import Sesoi
+from rsconn.study.claims.bounds import describe_original_bounds, find_bound
 from rsconn.study.claims.claim_table import FamilyResult, judge
 from rsconn.study.claims.designs import Terms, build_model
 from rsconn.study.claims.evaluation import evaluate_claims
@@ -550,3 +551,63 @@ def test_people_left_out_are_compared_for_unpaired_claims_on_edges_alone():
     cohort = make_cohort()
     columns = make_columns(cohort)
     assert check_exclusion(make_claim(**{**CONTRAST, "outcome": "FS"}), columns, TERMS) is None
+
+
+ORIGINALS = {
+    "g": (CONTRAST, {"g": 0.9, "n": [20, 20]}, "g 0.496,"),
+    "r": (SLOPE | {"expect": "positive"}, {"r": 0.5, "n": 40}, "partial r 0.246,"),
+    "estimate": (CONTRAST, {"estimate": 0.4, "se": 0.1}, "in the outcome's units 0.153,"),
+}
+
+
+@pytest.mark.parametrize("kind", ORIGINALS)
+def test_the_originals_small_effect_bounds_the_claim(kind):
+    """Simonsohn (2015): twenty per cell had 33 % power for d = 0.50 (g 0.496); 1.53 standard errors of a known size."""
+    base, original, words = ORIGINALS[kind]
+    claim = make_claim("F1", **base, sesoi="original", original=original | {"source": "Table 2"})
+    config = make_config(claim)
+    (line,) = describe_original_bounds(config.claims, config.inference)
+    assert line.startswith(
+        f"claim F1: sesoi: original is {words} which the original (Table 2) had 33 % power"
+    )
+    cohort = make_cohort(200)
+    row = evaluate(cohort, claim)[0].claims.iloc[0]
+    bound = find_bound(claim, config.inference)
+    if kind == "estimate":
+        assert row["sesoi_estimate"] == pytest.approx(bound.value)
+    else:
+        assert row["sesoi"] == pytest.approx(bound.value)
+        same = claim.model_copy(update={"sesoi": bound.value})
+        assert evaluate(cohort, same)[0].claims.iloc[0]["p_contradict"] == row["p_contradict"]
+    assert "default sesoi" not in str(row["flags"])
+
+
+def test_the_originals_t_of_pairs_bounds_in_sds_of_the_changes():
+    cohort = make_cohort(24, seed=5)
+    second = cohort.assign(**{"A-B": cohort["A-B"] + np.random.default_rng(6).normal(0.05, 0.1, 24)})
+    both = pd.concat([cohort.assign(session="1"), second.assign(session="2")], ignore_index=True)
+    claim = make_claim(
+        "C1", outcome="A-B", paired=True, contrast={"column": "session", "a": "2", "b": "1"}, covariates=(),
+        expect="greater", sesoi="original", original={"t": 3.0, "n": 20, "source": "Table 2"},
+    )  # fmt: skip
+    evaluation = evaluate_claims(both, make_config(claim))
+    row = evaluation.claims.iloc[0]
+    bound = find_bound(claim, make_config(claim).inference)
+    change = second["A-B"] - cohort["A-B"]
+    assert row["sesoi_estimate"] == pytest.approx(bound.value * change.std())
+    before = row["verdict"]
+    changed = [
+        (person, table.loc["C1", "verdict"])
+        for person, table in refit_without_each(both, [claim])
+        if table.loc["C1", "verdict"] != before
+    ]
+    assert list(evaluation.fragility["C1"].changed) == changed
+
+
+def test_a_bound_of_the_original_needs_one():
+    with pytest.raises(ValidationError, match="sesoi: original found, but no original"):
+        make_claim("F1", **CONTRAST, sesoi="original")
+    with pytest.raises(
+        ValidationError, match=r"'the original' found, a number greater than 0, \{raw: ...\} or original"
+    ):
+        make_claim("F1", **CONTRAST, sesoi="the original")

@@ -14,11 +14,11 @@ from rsconn.inference.effect_sizes import estimate_effect_size
 from rsconn.inference.estimators import compute_interval
 from rsconn.inference.verdict_power import find_min_detectable
 from rsconn.settings.claims import Verdict
+from rsconn.study.claims.bounds import BoundSource
 from rsconn.study.claims.designs import Design
 from rsconn.study.claims.flags import Flag, print_flags
 from rsconn.study.claims.verdicts import (
     POWER,
-    BoundSource,
     ClaimTest,
     Decision,
     Finding,

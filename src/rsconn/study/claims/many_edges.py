@@ -21,18 +21,11 @@ from rsconn.inference.voxelwise import compute_critical
 from rsconn.naming import format_edge
 from rsconn.settings.claims import Verdict
 from rsconn.settings.edge_claims import ANY_EDGE, EdgeClaim, list_pairs
+from rsconn.study.claims.bounds import BoundSource, find_bound
 from rsconn.study.claims.claim_table import CLAIM_COLUMNS, explain_dropped
 from rsconn.study.claims.designs import Design, Terms, build_model
 from rsconn.study.claims.flags import Flag
-from rsconn.study.claims.verdicts import (
-    POWER,
-    BoundSource,
-    ClaimTest,
-    decide,
-    describe_needed_n,
-    find_bound,
-    find_fault,
-)
+from rsconn.study.claims.verdicts import POWER, ClaimTest, decide, describe_needed_n, find_fault
 from rsconn.study.people.used_columns import Columns
 
 if TYPE_CHECKING:

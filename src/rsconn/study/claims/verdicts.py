@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rsconn.inference.effect_sizes import convert_sesoi
 from rsconn.inference.estimators import (
     Estimate,
     compute_minimum_effect_p,
@@ -23,7 +21,8 @@ from rsconn.inference.estimators import (
 from rsconn.inference.model import Model
 from rsconn.inference.verdict_power import Plan, Rule, compute_power, find_n, make_plan, plan_from_n
 from rsconn.settings.claim_kinds import Scale
-from rsconn.settings.claims import RawBound, Verdict
+from rsconn.settings.claims import Verdict
+from rsconn.study.claims.bounds import BoundSource, find_bound
 from rsconn.study.claims.designs import Design
 from rsconn.study.claims.flags import Flag
 
@@ -61,47 +60,6 @@ class Finding:
     def plan(self) -> Plan:
         """How precise the design is; what decides needs none."""
         return make_plan(self.model)
-
-
-class BoundSource(StrEnum):
-    """Who set a claim's smallest effect of interest."""
-
-    CLAIM = "claim"
-    CONFIG = "config"
-    DEFAULT = "default"
-
-
-@dataclass(frozen=True)
-class Bound:
-    """A smallest effect of interest: a g or a partial r, or in the outcome's units, and who set it."""
-
-    value: float
-    is_raw: bool
-    source: BoundSource
-
-    def convert(self, model: Model) -> float:
-        """Return it on the scale of the estimate."""
-        return self.value if self.is_raw else convert_sesoi(model, self.value)
-
-    def standardise(self, model: Model | None) -> float:
-        """Return it as a g or a partial r; NaN where that needs a model and there is none."""
-        if not self.is_raw:
-            return self.value
-        return math.nan if model is None else self.value / convert_sesoi(model, 1.0)
-
-
-def find_bound(claim: Claim, inference: InferenceSettings) -> Bound:
-    """Return a claim's smallest effect of interest, its own or the config's."""
-    if isinstance(claim.sesoi, RawBound):
-        return Bound(claim.sesoi.raw, is_raw=True, source=BoundSource.CLAIM)
-    if claim.sesoi is not None:
-        return Bound(claim.sesoi, is_raw=False, source=BoundSource.CLAIM)
-    name = claim.form.default
-    is_set = name in inference.sesoi.model_fields_set
-    source = BoundSource.CONFIG if is_set else BoundSource.DEFAULT
-    value = float(getattr(inference.sesoi, name))
-    # two groups of one size that differ by g have f = g / 2
-    return Bound(value / 2 if claim.form.scale == "f" else value, is_raw=False, source=source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +192,8 @@ def describe_needed_n(test: ClaimTest, model: Model, plan: Plan, *, alpha: float
         at = f"for {POWER:.0%} power to show {scale} within {sesoi:g}"
     if test.bound_source is BoundSource.DEFAULT:
         at += " (a default)"
+    if test.bound_source is BoundSource.ORIGINAL:
+        at += ", which the original had 33 % power to find"
     if needed is None:
         return f"more than a million people would be needed {at}"
     if plan.kind not in {"contrast", "omnibus"}:

@@ -13,6 +13,7 @@ from rsconn.inference.estimators import Estimate, adjust_holm, estimate_model
 from rsconn.inference.influence import OthersEstimate, leave_each_out, leave_out_of_variance
 from rsconn.inference.model import Model, check_model
 from rsconn.settings.claims import Verdict
+from rsconn.study.claims.bounds import find_bound
 from rsconn.study.claims.claim_table import FamilyResult, judge
 from rsconn.study.claims.designs import Terms, build_model
 from rsconn.study.claims.verdicts import (
@@ -21,7 +22,6 @@ from rsconn.study.claims.verdicts import (
     Finding,
     compute_claim_p,
     decide,
-    find_bound,
     find_fault,
     get_rule,
     run_claim_test,
@@ -232,7 +232,7 @@ def _find_units(test: ClaimTest, left: OthersEstimate, source: DesignSource) -> 
     model, design = _get_finding(test).model, test.design
     if model.kind != "paired":
         return left.unit, left.known
-    if model.raw_sd is None:
+    if model.raw_sd is None or find_bound(test.claim, source.inference).of_changes:
         variance, known = leave_out_of_variance(model.outcome)
         return np.sqrt(variance), left.known & known
     first = source.columns[test.claim.outcome][design.rows].astype(np.float64)

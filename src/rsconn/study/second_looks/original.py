@@ -55,7 +55,7 @@ def compare_with_original(claim: Claim, finding: Finding) -> Iterator[OriginalCo
     """
     if claim.original is None:
         return
-    original, new = _describe_original(claim.original, claim), _describe_new(claim, finding)
+    original, new = describe_original(claim.original, claim), _describe_new(claim, finding)
     kind = claim.form.scale.removeprefix("partial_")
     scale = _Scale("" if claim.original.estimate is not None else kind)
     yield _predict(original, new, scale)
@@ -116,7 +116,8 @@ def _look_through_telescope(original: Evidence, new: Evidence, scale: _Scale) ->
     )
 
 
-def _describe_original(original: Original, claim: Claim) -> Evidence:
+def describe_original(original: Original, claim: Claim) -> Evidence:
+    """Return the original's effect and errors: Hedges g, Fisher z of r, units of the changes' SD, or the outcome's."""
     if original.estimate is not None and original.se is not None:
         return Evidence(original.estimate, original.se, original.se)
     if claim.kind is ClaimKind.SLOPE:
