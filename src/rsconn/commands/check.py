@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +80,15 @@ class CheckResult:
         Where results go; the current folder if the config could not be read.
     batches : dict of str to int
         Batch of runs to its number of people.
+    inputs : tuple of Path
+        The files of all runs.
     """
 
     problems: tuple[str, ...]
     lines: tuple[str, ...]
     output_dir: Path = field(default=Path())
     batches: Mapping[str, int] = field(default_factory=dict)
+    inputs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,12 +163,15 @@ def check_config(path: Path) -> CheckResult:
             lines += _describe_expected(expected, config)
             warnings += [*expected.strangers, *expected.oddities]
             problems += expected.problems
-    lines += describe_multiverse(config, runs or (), people.table if people is not None else None)
-    lines += [f"warning: {line}" for line in shorten_by_kind(warnings)]
+    lines += [
+        *describe_multiverse(config, runs or (), people.table if people is not None else None),
+        *(f"warning: {line}" for line in shorten_by_kind(warnings)),
+    ]
     if not problems:
         lines.append(f"ready: {_estimate(runs or (), people)}")
     batches = WorkflowPlan(config, runs or ()).people_of_batches
-    return _finish(problems, lines, config.output_dir, batches)
+    checked = _finish(problems, lines, config.output_dir, batches)
+    return replace(checked, inputs=tuple(path for run in runs or () for path in run.files))
 
 
 def _check_surroundings(config: Config, problems: list[str]) -> Sequence[str]:

@@ -96,12 +96,11 @@ def run_workflow(
         sweep_leftovers(output_dir)
         failures.parent.mkdir(exist_ok=True)
         failures.unlink(missing_ok=True)
-        status = subprocess.run(
-            [*(command if own else _watch_command(command)), *snakemake_options],
-            env=environment,
-            check=False,
-            pass_fds=[lock],
-        ).returncode
+        words = [*(command if own else _watch_command(command)), *snakemake_options]
+        status = subprocess.run(words, env=environment, check=False, pass_fds=[lock]).returncode
+        if status and (gone := [path for path in checked.inputs if not path.exists()]):
+            _print([f"{path}: gone since the start; going on without it" for path in gone], to=sys.stderr)
+            status = subprocess.run(words, env=environment, check=False, pass_fds=[lock]).returncode
     if status == 0:
         _print([] if planned_only else describe_outcome(output_dir))
         return 0

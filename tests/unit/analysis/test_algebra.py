@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from rsconn.analysis.run_chain import analyse_run, make_run_model, predict_quality
+from rsconn.analysis.run_chain import analyse_run, check_dof, make_run_model, predict_quality
 from rsconn.analysis.specification import Censoring, Cleaning, ConfoundTerms, Specification
+from rsconn.errors import RunError
 from rsconn.inference.edgewise import compare_edges
 from rsconn.inference.permutation import adjust_step_down
 from rsconn.settings.claims import Claim
@@ -206,3 +207,9 @@ def test_null_p_values_as_small_as_the_observed_count():
 def test_defaults_of_the_code_are_those_of_the_settings():
     default = inspect.signature(compare_edges).parameters["forming_p"].default
     assert default == MapsSettings().cluster_forming_p
+
+
+def test_one_degree_of_freedom_is_left_and_none_is_an_error():
+    check_dof(1, 30)
+    with pytest.raises(RunError, match=r"30 volumes retained, 30 taken"):
+        check_dof(0, 30)

@@ -52,6 +52,11 @@ def test_huber_equals_statsmodels_coefficients(make_slope):
     np.testing.assert_allclose(estimate_huber(spoiled).estimate, oracle.params[0], rtol=1e-4)
 
 
+def test_the_error_of_huber_is_that_of_the_residuals(make_slope):
+    model = make_slope(60)
+    assert estimate_huber(model).std_error == pytest.approx(estimate_ols(model).std_error, rel=0.15)
+
+
 def test_huber_forgets_an_outlier_that_least_squares_follows(make_slope):
     model = make_slope(n=60, slope=0.5)
     outcome = model.outcome.copy()
