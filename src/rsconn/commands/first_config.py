@@ -28,6 +28,8 @@ _STUDY = Path("config") / "studies" / "olalde-mathieu-2022" / "rois.yaml"
 _EDGES = ("LAI-dmPFC", "rACC-oPFC")
 _SEEDS = ("LAI", "rACC")
 _MAP_SCORE = "PT"
+_STRATEGIES = ("acompcor", "motion24", "36P")
+_RADII_MM = (6, 4)
 _LEAST_FOR_MAPS = 10
 _MOST_FOR_ALL_PAIRS = 12
 _WIDEST_LINE = 110
@@ -187,6 +189,7 @@ def write_config_text(first: FirstConfig, base: Path | None, files: Mapping[str,
         *_line("sessions", _get_sessions(first)),
         *(_write_regions(first, base, files) if first.images else []),
         *_write_people(first),
+        *_write_multiverse(first),
         f"claims: {_flow(_show(files['claims'], base))}",
         "inference:",
         "  alpha: 0.05",
@@ -354,6 +357,45 @@ def _write_maps(first: FirstConfig) -> list[str]:
     ]
 
 
+def _write_multiverse(first: FirstConfig) -> list[str]:
+    """Return the other ways of analysing the claims on edges, as the demo has them and these runs allow."""
+    rois, rules = first.make_rois(), first.rules
+    if (
+        rois is None
+        or first.columns.sides is None
+        or "acompcor" not in rules.usable
+        or first.voxel_mm is None
+    ):
+        return []
+    own = _list_covariates(first)
+    strategies = [name for name in _STRATEGIES if name in rules.usable]
+    axes: dict[str, Any] = {"strategy": strategies} if len(strategies) > 1 else {}
+    if "36P" in rules.usable:  # it has the global signal, so the confounds have it
+        axes["global_signal"] = [False, True]
+    if rules.denoising["low_pass_hz"].value is not None:
+        axes["low_pass_hz"] = [0.08, 0.1, None]
+    axes["fd_threshold_mm"] = [0.5, 0.3, None]
+    if all(roi.sphere and roi.sphere.radius_mm == _RADII_MM[0] for roi in rois.rois):
+        axes["radius_mm"] = _RADII_MM
+    axes["covariates"] = list(dict.fromkeys((tuple(own), ("mean_fd",), ())))
+    exclude: list[dict[str, Any]] = [{"fd_threshold_mm": None, "covariates": ["none"]}]
+    if "36P" in strategies:
+        exclude.append({"strategy": "36P", "global_signal": False})
+    why = "  # ? other ways of analysing claims on edges, shown beside the verdicts; remove the section to do without"
+    rows = [f"  {name}: {_flow(values)}" for name, values in axes.items()]
+    return [
+        f"multiverse:{why}",
+        *rows,
+        "  exclude:",
+        *(f"    - {_flow(row)}" for row in exclude),
+        "  n_flips: 1000",
+    ]
+
+
+def _list_covariates(first: FirstConfig) -> list[str]:
+    return [*first.columns.covariates.value, *(["mean_fd"] if _has_motion(first) else [])]
+
+
 def _write_people(first: FirstConfig) -> list[str]:
     columns, lines = first.columns, []
     if columns.groups is not None:
@@ -362,9 +404,9 @@ def _write_people(first: FirstConfig) -> list[str]:
     lines += [line for name, guess in first.scores.scores.items() for line in _line(name, guess, "  ")]
     lines += [f"# ? {line}" for line in first.scores.questions]
     lines += ["covariates:"]
-    motion = ["mean_fd"] if _has_motion(first) else []
-    chosen = [*columns.covariates.value, *motion]
-    lines += _line("edge", Guess(chosen, columns.covariates.reason, sure=columns.covariates.sure), "  ")
+    lines += _line(
+        "edge", Guess(_list_covariates(first), columns.covariates.reason, sure=columns.covariates.sure), "  "
+    )
     lines += ["  score: []"]
     codes = list(columns.categorical)
     lines += _line("categorical", Guess(codes, "numbers that are codes" if codes else "", sure=not codes))

@@ -56,6 +56,8 @@ class FirstRules:
         Regions inside the images, where hardly one of the published ones is.
     lines : tuple of str
         Comments on degrees of freedom.
+    usable : tuple of str
+        Strategies that leave most runs enough degrees of freedom in the band chosen.
     """
 
     denoising: dict[str, Guess] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class FirstRules:
     dropped: dict[str, str] = field(default_factory=dict)
     placed: tuple[Roi, ...] = ()
     lines: tuple[str, ...] = ()
+    usable: tuple[str, ...] = ()
 
 
 def fit_rules(config: Config, runs: Sequence[Run], people: pd.DataFrame) -> FirstRules:
@@ -115,9 +118,12 @@ def _choose_strategy(config: Config, runs: Sequence[Run]) -> FirstRules:
     lines = tuple(_describe_dof(counts, low_pass_hz) for low_pass_hz, counts in dof.items())
     least = config.censoring.min_degrees_of_freedom
     for low_pass_hz in (_LOW_PASS_HZ, None):
+        usable = tuple(
+            name for name, counts in dof[low_pass_hz].items() if np.median(counts) >= _SPARE * least
+        )
         for name in _CHOSEN:
-            if np.median(dof[low_pass_hz][name]) >= _SPARE * least:
-                return FirstRules(_make_denoising(name, low_pass_hz, dof), lines=lines)
+            if name in usable:
+                return FirstRules(_make_denoising(name, low_pass_hz, dof), lines=lines, usable=usable)
     name = max(_CHOSEN, key=lambda one: float(np.median(dof[None][one])))
     enough = max(3, int(np.median(dof[None][name]) / 2))
     few = Guess(enough, f"runs as short as these leave few; {least} is the usual least", sure=False)

@@ -288,3 +288,11 @@ def test_regions_are_placed_in_images_that_no_published_one_meets():
     first, second = _place_two(centers, 10.0)
     assert first.sphere.center_mm[0] < 0 < second.sphere.center_mm[0]
     assert first.sphere.radius_mm == 12
+
+
+def test_other_ways_of_analysing_are_those_that_the_runs_allow(lab):
+    found = read_written(lab.first.folder).multiverse
+    assert found is not None
+    assert found.strategy == ("acompcor", "motion24")  # the confounds of 36P are not there
+    assert found.global_signal == ()
+    assert found.covariates[0] == ("age", "sex", "site", "mean_fd")
