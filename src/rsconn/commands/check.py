@@ -16,6 +16,7 @@ from rsconn.commands.expectation import (
     check_regions,
     check_share_lost,
     expect_cohort,
+    find_shares_lost,
     list_copies,
 )
 from rsconn.commands.multiverse_outlook import describe_multiverse
@@ -152,7 +153,9 @@ def check_config(path: Path) -> CheckResult:
         warnings += [*regions.warnings, *repeated]
         lines += [*_describe_dof(predictions), *_describe_unusable(foretold), *_describe_lost(foretold)]
     if people is not None and runs is not None:
-        problems += check_share_lost(foretold.lost, people.table, config)
+        problems += check_share_lost(
+            find_shares_lost(foretold.lost, people.table), config.censoring.max_share_lost
+        )
         identity = check_identity(people.table, runs, config)
         problems += identity.problems
         warnings += identity.warnings
@@ -338,7 +341,7 @@ def _describe_lost(foretold: Foretold) -> list[str]:
     """List the people whose runs stay and give no edge."""
     unusable = {row.participant_id for row in foretold.judged.ledger if not keeps_run([row])}
     lost = [
-        reason for person, reason in foretold.lost.items() if reason is not None and person not in unusable
+        loss.reason for person, loss in foretold.lost.items() if loss is not None and person not in unusable
     ]
     if not lost:
         return []

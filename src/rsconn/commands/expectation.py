@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rsconn.analysis.usability import find_uncovered
+from rsconn.analysis.usability import Threshold, find_uncovered
 from rsconn.errors import UserError
 from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
@@ -24,6 +23,7 @@ from rsconn.study.claims.missing_covariates import list_losses, list_missing
 from rsconn.study.claims.verdicts import run_claim_test
 from rsconn.study.people.cohort_table import average_motion, build_cohort, list_keys
 from rsconn.study.people.ledger import FLOW_STAGES, PersonRule
+from rsconn.study.people.losses import Loss
 from rsconn.study.people.own_names import compare_mean_fd
 from rsconn.study.people.scores import Scores
 from rsconn.study.people.used_columns import Columns
@@ -220,55 +220,92 @@ def list_copies(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]
     return problems, warnings
 
 
-def check_share_lost(lost: Mapping[str, str | None], people: pd.DataFrame, config: Config) -> list[str]:
+@dataclass(frozen=True)
+class ShareLost:
+    """How many people of a group keep nothing.
+
+    Attributes
+    ----------
+    group : str
+        A level, or ``everybody``.
+    n : int
+        People with images.
+    losses : tuple of Loss
+        Of those who keep nothing.
+    """
+
+    group: str
+    n: int
+    losses: tuple[Loss, ...]
+
+    def exceeds(self, limit: float) -> bool:
+        """Say whether more people are lost than ``censoring.max_share_lost``."""
+        return len(self.losses) > limit * self.n
+
+    def describe(self) -> str:
+        """Return the counts in words."""
+        n = len(self.losses)
+        return f"{self.group}: {n} of {self.n} people with images would keep no usable run or edge"
+
+
+def find_shares_lost(lost: Mapping[str, Loss | None], people: pd.DataFrame) -> list[ShareLost]:
+    """Count those who keep nothing, of everybody and of each group.
+
+    Parameters
+    ----------
+    lost : mapping of str to Loss or None
+        Everyone with images, and why they keep nothing.
+    people : DataFrame
+        ``participant_id`` and ``group``.
+    """
+    group_of = dict(zip(people["participant_id"], people["group"], strict=True))
+    groups: dict[str, list[Loss | None]] = {"everybody": list(lost.values())}
+    for person, loss in lost.items():
+        if isinstance(group_of.get(person), str):
+            groups.setdefault(group_of[person], []).append(loss)
+    return [
+        ShareLost(group, len(losses), tuple(loss for loss in losses if loss is not None))
+        for group, losses in groups.items()
+    ]
+
+
+def check_share_lost(shares: Sequence[ShareLost], limit: float) -> list[str]:
     """Return a problem for each group, and for everybody, that loses more people than allowed.
 
     Parameters
     ----------
-    lost : mapping of str to str or None
-        Everyone with images, and why they keep no run.
-    people : DataFrame
-        ``participant_id`` and ``group``.
-    config : Config
+    shares : sequence of ShareLost
+        From `find_shares_lost`.
+    limit : float
         ``censoring.max_share_lost``.
     """
-    group_of = dict(zip(people["participant_id"], people["group"], strict=True))
-    limit, problems = config.censoring.max_share_lost, []
-    groups: dict[str, list[str | None]] = {"everybody": list(lost.values())}
-    for person, reason in lost.items():
-        if isinstance(group_of.get(person), str):
-            groups.setdefault(group_of[person], []).append(reason)
-    for name, reasons in groups.items():
-        n_lost = sum(reason is not None for reason in reasons)
-        if n_lost > limit * len(reasons):
-            problems.append(
-                f"{name}: {n_lost} of {len(reasons)} people with images would keep no usable run or edge "
-                f"({n_lost / len(reasons):.0%}; censoring.max_share_lost allows {limit:.0%}); remedies, for everyone "
-                f"alike: {_list_remedies([reason for reason in reasons if reason is not None])}"
-            )
-    return problems
+    return [
+        f"{share.describe()} ({len(share.losses) / share.n:.0%}; censoring.max_share_lost allows {limit:.0%}); "
+        f"remedies, for everyone alike: {list_remedies(share.losses)}"
+        for share in shares
+        if share.exceeds(limit)
+    ]
 
 
-_MINUTES = "censoring.min_retained_minutes"
-_ALL_RETAINED = re.compile(rf"\b(\d+) of \1 volumes retained .*\({re.escape(_MINUTES)}\)")
-# What a reason names -> what helps against it.
+# What a run misses -> what helps against it.
 _REMEDIES = {
-    "censoring.min_degrees_of_freedom": "denoising.low_pass_hz: null, or a leaner denoising.strategy",
-    _MINUTES: (
+    Threshold.DOF.value: "denoising.low_pass_hz: null, or a leaner denoising.strategy",
+    Threshold.MINUTES.value: (
         "a larger censoring.fd_threshold_mm, or censoring.fd_threshold_mm: null with mean_fd as a covariate"
     ),
-    "quality.min_coverage": "regions that the masks cover, or a smaller quality.min_coverage",
-    "quality.max_mean_fd_mm": "a larger quality.max_mean_fd_mm with mean_fd as a covariate",
+    PersonRule.LITTLE_COVERAGE.value: "regions that the masks cover, or a smaller quality.min_coverage",
+    Threshold.MEAN_FD.value: "a larger quality.max_mean_fd_mm with mean_fd as a covariate",
 }
 
 
-def _list_remedies(reasons: Sequence[str]) -> str:
-    """Return what helps against these reasons, each with how many it is for."""
-    counts = {text: sum(option in reason for reason in reasons) for option, text in _REMEDIES.items()}
-    short = sum(bool(_ALL_RETAINED.search(reason)) for reason in reasons)
+def list_remedies(losses: Sequence[Loss]) -> str:
+    """Return what helps against these losses, each with how many it is for."""
+    counts = {text: sum(rule in loss.rules for loss in losses) for rule, text in _REMEDIES.items()}
+    short = sum(loss.runs_short for loss in losses)
     if short:  # no censoring threshold helps them
-        counts[_REMEDIES[_MINUTES]] -= short
-        counts[f"a smaller {_MINUTES}, the runs are short"] = short
-    other = sum(not any(option in reason for option in _REMEDIES) for reason in reasons)
-    counts["mend the files as their lines above say"] = other
+        counts[_REMEDIES[Threshold.MINUTES.value]] -= short
+        counts[f"a smaller {Threshold.MINUTES.value}, the runs are short"] = short
+    counts["mend the files as their lines above say"] = sum(
+        loss.rules.isdisjoint(_REMEDIES) for loss in losses
+    )
     return "; ".join(f"{text} (for {n})" for text, n in counts.items() if n)

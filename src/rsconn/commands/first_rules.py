@@ -15,7 +15,7 @@ import pandas as pd
 
 from rsconn.analysis.run_chain import make_run_model, predict_quality
 from rsconn.arrays import FloatArray
-from rsconn.commands.expectation import check_regions, check_share_lost
+from rsconn.commands.expectation import check_regions, find_shares_lost
 from rsconn.commands.found_images import Guess
 from rsconn.errors import UserError, refuse_unreadable
 from rsconn.files.bids import Run
@@ -205,19 +205,16 @@ def _find_short(predictions: Sequence[Prediction], config: Config) -> Guess | No
 
 def _find_limit(config: Config, predictions: Sequence[Prediction], people: pd.DataFrame) -> Guess | None:
     """Return a larger share of people that may be lost, where the default would stop the study, or None."""
-    lost = foretell(predictions, config).lost
-    problems = check_share_lost(lost, people, config)
-    if not problems:
+    usual, shares = (
+        config.censoring.max_share_lost,
+        find_shares_lost(foretell(predictions, config).lost, people),
+    )
+    shares = [share for share in shares if share.exceeds(usual)]
+    if not shares:
         return None
     for limit in np.arange(_STEP, _MOST_SHARE_LOST + _STEP, _STEP).round(2).tolist():
-        wider = config.model_copy(
-            update={"censoring": config.censoring.model_copy(update={"max_share_lost": limit})}
-        )
-        if limit > config.censoring.max_share_lost and not check_share_lost(lost, people, wider):
-            found = problems[0].split("; remedies")[0].replace(" would keep no usable run or edge", "")
-            return Guess(
-                limit, f"else it stops: {found.split(' (')[0]} would keep no run; acceptable?", sure=False
-            )
+        if limit > usual and not any(share.exceeds(limit) for share in shares):
+            return Guess(limit, f"else it stops: {shares[0].describe()}; acceptable?", sure=False)
     return None
 
 

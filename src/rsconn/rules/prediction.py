@@ -54,7 +54,7 @@ from rsconn.settings.config import Config
 from rsconn.signal.extraction import compute_coverage, count_voxels
 from rsconn.signal.regressors import Confounds
 from rsconn.signal.weights import RoiWeights
-from rsconn.study.people.losses import explain_losses
+from rsconn.study.people.losses import Loss, explain_losses
 from rsconn.study.people.run_edges import EDGE_COLUMNS, JudgedRuns, judge_records
 
 # Images whose end says nothing are read through, a few of them: it takes as long as the run's own reading.
@@ -319,14 +319,14 @@ class Foretold:
         Which runs are usable, their quality, and every rule applied.
     edges : DataFrame
         Who will have which edge (`imagine_edges`).
-    lost : dict of str to str or None
+    lost : dict of str to Loss or None
         Everyone with runs, and why they keep nothing; None for those who keep an edge (a run where no edge is asked
         for).
     """
 
     judged: JudgedRuns
     edges: pd.DataFrame
-    lost: Mapping[str, str | None]
+    lost: Mapping[str, Loss | None]
 
 
 def foretell(predictions: Sequence[Prediction], config: Config) -> Foretold:
@@ -345,5 +345,9 @@ def foretell(predictions: Sequence[Prediction], config: Config) -> Foretold:
         entry.run.participant_id for entry, kept in zip(predictions, judged.usable, strict=True) if kept
     }
     people = dict.fromkeys(prediction.run.participant_id for prediction in predictions)
-    lost = explain_losses(people, judged.ledger, edges, None if config.edges else usable)
+    quality = judged.quality
+    whole = quality.loc[quality["n_retained"] == quality["n_volumes"], "run"].tolist()
+    lost = explain_losses(
+        people, judged.ledger, edges, None if config.edges else usable, whole_runs=set(whole)
+    )
     return Foretold(judged, edges, lost)

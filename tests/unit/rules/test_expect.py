@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rsconn.commands.check import _list_remedies, _shorten, check_config
+from rsconn.commands.check import check_config, shorten_by_kind
+from rsconn.commands.expectation import list_remedies
 from rsconn.files.run_records import read_records
 from rsconn.published_tables import read_numbers
 from rsconn.rules.denoise import denoise
 from rsconn.rules.plan import plan_workflow
+from rsconn.study.people.losses import Loss
 from rsconn.study.people.run_edges import tabulate_runs
 
 CONFIG = """
@@ -70,7 +72,7 @@ def write_table(path: Path, names: list[str], values: np.ndarray) -> None:
 def test_sessions_apart_make_pairs(write_study):
     result = check_config(write_study())
     assert result.problems == ()
-    assert "  t: 5 in the tables, 5 with images, 5 with a usable run" in result.lines
+    assert "  t: 5 in the tables, 5 with images, 5 with a usable run, 5 with a usable edge" in result.lines
     assert "1 of 3 claims can be tested with these people" in result.lines
     two_rows, few = [line for line in result.lines if "not testable" in line]
     assert "not testable: A: 10 people (sub-01, ...) have several sessions" in two_rows
@@ -83,14 +85,14 @@ def test_denoised_series_have_no_degrees_of_freedom_and_count_as_usable(write_st
     result = check_config(write_study(denoised="true"))
     assert result.problems == ()
     assert not any("degrees of freedom" in line for line in result.lines)
-    assert "  c: 5 in the tables, 5 with images, 5 with a usable run" in result.lines
+    assert "  c: 5 in the tables, 5 with images, 5 with a usable run, 5 with a usable edge" in result.lines
 
 
 def test_series_with_other_rows_than_their_confounds_are_told(write_study):
     result = check_config(write_study(n_rows=118))
     assert "20 of 20 runs will be left out:" in result.lines
     assert any("confounds have 120 rows, the series 118; they must be equal" in line for line in result.lines)
-    assert "  t: 5 in the tables, 5 with images, 0 with a usable run" in result.lines
+    assert "  t: 5 in the tables, 5 with images, 0 with a usable run, 0 with a usable edge" in result.lines
     assert any("not testable: A" in line for line in result.lines)
 
 
@@ -130,12 +132,13 @@ def test_a_heavy_mover_without_degrees_of_freedom_is_lost_for_the_motion(write_s
 
 def test_no_kind_of_warning_hides_another():
     lines = [f"sub-{number:02d}_task-rest: header says TR 1 s" for number in range(12)]
-    shown = _shorten([*lines, "sub-99: has a run, no row in the tables"])
+    shown = shorten_by_kind([*lines, "sub-99: has a run, no row in the tables"])
     assert shown[5:] == ["... and 7 more like these", "sub-99: has a run, no row in the tables"]
 
 
 def test_remedies_follow_the_reasons():
-    files = _list_remedies(["sub-1: a.nii.gz: no permission to read it", "sub-2: the mask is empty"])
+    failed = Loss("no permission to read it", frozenset({"failed at extract"}))
+    files = list_remedies([failed, Loss("no edge with both of its ROIs")])
     assert files == "mend the files as their lines above say (for 2)"
-    few = _list_remedies(["sub-1: 3 degrees of freedom left, 15 needed (censoring.min_degrees_of_freedom)"])
+    few = list_remedies([Loss("3 degrees of freedom left", frozenset({"censoring.min_degrees_of_freedom"}))])
     assert few == "denoising.low_pass_hz: null, or a leaner denoising.strategy (for 1)"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
+from rsconn.analysis.usability import Threshold
 from rsconn.study.people.ledger import NO_GROUP, LedgerRow
 
 PREDICTED_COLUMNS = ("participant_id", "group", "predicted", "found", "predicted_reason", "reason")
@@ -14,9 +16,33 @@ KEPT, LOST = "kept", "lost"
 _NO_LOSS = frozenset({"input.t_r"})
 
 
+@dataclass(frozen=True)
+class Loss:
+    """Why nothing of a person is kept.
+
+    Attributes
+    ----------
+    reason : str
+        In words.
+    rules : frozenset of str
+        What their runs missed, as the ledger names it.
+    runs_short : bool
+        Whether a run lasts too few minutes with all its volumes.
+    """
+
+    reason: str
+    rules: frozenset[str] = frozenset()
+    runs_short: bool = False
+
+
 def explain_losses(
-    people: Iterable[str], ledger: Iterable[LedgerRow], edges: pd.DataFrame, usable: Iterable[str] | None
-) -> dict[str, str | None]:
+    people: Iterable[str],
+    ledger: Iterable[LedgerRow],
+    edges: pd.DataFrame,
+    usable: Iterable[str] | None,
+    *,
+    whole_runs: Collection[str] = (),
+) -> dict[str, Loss | None]:
     """Say of everyone with runs why nothing of them is kept; None for those who keep an edge.
 
     Parameters
@@ -29,27 +55,37 @@ def explain_losses(
         participant_id and z; NaN is no edge.
     usable : iterable of str or None
         Who has a usable run, where the study asks for no edge; None where it does.
+    whole_runs : collection of str
+        Runs of which every volume is retained.
     """
     kept = set(edges.loc[edges["z"].notna(), "participant_id"] if usable is None else usable)
-    reasons: dict[str, list[str]] = {}
+    rows: dict[str, list[LedgerRow]] = {}
     for row in ledger:
         if row.reason and row.rule not in _NO_LOSS:
-            reasons.setdefault(row.participant_id, []).append(row.reason)
-    return {person: None if person in kept else _join(person, reasons.get(person, ())) for person in people}
+            rows.setdefault(row.participant_id, []).append(row)
+    return {
+        person: None if person in kept else _explain(person, rows.get(person, ()), whole_runs)
+        for person in people
+    }
 
 
-def _join(person: str, reasons: Sequence[str]) -> str:
-    return "; ".join(dict.fromkeys(reasons)) or f"{person}: no edge with both of its ROIs"
+def _explain(person: str, rows: Sequence[LedgerRow], whole_runs: Collection[str]) -> Loss:
+    reasons = dict.fromkeys(row.reason for row in rows if row.reason)
+    return Loss(
+        "; ".join(reasons) or f"{person}: no edge with both of its ROIs",
+        frozenset(row.rule for row in rows),
+        any(row.rule == Threshold.MINUTES.value and row.run in whole_runs for row in rows),
+    )
 
 
 def compare_losses(
-    predicted: Mapping[str, str | None], found: Mapping[str, str | None], groups: Mapping[str, str | None]
+    predicted: Mapping[str, Loss | None], found: Mapping[str, Loss | None], groups: Mapping[str, str | None]
 ) -> pd.DataFrame:
     """Put what the check predicts of everyone beside what came of them.
 
     Parameters
     ----------
-    predicted, found : mapping of str to str or None
+    predicted, found : mapping of str to Loss or None
         `explain_losses`, before and after the images were read.
     groups : mapping of str to str or None
         participant_id to group.
@@ -65,16 +101,20 @@ def compare_losses(
             groups.get(person) or NO_GROUP,
             _name(predicted[person]),
             _name(found[person]),
-            predicted[person],
-            found[person],
+            _word(predicted[person]),
+            _word(found[person]),
         )
         for person in sorted(found)
     ]
     return pd.DataFrame(rows, columns=list(PREDICTED_COLUMNS))
 
 
-def _name(reason: str | None) -> str:
-    return KEPT if reason is None else LOST
+def _name(loss: Loss | None) -> str:
+    return KEPT if loss is None else LOST
+
+
+def _word(loss: Loss | None) -> str | None:
+    return None if loss is None else loss.reason
 
 
 def describe_surprises(table: pd.DataFrame) -> list[str]:
