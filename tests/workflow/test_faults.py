@@ -25,6 +25,9 @@ def test_a_truncated_image_is_a_row_in_the_ledger_and_stops_nobody(study):
     person = bold.name.split("_")[0]
     done = study.run()
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "people: 11 of 12 with images kept" in done.stdout
+    assert "otherwise than predicted" not in done.stdout  # the check had seen it
+    assert "Select jobs to execute" not in done.stdout + done.stderr
     ledger = read_tsv(study.results / "group" / "exclusions.tsv")
     rows = [row for row, who in enumerate(ledger["participant_id"]) if who == person]
     excluded = [row for row in rows if ledger["decision"][row] == "excluded"]

@@ -196,6 +196,7 @@ def _make_command(config: Path, output_dir: Path, *, cores: int | None, profile:
         "reason",
         "--nolock",
     ]
+    command += ["--nocolor"] if os.environ.get("NO_COLOR") else []
     return [*command, "--cores", str(cores) if cores else "all"]
 
 
