@@ -6,7 +6,6 @@ steps one at a time and keep what lies between them in files; a loop over specif
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -21,7 +20,7 @@ from rsconn.analysis.specification import (
     Specification,
 )
 from rsconn.analysis.usability import Judgement, RunQuality, find_uncovered, judge_quality
-from rsconn.arrays import FloatArray
+from rsconn.arrays import FloatArray, drop_nan
 from rsconn.errors import RunError
 from rsconn.signal.connectivity import (
     Edges,
@@ -389,11 +388,6 @@ def predict_quality(model: RunModel) -> RunQuality:
 def describe_quality(model: RunModel, *, rank: int, dof: int) -> RunQuality:
     """Return volumes, minutes, motion and degrees of freedom of a run."""
     return replace(model.quality, rank=rank, dof=dof)
-
-
-def drop_nan(value: float) -> float | None:
-    """Return a number, or None where it is not finite."""
-    return float(value) if math.isfinite(value) else None
 
 
 def connect_rois(

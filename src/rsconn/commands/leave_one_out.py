@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from rsconn.arrays import drop_nan
 from rsconn.commands.rois_from_map import FoundSet, default_folder
 from rsconn.errors import SettingsError
 from rsconn.files.tables import write_tsv
@@ -156,8 +157,8 @@ def _summarise(found: FoundSet, result: LeftOut, n_voxels: int, n_all: int) -> d
             "direction": text,
             "n": int(np.isfinite(means).sum()),
             "n_without_region": int(np.isnan(means).sum()),
-            "estimate": _to_json(estimate),
-            "p_repeated_selection": _to_json(p),
+            "estimate": drop_nan(estimate),
+            "p_repeated_selection": drop_nan(p),
         }
         for text, means, estimate, p in zip(
             (found.model["positive"], found.model["negative"]),
@@ -178,10 +179,6 @@ def _summarise(found: FoundSet, result: LeftOut, n_voxels: int, n_all: int) -> d
         "the maps of all others, so the usual p and interval of these means are wrong and not given. p is of "
         "permutations that repeat the selection in every fold, for both directions together.",
     }
-
-
-def _to_json(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _list_lines(summary: Mapping[str, Any], file: str) -> list[str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rsconn.analysis.run_chain import Sampling, connect_rois, drop_nan
-from rsconn.arrays import FloatArray
+from rsconn.analysis.run_chain import Sampling, connect_rois
+from rsconn.arrays import FloatArray, drop_nan
 from rsconn.files.bids import Run
 from rsconn.files.bids_uris import cite_output
 from rsconn.files.run_records import name_output, process_records, read_records, write_records

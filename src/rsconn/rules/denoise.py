@@ -15,12 +15,12 @@ from rsconn.analysis.run_chain import (
     choose_volumes,
     clean_series,
     describe_quality,
-    drop_nan,
     make_run_model,
     predict_quality,
 )
 from rsconn.analysis.specification import RoiVariant
 from rsconn.analysis.usability import RunQuality
+from rsconn.arrays import drop_nan
 from rsconn.errors import RunError, UserError
 from rsconn.files.bids import Run
 from rsconn.files.bids_uris import cite_output

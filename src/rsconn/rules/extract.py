@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rsconn.arrays import drop_nan
 from rsconn.errors import RunError
 from rsconn.files.bids import Run
 from rsconn.files.cifti_regions import build_run_weights
@@ -257,7 +257,7 @@ def _describe_coverage(extraction: Extraction, rois: Sequence[SeriesRow]) -> dic
             extraction.coverage.tolist(),
             extraction.n_voxels.tolist(),
             extraction.n_nonfinite.tolist(),
-            [None if math.isnan(value) else value for value in extraction.tsnr.tolist()],
+            [drop_nan(value) for value in extraction.tsnr.tolist()],
             strict=True,
         )
     ]

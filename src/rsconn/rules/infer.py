@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from rsconn.arrays import drop_nan
 from rsconn.files.sidecars import list_makers, read_dataset_description
 from rsconn.files.tables import MISSING, read_tsv
 from rsconn.files.writing import write_json
@@ -68,7 +69,7 @@ def _describe_claims(table: pd.DataFrame, settings: Config) -> dict[str, Any]:
     rows = [
         {
             **definitions[row["id"]],
-            **{name: _to_json(value) for name, value in row.items()},
+            **{name: _to_plain(value) for name, value in row.items()},
             "definition": definitions[row["id"]],
         }
         for row in table.to_dict(orient="records")
@@ -98,7 +99,7 @@ def read_edge_claims_table(path: Path) -> pd.DataFrame:
 _TEXTS = frozenset({"id", "family", "text", "n_per_group", "estimator", "verdict", "flags", "reason"})
 
 
-def _to_json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return drop_nan(value)
     return value.item() if hasattr(value, "item") else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsconn.analysis.usability import find_uncovered
+from rsconn.arrays import drop_nan
 from rsconn.errors import RunError
 from rsconn.files.images import ImageHeader, check_same_grid, read_header, stream_volumes
 from rsconn.files.run_records import RunRecord
@@ -234,14 +234,10 @@ def _describe_test(seed: str, design: MapDesign, test: MapTest, config: Config) 
         "n_clusters": len(test.sizes),
         "n_voxels_lacking": test.n_lacking,
         "critical": {
-            name: _to_json(compute_critical(values, alpha))
+            name: drop_nan(compute_critical(values, alpha))
             for name, values in critical.items()
             if values is not None
         },
         "n_significant_voxels": {name: int((p <= alpha).sum()) for name, p in list_voxel_p(test).items()},
         "files": {name: f"{seed}_{design.name}_{name}.nii.gz" for name, _ in list_maps(test)},
     }
-
-
-def _to_json(value: float) -> float | None:
-    return value if math.isfinite(value) else None
