@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 
@@ -266,7 +266,7 @@ def _digest(series: NDArray[np.float64]) -> bytes:
 
 
 def _note(record: RunRecord, quality: RunQuality) -> RunRecord:
-    return replace(record, facts={**record.facts, "quality": asdict(quality)})
+    return replace(record, facts={**record.facts, "quality": dict(vars(quality))})
 
 
 def imagine_edges(predictions: Sequence[Prediction], usable: Sequence[bool], config: Config) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,7 +86,7 @@ def tabulate_ledger(rows: Iterable[LedgerRow]) -> pd.DataFrame:
             row.rule,
         ),
     )
-    return pd.DataFrame([astuple(row) for row in ordered], columns=list(LEDGER_COLUMNS))
+    return pd.DataFrame([tuple(vars(row).values()) for row in ordered], columns=list(LEDGER_COLUMNS))
 
 
 def judge_run(
