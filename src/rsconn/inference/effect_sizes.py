@@ -50,6 +50,19 @@ def estimate_effect_size(model: Model, level: float = 0.95) -> EffectSize:
     return estimate_hedges_g(model, level)
 
 
+def compute_effect_size(model: Model) -> float:
+    """The value of `estimate_effect_size` alone: the search for its interval takes most of its time."""
+    estimate = estimate_ols(model)
+    if model.kind == "slope":
+        return float(estimate.statistic / np.sqrt(estimate.statistic**2 + estimate.dof))
+    return _find_unit(model, estimate) * estimate.statistic
+
+
+def _find_unit(model: Model, estimate: Estimate) -> float:
+    """Hedges g of a statistic of one."""
+    return estimate.std_error / _compute_standardiser(model) * compute_bias_factor(estimate.dof)
+
+
 def estimate_hedges_g(model: Model, level: float = 0.95) -> EffectSize:
     """Adjusted difference in units of the raw standard deviation, corrected for small-sample bias.
 
@@ -64,8 +77,7 @@ def estimate_hedges_g(model: Model, level: float = 0.95) -> EffectSize:
     R: ``effectsize::hedges_g(pooled_sd = TRUE)``.
     """
     estimate = estimate_ols(model)
-    factor = compute_bias_factor(estimate.dof)
-    unit = estimate.std_error / _compute_standardiser(model) * factor
+    unit = _find_unit(model, estimate)
     low, high = find_noncentrality_limits(estimate.statistic, estimate.dof, level)
     return EffectSize("hedges_g", unit * estimate.statistic, unit * low, unit * high)
 

@@ -61,7 +61,8 @@ def run_multiverse(cohort: Path, *, before: Sequence[Path], runs: Sequence[Run],
     records = read_records(before) if before else start_records(runs)
     columns = sort_columns(read_cohort(cohort))
     edges = list_claimed_edges(settings)
-    samples = sample_ways(records, settings, ways, columns, edges, keeps_motion=_is_given(cohort))
+    taken = [run for record in records if (run := _read_run(record, settings)) is not None]
+    samples = sample_ways(taken, settings, ways, columns, edges, keeps_motion=_is_given(cohort))
     own = {claim.id: list_own_ways(claim, settings, ways) for claim in settings.claims}
     own = {claim: positions for claim, positions in own.items() if len(positions) > 1}
     tests = WayTests(columns, settings, ways, samples, [edge.name for edge in edges])
@@ -83,8 +84,8 @@ def _is_given(cohort: Path) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class _RunSeries:
-    """A run that can be analysed, and whose it is."""
+class RunSeries:
+    """A run that can be analysed, whose it is (person, and session where these are separate), and its mean FD, mm."""
 
     key: Key
     input: RunInput
@@ -92,7 +93,7 @@ class _RunSeries:
 
 
 def sample_ways(
-    records: Sequence[RunRecord],
+    runs: Sequence[RunSeries],
     config: Config,
     ways: Sequence[Way],
     columns: Mapping[str, np.ndarray],
@@ -104,8 +105,8 @@ def sample_ways(
 
     Parameters
     ----------
-    records : sequence of RunRecord
-        The extract stage's.
+    runs : sequence of RunSeries
+        Runs that were extracted.
     config : Config
         ROIs, and what becomes of sessions.
     ways : sequence of Way
@@ -121,7 +122,6 @@ def sample_ways(
     unique = list(dict.fromkeys(wishes))
     names = config.rois.names
     pairs = np.array([[names.index(edge.first), names.index(edge.second)] for edge in edges]).reshape(-1, 2)
-    runs = [run for record in records if (run := _read_run(record, config)) is not None]
     outcomes = [analyse_wishes(run.input, unique, pairs, cleaner=clean_like_nilearn) for run in runs]
     keys = [
         (str(person), None if session is None or pd.isna(session) else str(session))
@@ -136,7 +136,7 @@ def sample_ways(
 
 def _sample_wish(
     place: int,
-    runs: Sequence[_RunSeries],
+    runs: Sequence[RunSeries],
     outcomes: Sequence[Sequence[RunOutcome]],
     keys: Sequence[Key],
     n_edges: int,
@@ -161,7 +161,7 @@ def _sample_wish(
     return WayEdges(z, np.array(average_motion(quality, list(keys)), dtype=float))
 
 
-def _read_run(record: RunRecord, config: Config) -> _RunSeries | None:
+def _read_run(record: RunRecord, config: Config) -> RunSeries | None:
     """Return a run's series and confounds; None where the run failed, or would in every way."""
     if record.failed_stage is not None:
         return None
@@ -172,7 +172,7 @@ def _read_run(record: RunRecord, config: Config) -> _RunSeries | None:
         print(f"{run.name}: left out: {error}")  # noqa: T201 - the job's log
         return None
     session = run.session if config.sessions == "separate" else None
-    return _RunSeries((run.participant_id, session), given, given.quality.mean_fd)
+    return RunSeries((run.participant_id, session), given, given.quality.mean_fd)
 
 
 def _read_extracted(run: Run, facts: Mapping[str, Any]) -> RunInput:

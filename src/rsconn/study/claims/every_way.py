@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from rsconn.arrays import FloatArray
 from rsconn.settings.ways import Axis, Way, list_axes
 from rsconn.study.claims.claim_table import FamilyResult
-from rsconn.study.claims.designs import build_model, has_edge, read_terms
+from rsconn.study.claims.designs import Terms, build_model, has_edge, read_terms
 from rsconn.study.claims.evaluation import correct_families
 from rsconn.study.claims.samples import find_sample, find_sides
 from rsconn.study.claims.verdicts import ClaimTest, run_claim_test
@@ -151,6 +151,7 @@ class WayTests:
     def __post_init__(self) -> None:
         """Read what all designs share."""
         self._terms = read_terms(self.config)
+        self._changed_terms: dict[tuple[str, ...], Terms] = {}
         self._places = {name: place for place, name in enumerate(self.edges)}
         self._inference = self.config.inference.model_copy(update={"n_permutations": 0})
 
@@ -174,11 +175,9 @@ class WayTests:
     def test(self, claim: Claim, position: int, columns: Columns) -> ClaimTest:
         """Test a claim on the cohort of a way."""
         way = self.ways[position]
-        changed = change_claim(claim, way, self._terms.edge_covariates)
+        changed = change_claim(claim, way, self.config.covariates.edge)
         edges = [name for name in (changed.outcome, changed.predictor) if name in self._places]
-        terms = self._terms
-        if edges and way.covariates is not None:
-            terms = replace(terms, edge_covariates=way.covariates)
+        terms = self._find_terms(way.covariates) if edges else self._terms
         outlier_sd = way.outlier_sd if edges else None
         key = (
             claim.id, changed.outcome, changed.predictor, changed.covariates, terms.edge_covariates, outlier_sd,
@@ -191,6 +190,15 @@ class WayTests:
             design = build_model(changed, columns, terms, people=people)
             self._known[key] = run_claim_test(changed, design, self.config.inference)
         return self._known[key]
+
+    def _find_terms(self, covariates: tuple[str, ...] | None) -> Terms:
+        """Return what designs would need of a config with these covariates of edges."""
+        if covariates is None:
+            return self._terms
+        if covariates not in self._changed_terms:
+            edge = self.config.covariates.model_copy(update={"edge": covariates})
+            self._changed_terms[covariates] = read_terms(self.config.model_copy(update={"covariates": edge}))
+        return self._changed_terms[covariates]
 
     def _describe_motion(self, position: int) -> bytes | None:
         motion = self.samples[position].mean_fd

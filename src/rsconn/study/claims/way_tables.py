@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from rsconn.inference.effect_sizes import estimate_effect_size
+from rsconn.inference.effect_sizes import compute_effect_size
 from rsconn.inference.estimators import compute_interval
 from rsconn.inference.joint_tests import JointTest, compute_variance_shares, run_joint_test
 from rsconn.settings.claim_kinds import ClaimKind
@@ -113,7 +113,7 @@ def _describe_way(each: ClaimWay, way: Way, curve: str, axes: Sequence[Axis]) ->
         row |= {
             "estimate": estimate.estimate,
             "std_error": estimate.std_error,
-            "effect_size": estimate_effect_size(test.finding.model).value,
+            "effect_size": compute_effect_size(test.finding.model),
             "p": test.finding.p,
             "dof": estimate.dof,
             "ci_family_low": low,
