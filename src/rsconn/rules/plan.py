@@ -49,7 +49,12 @@ STEPS = {
     "maps": "make_group_maps",
     "report": "write_report",
 }
-CONFIG_READERS = ("rsconn.settings.config.read_config", "rsconn.settings.instruments.read_instrument")
+# What a step depends on by its job, not by its code, and what only words the refusal of a setting.
+CONFIG_READERS = (
+    "rsconn.settings.config.read_config",
+    "rsconn.settings.instruments.read_instrument",
+    "rsconn.settings.problems.describe_value",
+)
 CLAIM_TABLES = ("claims", "claim_flow", "sensitivity")
 MULTIVERSE_TABLES = ("multiverse", "multiverse_joint", "multiverse_axes")
 
