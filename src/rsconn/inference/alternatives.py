@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import integrate, special, stats
 
 from rsconn.inference.estimators import (
     Alternative,
@@ -176,13 +176,25 @@ class _Curve(NamedTuple):
     n: int
 
 
-def compute_bayes_factor(model: Model, alternative: Alternative = "two-sided") -> float:
+def is_plain(model: Model) -> bool:
+    """Say whether a model is a t test: a contrast or pairs without covariates."""
+    return model.kind != "slope" and model.nuisance.shape[1] == (0 if model.kind == "paired" else 1)
+
+
+def get_prior_scale(model: Model) -> float:
+    """Scale of the Cauchy prior: of the difference in SDs for a t test, of the standardised coefficient otherwise."""
+    return float(T_TEST_RSCALE if is_plain(model) else COEFFICIENT_RSCALE)
+
+
+def compute_bayes_factor(
+    model: Model, alternative: Alternative = "two-sided", *, widened: float = 1.0
+) -> float:
     """Evidence for an effect over none, BF10; ``greater`` and ``less`` give the one-sided BF+0 and BF-0.
 
     Contrasts and paired differences without covariates: JZS with r = sqrt(2)/2, pooled variance. Anything
-    with covariates, and slopes: BF(full)/BF(nuisance only) with rscale sqrt(2)/4. NaN for paired models with
-    covariates and for several levels. For an equivalence claim it is still the evidence against the point null, and
-    the report says so.
+    with covariates, and slopes: BF(full)/BF(nuisance only) with rscale sqrt(2)/4. ``widened`` multiplies it.
+    NaN for paired models with covariates and for several levels. For an equivalence claim it is
+    still the evidence against the point null, and the report says so.
 
     Examples
     --------
@@ -193,14 +205,14 @@ def compute_bayes_factor(model: Model, alternative: Alternative = "two-sided") -
     """
     if model.kind == "omnibus" or (model.kind == "paired" and model.nuisance.shape[1] > 0):
         return float("nan")
-    plain = model.kind != "slope" and model.nuisance.shape[1] == (0 if model.kind == "paired" else 1)
+    plain = is_plain(model)
     t = estimate_ols(model).statistic
     dof = model.n - model.n_parameters
     if plain:
-        curve = _make_t_curve(t, dof, _count_effective(model))
+        curve = _make_t_curve(t, dof, _count_effective(model) * widened**2)
         log_factor = _integrate(curve.log_height)
     else:
-        full, nuisance = _make_coefficient_curves(model)
+        full, nuisance = _make_coefficient_curves(model, widened)
         curve, log_factor = full, _integrate(full.log_height) - _integrate(nuisance.log_height)
     if alternative != "two-sided":
         log_factor += np.log(2 * _compute_share(curve, t if alternative == "greater" else -t, dof))
@@ -219,10 +231,10 @@ def _make_t_curve(t: float, dof: int, n_effective: float) -> _Curve:
     return _make_curve(t**2 / (t**2 + dof), dof + 2, 1, n_effective * T_TEST_RSCALE**2 / 2)
 
 
-def _make_coefficient_curves(model: Model) -> tuple[_Curve, _Curve]:
+def _make_coefficient_curves(model: Model, widened: float) -> tuple[_Curve, _Curve]:
     """Curves of the full model and of the nuisance alone, each against the constant."""
     n, k = model.n, model.n_parameters
-    b = n * COEFFICIENT_RSCALE**2 / 2
+    b = n * (COEFFICIENT_RSCALE * widened) ** 2 / 2
     full, nuisance = _make_curve(_compute_r2(model.outcome, model.design), n, k - 1, b), None
     if k > 2:
         nuisance = _make_curve(_compute_r2(model.outcome, model.nuisance), n, k - 2, b)
@@ -260,3 +272,47 @@ def _compute_share(curve: _Curve, t: float, dof: int) -> float:
     s = special.expit(LOG_G)
     ratio = t * np.sqrt(s * (curve.n - 1) / dof * (1 - curve.r2) / (1 - s * curve.r2))
     return float(np.average(special.stdtr(curve.n - 1, ratio), weights=weights))
+
+
+# Effects in standard errors, each way, over which the posterior is integrated, and the SDs of error that it spans.
+_EFFECTS, _ERRORS = 2001, 801
+
+
+def compute_interval_bayes_factor(model: Model, bound: float) -> float:
+    """Evidence for an effect within +- bound (in the outcome's units) over one beyond it.
+
+    Posterior odds over prior odds of lying within, with the Cauchy prior of `get_prior_scale` on the effect in SDs,
+    unrelated people of one variance, and the likelihood of the classical t. NaN for several levels.
+
+    References
+    ----------
+    Morey & Rouder (2011), Psychol Methods 16:406-419. R: ``ttestBF(nullInterval = c(-b, b))``, its two rows' ratio.
+    """
+    if model.kind == "omnibus":
+        return float("nan")
+    ols, n = estimate_ols(model), _count_prior(model)
+    edge, scale = bound / ols.std_error, get_prior_scale(model) * np.sqrt(n)
+    reach = 12 + 12 * abs(ols.statistic) / np.sqrt(2 * ols.dof)
+    low, high = min(ols.statistic - reach, -2 * edge), max(ols.statistic + reach, 2 * edge)
+    inside, *beyond = (
+        _integrate_posterior(ols, scale, *ends) for ends in ((-edge, edge), (low, -edge), (edge, high))
+    )
+    within = 2 / np.pi * np.arctan(edge / scale)
+    with np.errstate(over="ignore", divide="ignore"):
+        return float(np.divide(inside, sum(beyond)) * (1 - within) / within)
+
+
+def _count_prior(model: Model) -> float:
+    """People that an effect in units of the prior counts as: effect * sqrt(n) is its size in standard errors."""
+    return _count_effective(model) if is_plain(model) else float(model.n)
+
+
+def _integrate_posterior(ols: Estimate, scale: float, low: float, high: float) -> float:
+    """Integral of prior times likelihood over effects, in standard errors, between two ends."""
+    effects = np.linspace(low, high, _EFFECTS)
+    spread = 13 / np.sqrt(2 * ols.dof)
+    errors = np.linspace(max(1e-9, 1 - spread), 1 + spread, _ERRORS)
+    log_density = (ols.dof - 1) * np.log(errors) - ols.dof * (errors**2 - 1) / 2
+    normal = np.exp(-((ols.statistic * errors - effects[:, None]) ** 2) / 2 + log_density)
+    likelihood = np.trapezoid(normal * errors, errors, axis=1)
+    return float(integrate.simpson(likelihood / (1 + (effects / scale) ** 2), x=effects))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from rsconn.inference.alternatives import compute_bayes_factor
+from rsconn.inference.alternatives import compute_bayes_factor, compute_interval_bayes_factor
 from rsconn.inference.estimators import estimate_ols
 from rsconn.inference.model import Model
 
@@ -92,3 +92,32 @@ def test_paired_with_covariates_has_none(make_paired):
 def test_one_sided_factor_is_at_most_twice_the_other(make_contrast, side):
     model = make_contrast(8, 8, effect=0.3)
     assert 0 < compute_bayes_factor(model, side) <= 2 * compute_bayes_factor(model)
+
+
+def integrate_evidence(t, dof, n, scale, edge):
+    """Prior and likelihood by scipy's own distributions: evidence within over beyond +- edge standard errors."""
+
+    def density(effect):
+        return stats.nct.pdf(t, dof, effect * np.sqrt(n)) * stats.cauchy.pdf(effect, scale=scale)
+
+    edge = edge / np.sqrt(n)
+    inside = integrate.quad(density, -edge, edge, points=[0], limit=200)[0]
+    beyond = sum(integrate.quad(density, *ends, limit=200)[0] for ends in ((-5, -edge), (edge, 5)))
+    within = 1 - 2 * stats.cauchy.sf(edge, scale=scale)
+    return inside / beyond * (1 - within) / within
+
+
+@pytest.mark.parametrize(("n", "effect"), [(12, 0.0), (30, 0.3), (60, 1.2)])
+def test_evidence_for_an_interval_is_posterior_over_prior_odds(make_contrast, n, effect):
+    model = make_contrast(n, n, effect=effect)
+    ols = estimate_ols(model)
+    bound = 0.5 * ols.std_error * np.sqrt(n / 2)
+    expected = integrate_evidence(ols.statistic, ols.dof, n / 2, np.sqrt(2) / 2, bound / ols.std_error)
+    assert compute_interval_bayes_factor(model, bound) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_wider_prior_sees_less_where_there_is_nothing(make_contrast):
+    for model in (make_contrast(20, 20, effect=0.0), make_contrast(20, 20, n_covariates=2, effect=0.0)):
+        half, same, twice = (compute_bayes_factor(model, widened=widened) for widened in (0.5, 1.0, 2.0))
+        assert half > same > twice
+        assert same == compute_bayes_factor(model)

@@ -370,6 +370,9 @@ def test_rows_of_an_edge_contrast():
         "Huber's M-estimate",
         "Brunner-Munzel",
         "partial Spearman",
+        "Bayes factor",
+        "Bayes factor, half the scale",
+        "Bayes factor, twice the scale",
         "one-sided Bayes factor",
         "leave one out",
         "largest Cook's distance",
@@ -427,6 +430,8 @@ def test_equivalence_claims_show_their_equivalence_p():
     rows = evaluate(cohort, make_claim("P3", **(CONTRAST | {"outcome": "FS", "expect": "equivalent"})))[1]
     assert rows.loc[("P3", "Huber's M-estimate"), "note"].startswith("equivalence p = ")
     assert ("P3", "one-sided Bayes factor") not in rows.index
+    assert "prior: Cauchy(0.707), difference in SDs" in rows.loc[("P3", "interval Bayes factor"), "note"]
+    assert rows.loc[("P3", "interval Bayes factor"), "estimate"] > 1
 
 
 def test_reliability_corrects_a_slope():

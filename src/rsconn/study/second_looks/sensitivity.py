@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +11,15 @@ import pandas as pd
 
 from rsconn.inference.alternatives import (
     compute_bayes_factor,
+    compute_interval_bayes_factor,
     compute_rank_interval,
     compute_superiority_interval,
     estimate_brunner_munzel,
     estimate_hc2_bm,
     estimate_huber,
     estimate_partial_spearman,
+    get_prior_scale,
+    is_plain,
 )
 from rsconn.inference.effect_sizes import correct_attenuation, estimate_effect_size
 from rsconn.inference.estimators import (
@@ -222,6 +225,7 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
         ranks = estimate_partial_spearman(model)
         note = "; ".join(("estimate is the partial rank correlation", *families))
         yield _make_estimate_row(claim.id, "partial Spearman", ranks, effect_size=ranks.estimate, note=note)
+    yield from _vary_prior(test, finding, families)
     if get_rule(claim.expect) == "directional":
         side: Alternative = "greater" if get_sign(claim.expect) > 0 else "less"
         factor = min(compute_bayes_factor(model, side), 1e300)
@@ -235,6 +239,35 @@ def _estimate_otherwise(test: ClaimTest, finding: Finding, reliability: Mapping[
         slope = correct_attenuation(model, finding.estimate.estimate, alpha)
         note = f"reliability of {claim.predictor}: {alpha:.2f}"
         yield _make_row(claim.id, "corrected for attenuation", n=model.n, estimate=slope, note=note)
+
+
+def _vary_prior(test: ClaimTest, finding: Finding, families: Sequence[str]) -> Iterator[Row]:
+    """The Bayes factor with its prior, at half and at twice its scale; of the interval for claims of no difference."""
+    model, claim = finding.model, test.claim
+    scale = get_prior_scale(model)
+    of = "difference in SDs" if is_plain(model) else "standardised coefficient"
+    for name, widened in (("", 1.0), (", half the scale", 0.5), (", twice the scale", 2.0)):
+        factor = compute_bayes_factor(model, widened=widened)
+        if math.isnan(factor):
+            return
+        note = f"estimate is the Bayes factor of an effect against none; prior: Cauchy({scale * widened:.3f}), {of}"
+        yield _make_row(
+            claim.id,
+            f"Bayes factor{name}",
+            n=model.n,
+            estimate=min(factor, 1e300),
+            note="; ".join((note, *families)),
+        )
+    if get_rule(claim.expect) == "equivalence":
+        factor = min(compute_interval_bayes_factor(model, finding.bound), 1e300)
+        note = "estimate is the Bayes factor of an effect within the bound against one beyond"
+        yield _make_row(
+            claim.id,
+            "interval Bayes factor",
+            n=model.n,
+            estimate=factor,
+            note="; ".join((f"{note}; prior: Cauchy({scale:.3f}), {of}", *families)),
+        )
 
 
 def _estimate_other_error(model: Model) -> tuple[str, Estimate]:
