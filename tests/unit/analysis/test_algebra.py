@@ -21,6 +21,7 @@ from rsconn.settings.claims import Claim
 from rsconn.settings.sections import MapsSettings, Sesoi
 from rsconn.signal.connectivity import smooth_power
 from rsconn.signal.extraction import extract_timeseries
+from rsconn.signal.grids import make_filter
 from rsconn.signal.regressors import Confounds
 from rsconn.signal.weights import RoiWeights, make_mask_weights
 from rsconn.study.claims.evaluation import evaluate_claims
@@ -213,3 +214,10 @@ def test_one_degree_of_freedom_is_left_and_none_is_an_error():
     check_dof(1, 30)
     with pytest.raises(RunError, match=r"30 volumes retained, 30 taken"):
         check_dof(0, 30)
+
+
+def test_a_filter_of_a_box_is_its_part_of_the_whole_grids():
+    whole = make_filter(1.0, 20, 0, 20)
+    assert_allclose(whole.sum(axis=1), 1)
+    for low, high in ((5, 15), (0, 9), (11, 20)):
+        assert_allclose(make_filter(1.0, 20, low, high), whole[low:high, low:high], atol=1e-15)

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from rsconn.settings.claims import Contrast
 from rsconn.settings.config import Config, read_config
 from rsconn.settings.rois import Circular
-from rsconn.study.people.used_columns import list_unused_names
+from rsconn.study.people.used_columns import list_unused_names, list_used_columns
 
 
 @pytest.fixture
@@ -65,3 +66,15 @@ def test_a_contrast_of_a_known_column_or_of_other_data_is_not(
     root: Path, people: pd.DataFrame, circular: dict[str, Any]
 ) -> None:
     assert list_unused_names(people, change(root, circular=circular)) == []
+
+
+def test_the_column_of_a_contrast_is_used_and_a_condition_names_its_own(root: Path) -> None:
+    config = read_config(root / "config" / "config.yaml")
+    claim = config.claims[0]
+    of_column = claim.model_copy(update={"id": "X1", "contrast": Contrast(column="site", a="p", b="q")})
+    sides = {"a": {"where": "hand == 'l'"}, "b": {"where": "hand == 'r'"}}
+    of_conditions = claim.model_copy(update={"id": "X2", "contrast": Contrast(**sides)})
+    used = list_used_columns(config.model_copy(update={"claims": (of_column, of_conditions)}))
+    assert "X1" in used["site"]
+    assert "X2" in used["hand"]
+    assert None not in used
