@@ -110,7 +110,7 @@ def list_own_ways(claim: Claim, config: Config, ways: Sequence[Way]) -> list[int
 def change_claim(claim: Claim, way: Way, default: Sequence[str]) -> Claim:
     """Return a claim with the scores and covariates of a way.
 
-    Of a claim's own list the part that is no default (its group) stays.
+    Of a claim's own list the part that is no default (its group) stays; what it compares or relates is not added.
     """
     changes: dict[str, object] = {}
     versions = dict(way.scores)
@@ -119,7 +119,10 @@ def change_claim(claim: Claim, way: Way, default: Sequence[str]) -> Claim:
             changes[term] = versions[name]
     if claim.covariates is not None and way.covariates is not None:
         own = [name for name in claim.covariates if name not in default]
-        changes["covariates"] = tuple(dict.fromkeys((*own, *way.covariates)))
+        about = _list_terms(claim) | ({claim.contrast.column} if claim.contrast is not None else set())
+        changes["covariates"] = tuple(
+            dict.fromkeys((*own, *(name for name in way.covariates if name not in about)))
+        )
     return claim.model_copy(update=changes) if changes else claim
 
 
