@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -119,6 +120,13 @@ def test_tables_say_the_site_of_everyone(sites):
     found = find_sites(people, runs, config)
     assert found["sub-B10"] == "Bonn"
     assert name_site(people[["participant_id"]], found)["site"].tolist() == ["Aachen"] * 10 + ["Bonn"] * 8
+
+
+def test_nobody_is_taken_for_somebody_of_the_other_site(sites):
+    shutil.rmtree(sites.folder / "b" / "given" / "sub-10")
+    sites.give_groups("a", ["pat", "con"] * 4 + ["pat"])  # sub-A10 has images and no row, sub-B10 the reverse
+    told = [line for line in check_config(sites.write()).lines if "match nobody" in line]
+    assert told == ["warning: b/participants.tsv: 1 of 10 ids match nobody with images: sub-B10"]
 
 
 def test_who_is_left_out_by_hand_is_named_with_the_prefix(sites):

@@ -56,7 +56,7 @@ from rsconn.study.people.participants import (
 )
 from rsconn.study.people.same_people import find_same_people
 from rsconn.study.people.scores import Scores, score_people
-from rsconn.study.people.sites import list_aliases
+from rsconn.study.people.sites import find_sites, list_aliases
 from rsconn.study.people.used_columns import check_used_columns, list_codes, list_unused_names
 
 _SHOWN = 5
@@ -202,18 +202,27 @@ def check_identity(people: pd.DataFrame, runs: Sequence[Run], config: Config) ->
     }
     people = people[~people["participant_id"].isin(config.exclude.keys())]
     sources = config.input.table_sources
-    firsts = [source.path for source in sources if not source.further]
-    first = {person for path in firsts for person in tables[path]} | with_runs
+    mine = {person for source in sources if not source.further for person in tables[source.path]}
+    sites = find_sites(people, runs, config)
     if runs and not problems:
-        problems += check_images_match(set(people["participant_id"]), with_runs, limit)
-        for path in firsts:
-            warnings += describe_strangers(show_path(path), tables[path], with_runs, "with images")
-        mine = {person for path in firsts for person in tables[path]}
+        for source in sources:
+            # nobody of one site is a misspelt somebody of another
+            here = {person for person in with_runs if source.site is None or sites.get(person) == source.site}
+            if not source.further:
+                problems += check_images_match(set(tables[source.path]), here, limit) if source.site else []
+                warnings += describe_strangers(
+                    show_path(source.path), tables[source.path], here, "with images"
+                )
+        if not sites:
+            problems += check_images_match(set(people["participant_id"]), with_runs, limit)
         warnings += _describe_left_out(mine - with_runs, config)
-    for path in (source.path for source in sources if source.further):
+    for source in (source for source in sources if source.further):
+        known = {
+            person for person in mine | with_runs if source.site is None or sites.get(person) == source.site
+        }
         where = f"in {config.input.participants.name}{' or with images' if runs else ''}"
-        warnings += describe_strangers(show_path(path), tables[path], first, where)
-        problems += check_matches(show_path(path), tables[path], first, limit)
+        warnings += describe_strangers(show_path(source.path), tables[source.path], known, where)
+        problems += check_matches(show_path(source.path), tables[source.path], known, limit)
     if config.sessions == "separate":
         sessions = {run.session for run in runs if run.session}
         found = describe_sessions(set(people["session"].dropna()), sessions)
