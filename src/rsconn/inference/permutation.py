@@ -164,7 +164,8 @@ def _draw_split_signs(model: Model, count: int, seed: int) -> Floats | None:
 
 
 def _count_extreme(observed: float, statistics: Floats) -> int:
-    return int((np.abs(statistics) >= abs(observed) * (1 - TIE_TOLERANCE)).sum())
+    # relative and absolute: an observed t of 0 up to rounding ties with every arrangement
+    return int((np.abs(statistics) >= abs(observed) * (1 - TIE_TOLERANCE) - TIE_TOLERANCE).sum())
 
 
 def compute_flipped_statistics(models: Sequence[Model], signs: Floats, units: Integers) -> Floats:

@@ -16,6 +16,7 @@ from rsconn.inference.exceedances import (
     compute_statistics,
     make_kernel,
 )
+from rsconn.inference.model import Model
 from rsconn.inference.permutation import adjust_step_down, compute_flipped_statistics, permute, sign_flip_maxt
 
 
@@ -243,3 +244,10 @@ def test_maxt_holds_the_family_error():
         ]
         hits += sign_flip_maxt(family, [0] * 4, n_permutations=199, seed=seed).min() <= 0.05
     assert hits / 400 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_an_observed_zero_up_to_rounding_ties_with_everything():
+    change = np.array([0.1, 0.2, -0.3, 0.7, -0.4, -0.3])
+    assert change.sum() != 0  # a rounding error
+    model = Model(change, np.ones(6), np.empty((6, 0)), "paired", "ols_hc2", np.arange(6))
+    assert permute([model], n_permutations=999, seed=1)[0].p == 1
