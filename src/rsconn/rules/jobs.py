@@ -145,7 +145,7 @@ class MapsJob(Job):
     def from_config(cls, config: Config) -> Self:
         """Take from a config what the group's maps rest on."""
         return cls(
-            maps=config.maps.model_dump(mode="json"),
+            maps=config.maps.model_dump(mode="json", exclude={"across"}),  # the report's
             space=config.rois.space,
             rois=[
                 # <seed>_models.json hands a seed on as its file has it

@@ -8,6 +8,7 @@ Files in ``group/maps/``, for each seed and model:
     <seed>_<model>_logpmass.nii.gz          ... of its mass
     <seed>_<model>_logptfce.nii.gz, _tfce   ... by TFCE, and TFCE itself
     <seed>_<model>_labels.nii.gz            number of the cluster
+    <seed>_<model>_null.tsv                 largest statistics of every null map
     <seed>_mean-<level>.nii.gz              mean z of a group (mean-all without groups)
     <seed>_n.nii.gz                         people who cover each voxel
     <seed>_clusters.tsv, <seed>_rois.tsv    with their .json
@@ -27,9 +28,11 @@ from rsconn.files.run_records import read_records
 from rsconn.files.tables import write_tsv
 from rsconn.files.writing import write_json, write_map
 from rsconn.inference.clusters import find_neighbours
-from rsconn.inference.voxelwise import MapTest, flip_maps, permute_maps
+from rsconn.inference.patches import draw_map_signs
+from rsconn.inference.voxelwise import MapTest, apply_arrangements, permute_maps
 from rsconn.settings.config import Config
 from rsconn.signal.weights import RoiWeights
+from rsconn.study.maps.across_maps_table import write_null
 from rsconn.study.maps.map_designs import MapDesign, list_map_designs, merge_sessions
 from rsconn.study.maps.map_tables import (
     CLUSTER_TEXTS,
@@ -179,9 +182,10 @@ def _fit(images: SeedImages, columns: Mapping[str, Column], design: MapDesign, c
     seed, count, units = config.inference.seed, config.maps.n_permutations, design.units
     forming_p, tfce = config.maps.cluster_forming_p, config.maps.tfce
     if design.exchange == "signs":
-        return flip_maps(
-            *given, n_flips=count, seed=seed, cluster_forming_p=forming_p, tfce=tfce, units=units
-        )
+        # drawn for the whole cohort, so that a person has the same signs in the maps of every seed
+        signs = draw_map_signs(len(columns["participant_id"]), None, count, seed)
+        signs = signs[:, design.rows if units is None else units]
+        return apply_arrangements(*given, signs, "signs", cluster_forming_p=forming_p, tfce=tfce)
     return permute_maps(
         *given, n_permutations=count, seed=seed, cluster_forming_p=forming_p, tfce=tfce, blocks=design.blocks,
         units=units,
@@ -189,6 +193,7 @@ def _fit(images: SeedImages, columns: Mapping[str, Column], design: MapDesign, c
 
 
 def _write_test(seed: str, design: MapDesign, test: MapTest, images: SeedImages) -> None:
+    write_null(FOLDER / f"{seed}_{design.name}_null.tsv", test)
     for name, values in list_maps(test):
         path = FOLDER / f"{seed}_{design.name}_{name}.nii.gz"
         # + 0.0: no negative zero

@@ -45,6 +45,7 @@ from rsconn.settings.config import Config
 from rsconn.settings.fields import show_path
 from rsconn.study.claims.designs import build_model, read_terms
 from rsconn.study.claims.deviations import find_deviations
+from rsconn.study.maps.across_maps_table import write_across
 from rsconn.study.maps.found_regions import PlantedPlace
 from rsconn.study.people.cohort_table import read_cohort
 from rsconn.study.people.used_columns import make_columns
@@ -151,11 +152,21 @@ def _write_matrices(folder: Path, settings: Config, *, simulated: bool) -> None:
 def _write_maps(folder: Path, settings: Config, *, simulated: bool) -> None:
     """Draw the maps; what was planted in simulated data is read here and by nothing else."""
     (folder / "figures" / f"{PLANTED_TABLE}.tsv").unlink(missing_ok=True)
+    _judge_across(folder / "group" / "maps", settings)
     places = read_truth(settings, simulated=simulated)
     values = settings.model_dump(mode="json")
     write_map_figures(
         folder / "group" / "maps", folder / "figures", values, simulated=simulated, places=places
     )
+
+
+def _judge_across(folder: Path, settings: Config) -> None:
+    """Join the seeds' maps to families if the config says so; an earlier config's families may not stay."""
+    if settings.maps.across:
+        write_across(folder, settings.maps.across, settings.inference.alpha)
+    else:
+        for kind in ("tsv", "json"):
+            (folder / f"across.{kind}").unlink(missing_ok=True)
 
 
 def describe_provenance(settings: Config, *, simulated: bool) -> dict[str, Any]:

@@ -274,6 +274,7 @@ class MapsSettings(Settings):
     n_permutations: Annotated[Permutations, Field(ge=1)] = 1000
     cluster_forming_p: Probability = 0.001
     primary: Literal["mass", "extent", "max-t", "tfce"] = "mass"
+    across: Literal["seeds", "all"] | None = None
     tfce: bool = True
     scores: OneOrMore[Text] = ()
     interaction: bool = False

@@ -155,7 +155,7 @@ def test_a_study_of_scores_only_tells_of_no_images(settings):
 
 MAPS = {
     "smoothing_fwhm_mm": 7.5, "min_people_share": 0.85, "n_permutations": 777, "cluster_forming_p": 0.002,
-    "tfce": True, "primary": "extent", "scores": ["PT"], "interaction": False,
+    "tfce": True, "primary": "extent", "across": "seeds", "scores": ["PT"], "interaction": False,
 }  # fmt: skip
 
 
@@ -165,6 +165,7 @@ def test_seed_maps_are_described_with_their_values_and_citations(settings):
     text = write(settings)
     for value in (
         "LAI and rACC were each correlated", "7.5 mm FWHM", "85 %", "777 null maps", "uncorrected p of 0.002",
+        "family-wise over a model's maps of all seeds",
         "primary correction, chosen in the config before any result, was that by cluster extent",
         "signs of the residuals were flipped", "residuals were permuted within the groups", "slope on PT",
         "threshold-free", "@winkler2014]", "[@dosenbach2010]", "[@abraham2014]",

@@ -288,6 +288,17 @@ def test_nothing_survived_is_said_as_a_result(map_page):
     assert "it shows no difference between the groups" in page
 
 
+def test_a_family_of_maps_is_said(map_page):
+    folder, _ = map_page
+    results = read_results(folder)
+    models = results.maps.models.table
+    for name, value in {"alpha": 0.0275, "alpha_family": 0.05, "n_maps": 2, "p_across": 0.011}.items():
+        models.loc[models["model"] == "group", name] = value
+    page = re.sub(r"\s+", " ", re.sub("<.*?>", "", render_page(build_context(results))))
+    assert "at a corrected p of 0.0275, which is 0.05 over the family of 2 maps" in page
+    assert "judged over the maps of a family" in page
+
+
 def test_only_the_viewers_own_script_may_run(map_page):
     _, html = map_page
     reader = read_html(html)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from rsconn.files.images import read_image
 from rsconn.files.run_records import RunRecord, read_records, write_records
 from rsconn.files.tables import read_tsv, write_tsv
 from rsconn.files.writing import write_map
-from rsconn.inference.voxelwise import permute_maps
+from rsconn.inference.voxelwise import apply_arrangements, permute_maps
+from rsconn.report.maps.mosaics import read_descriptions
 from rsconn.rules import maps
 from rsconn.rules.maps import make_group_maps
 from rsconn.settings.config import read_config
+from rsconn.study.maps.across_maps_table import ACROSS_TEXTS, write_across
 from rsconn.study.maps.seed_images import find_sources, read_seed_images
 
 SHAPE = (12, 11, 10)
@@ -306,3 +309,50 @@ def test_no_voxel_that_enough_people_cover(tmp_path: Path) -> None:
         sources[f"sub-{index}"] = [(path, 1.0)]
     with pytest.raises(RunError, match=r"smaller maps\.min_people_share needed"):
         read_seed_images(sources, min_people_share=0.9)
+
+
+def test_a_person_has_the_same_signs_whoever_else_has_a_map(study: Path, monkeypatch, tmp_path: Path) -> None:
+    seen = {}
+
+    def apply(maps_given, *arguments, **options):
+        seen[len(maps_given)] = arguments[3]
+        return apply_arrangements(maps_given, *arguments, **options)
+
+    monkeypatch.setattr(maps, "apply_arrangements", apply)
+    monkeypatch.chdir(tmp_path)
+    given = {"config": read_config(study / "config.yaml"), "cohort": study / "cohort.tsv"}
+    make_group_maps("LAI", [study / "record.json"], **given)
+    records = [
+        record for record in read_records([study / "record.json"]) if record.run.participant_id != PEOPLE[0]
+    ]
+    write_records(tmp_path / "fewer.json", records)
+    make_group_maps("LAI", [tmp_path / "fewer.json"], **given)
+    most, fewer = (seen[n] for n in sorted(seen, reverse=True))
+    np.testing.assert_array_equal(most[:, 1:], fewer)
+
+
+def test_maps_of_all_seeds_are_one_family(results: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "maps"
+    shutil.copytree(results, folder)
+    described = json.loads((folder / "LAI_models.json").read_text())
+    described["seed"] = "rACC"
+    (folder / "rACC_models.json").write_text(json.dumps(described))
+    for path in folder.glob("LAI_*_null.tsv"):  # another null, of the same statistics
+        null = read_tsv(path)
+        other = {name: values[1:] + values[:1] for name, values in null.items()}
+        write_tsv(folder / path.name.replace("LAI", "rACC"), other)
+    write_across(folder, "seeds", 0.05)
+    table = read_tsv(folder / "across.tsv")
+    assert set(table) == set(ACROSS_TEXTS)
+    assert set(table["n_maps"]) == {"2"}
+    assert len(table["seed"]) == 2 * 3 * 4
+    for p, across, level in zip(table["smallest_p"], table["p_across"], table["level"], strict=True):
+        assert float(p) <= float(across) <= 2 * float(p) + 1e-6
+        assert float(level) < 0.056
+    [model] = [model for model in read_descriptions(folder)[0]["models"] if model["name"] == "group"]
+    assert (model["n_maps"], model["alpha_family"]) == (2, 0.05)
+    assert model["alpha"] < 0.056
+    alone = next(each for each in described["models"] if each["name"] == "group")
+    assert model["n_significant_voxels"]["mass"] <= alone["n_significant_voxels"]["mass"]
+    write_across(folder, "all", 0.05)
+    assert set(read_tsv(folder / "across.tsv")["n_maps"]) == {"6"}

@@ -67,6 +67,7 @@ class MapEntry:
     name: str
     tested: bool
     lacking: bool
+    joined: bool
     survives: bool
     primary: Limit | None
     secondary: tuple[Limit, ...]
@@ -97,6 +98,7 @@ def build_map_section(results: MapResults | None, claims: Source | None) -> dict
         "seeds": seeds,
         "models": results.models,
         "primary": _name_primary(seeds),
+        "joined": any(entry.joined for entries in seeds.values() for entry in entries),
         "methods": _list_methods(results.models),
         "planted": _build_planted(results.planted),
         "circular": _list_circular(claims),
@@ -170,6 +172,7 @@ def _build_entry(results: MapResults, row: int) -> MapEntry:
         name=name,
         tested=tested,
         lacking=tested and bool(models.table.loc[row].get("n_voxels_lacking", 0) > 0),
+        joined=tested and "n_maps" in models.table and models.is_given(row, "n_maps"),
         survives=tested and bool(models.table.loc[row, f"n_significant_{primary}"] > 0),
         primary=limits.get(primary),
         secondary=tuple(limit for key, limit in limits.items() if key != primary),

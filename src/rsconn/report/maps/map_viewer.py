@@ -108,7 +108,7 @@ def _pack_model(folder: Path, model: Mapping[str, Any], t: Volume, mask: NDArray
             values = np.clip(values, -max(top, _LEAST_TOP), max(top, _LEAST_TOP))
         stored, scale = quantise(values.ravel(order="F")[order], T_STEP if kind == "t" else LOG_P_STEP)
         limit = top if kind == "t" else float(np.abs(values).max())
-        start = model["cluster_forming_t"] if kind == "t" else -np.log10(model["alpha"])
+        start = model["cluster_forming_t"] if kind == "t" else -np.log10(max(model["alpha"], 1e-12))
         maps.append({
             "kind": kind, "label": label, "scale": scale, "limit": round(max(limit, 1.1 * start, 0.1), 2),
             "start": round(start, 2), "data": compress_array(stored),
@@ -275,7 +275,7 @@ def read_survivors(folder: Path, files: Mapping[str, str], alpha: float, kind: s
         return None
     volume = read_volume(folder / files[kind])
     # the maps are float32: a p of exactly alpha must not be lost to rounding
-    return Volume((volume.data >= -np.log10(alpha) - 1e-5).astype(np.float32), volume.affine)
+    return Volume((volume.data >= -np.log10(max(alpha, 1e-12)) - 1e-5).astype(np.float32), volume.affine)
 
 
 def get_models(description: Mapping[str, Any]) -> list[dict[str, Any]]:

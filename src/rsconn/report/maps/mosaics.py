@@ -18,6 +18,7 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from rsconn.arrays import FloatArray
+from rsconn.report.figures.catalogue import read_result_table
 from rsconn.report.figures.style import FAINT_INK, INK, make_figure
 from rsconn.report.page.wording import format_number
 
@@ -269,8 +270,29 @@ STATISTICS = {
 
 
 def read_descriptions(folder: Path) -> list[dict[str, Any]]:
-    """Return what stands in every ``<seed>_models.json`` of group/maps, by name of the file."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!.]*_models.json"))]
+    """Return what stands in every ``<seed>_models.json`` of group/maps, by name of the file.
+
+    Where maps are judged as families (across.tsv) their models have the families' levels and what passes those.
+    """
+    found = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("[!.]*_models.json"))
+    ]
+    if (folder / "across.tsv").is_file():
+        across = read_result_table(folder / "across.tsv")
+        for description in found:
+            for model in description["models"]:
+                own = across[(across["seed"] == description["seed"]) & (across["model"] == model["name"])]
+                if len(own):
+                    _join_family(model, own.set_index("correction"))
+    return found
+
+
+def _join_family(model: dict[str, Any], own: pd.DataFrame) -> None:
+    primary = own.loc[get_primary(model)]
+    model["alpha_family"], model["n_maps"] = model["alpha"], int(primary["n_maps"])
+    model["alpha"], model["p_across"] = float(primary["level"]), float(primary["p_across"])
+    model["critical"] = {name: None if pd.isna(value) else value for name, value in own["critical"].items()}
+    model["n_significant_voxels"] = own["n_voxels"].astype(int).to_dict()
 
 
 def tabulate_models(descriptions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -295,7 +317,7 @@ def _describe(seed: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, An
     shared = ("n_voxels", "n_voxels_left_out", "min_people_share", "smoothing_fwhm_mm", "n_runs")
     own = (
         "method", "n_permutations", "permutation_seed", "alpha", "dof", "cluster_forming_p", "cluster_forming_t",
-        "connectivity", "n_clusters", "n_voxels_lacking",
+        "connectivity", "n_clusters", "n_voxels_lacking", "alpha_family", "n_maps", "p_across",
     )  # fmt: skip
     counts = model.get("n_per_group") or {}
     row = {
