@@ -320,7 +320,7 @@ def test_a_person_has_the_same_signs_whoever_else_has_a_map(study: Path, monkeyp
 
     monkeypatch.setattr(maps, "apply_arrangements", apply)
     monkeypatch.chdir(tmp_path)
-    given = {"config": read_config(study / "config.yaml"), "cohort": study / "cohort.tsv"}
+    given = {"settings": read_config(study / "config.yaml"), "cohort": study / "cohort.tsv"}
     make_group_maps("LAI", [study / "record.json"], **given)
     records = [
         record for record in read_records([study / "record.json"]) if record.run.participant_id != PEOPLE[0]
