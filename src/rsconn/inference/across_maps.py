@@ -6,7 +6,8 @@ is exact; where they do not it is that of independent maps, and a little careful
 
 References
 ----------
-Westfall & Young (1993), Resampling-based multiple testing, 2.3; Winkler et al. (2016), Hum Brain Mapp 37:1486-1511.
+Westfall & Young (1993), Resampling-based multiple testing, 2.3; Winkler et al. (2016), Human Brain Mapping
+37:1486-1511.
 """
 
 from __future__ import annotations
