@@ -273,5 +273,6 @@ def _draw_fd(
 
 
 def make_config(config: Config) -> Config:
-    """Return the study's config with the added claim."""
-    return config.model_copy(update={"claims": (*config.claims, UNRELATED)})
+    """Return the study's config with its own claims, the exploratory ones left out, and the added one."""
+    own = [claim for claim in config.claims if not claim.exploratory]
+    return config.model_copy(update={"claims": (*own, UNRELATED)})

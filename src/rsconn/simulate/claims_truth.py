@@ -1,4 +1,4 @@
-"""What is true of each of the study's 21 claims in a simulated study, and which verdict to expect."""
+"""What is true of each of the study's 24 claims in a simulated study, and which verdict to expect."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ _SLOPES = {
     "B4": ("rACC-oPFC", "PT", "negative"),
     "B5": ("rACC-oPFC", "ES", "negative"),
 }
+
+# Women - men among controls minus women - men among therapists.
+_COMPARED = {"S2x": ("EC", "greater"), "S3x": ("ES", "less")}
 
 # Verdicts that the full study (52/92 scored, 18/18 scanned, effect 1) reaches with a power of 90 % or more.
 _EXPECTED = {
@@ -84,6 +87,14 @@ def describe_claims(
     for name, (outcome, predictor, expect) in _SLOPES.items():
         r = scores[predictor].loadings[outcome] * edges[outcome].reliability ** 0.5
         described[name] = _describe(outcome, predictor, "partial_r", r, expect)
+    for name, (outcome, expect) in _COMPARED.items():
+        first, second = (
+            compute_contrast_g(scales[outcome], _count(cells[:1], n_scored), _count(cells[1:], n_scored))
+            for cells in (_C, _T)
+        )
+        described[name] = _describe(outcome, None, "g", first - second, expect)
+    # the loadings are those of everybody
+    described["B3x"] = _describe("LAI-dmPFC", "FS", "partial_r", 0.0, "equivalent")
     for name, entry in described.items():
         entry["expected"] = _EXPECTED.get(name, "open") if full and plan.effect == 1 else "open"
     return described

@@ -108,5 +108,5 @@ def test_command_prints_and_writes(root, tmp_path, capsys):
     assert main(["power", config, "--n", "20", "30", "--simulations", "3", "--output", str(tmp_path)]) == 0
     assert "n=20" in capsys.readouterr().out
     lines = (tmp_path / "power.tsv").read_text().splitlines()
-    assert len(lines) == 1 + 2 * 21
+    assert len(lines) == 1 + 2 * 24
     assert {path.name for path in tmp_path.iterdir()} == {"power.tsv", "power.json", "power.svg", "power.png"}

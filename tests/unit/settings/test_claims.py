@@ -1,4 +1,4 @@
-"""Claims files, and the study's 21 claims against the table of the scientific brief."""
+"""Claims files, and the study's 24 claims against the table of the scientific brief."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ B2  brain-behaviour therapist  rACC-oPFC  PT        negative
 B3  brain-behaviour -          LAI-dmPFC  FS        associated
 B4  brain-behaviour -          rACC-oPFC  PT        negative
 B5  brain-behaviour -          rACC-oPFC  ES        negative
+S2x sex             -          EC         sex-by-group greater
+S3x sex             -          ES         sex-by-group less
+B3x brain-behaviour -          LAI-dmPFC  FS-by-group equivalent
 """
 CELLS = {
     "group == 'therapist' and sex == 'M'": "MT",
@@ -47,6 +50,9 @@ def claims(root: Path) -> tuple[Claim, ...]:
 
 
 def describe_comparison(claim: Claim) -> str:
+    if claim.exploratory and claim.contrast is not None:
+        assert claim.between is None or (claim.between.a, claim.between.b) == ("control", "therapist")
+        return f"{claim.predictor or claim.contrast.column}-by-group"
     if claim.contrast is None:
         return str(claim.predictor)
     if claim.contrast.column is None:
@@ -57,7 +63,7 @@ def describe_comparison(claim: Claim) -> str:
     return claim.contrast.column
 
 
-def test_the_study_has_its_21_claims(claims: tuple[Claim, ...]) -> None:
+def test_the_study_has_its_24_claims(claims: tuple[Claim, ...]) -> None:
     samples = {"": "-", "group == 'therapist'": "therapist", "group == 'control'": "control"}
     found = [
         [
@@ -81,7 +87,23 @@ def test_every_claim_has_a_sentence_and_a_source(claims: tuple[Claim, ...]) -> N
 
 def test_notes_stand_where_the_sources_are_silent(claims: tuple[Claim, ...]) -> None:
     noted = {claim.id for claim in claims if claim.notes}
-    assert noted == {"P3", "P4", "P6", "S1a", "S1b", "S1c", "S1d", "B1", "B2", "B3", "B4", "B5"}
+    assert noted == {
+        "P3",
+        "P4",
+        "P6",
+        "S1a",
+        "S1b",
+        "S1c",
+        "S1d",
+        "B1",
+        "B2",
+        "B3",
+        "B4",
+        "B5",
+        "S2x",
+        "S3x",
+        "B3x",
+    }
 
 
 def test_pooled_claims_adjust_for_group(claims: tuple[Claim, ...]) -> None:

@@ -125,7 +125,7 @@ def test_no_group_loses_a_tenth_of_its_images(study):
 
 def test_truth_says_what_each_claim_is():
     claims = describe_claims(plan_study(), (52, 92))
-    assert len(claims) == 21
+    assert len(claims) == 24
     for name in ("P1", "P2", "P5"):
         assert abs(claims[name]["effect"]) == pytest.approx(0.8, abs=0.001)
         assert claims[name]["expected"] == "supported"
