@@ -68,7 +68,7 @@ def test_a_sound_study_is_described_and_left_alone(study: Study) -> None:
     before = {path: path.stat().st_mtime_ns for path in study.folder.rglob("*")}
     result = study.check()
     assert result.problems == ()
-    match(result.lines, r"^12 people with images, 12 runs, 4 ROIs, 2 edges, 24 claims$")
+    match(result.lines, r"^12 people with images, 12 runs, 4 ROIs, 2 edges, 21 claims$")
     assert (
         len(match(result.lines, r"^  sub-\d+_task-rest: \d+ of \d+ volumes .* degrees of freedom, mean FD"))
         == 12
@@ -77,7 +77,7 @@ def test_a_sound_study_is_described_and_left_alone(study: Study) -> None:
         result.lines,
         r"^  therapist: \d+ in the tables, \d+ with images, \d+ with a usable run, \d+ with a usable edge$",
     )
-    match(result.lines, r"^\d+ of 24 claims can be tested with these people$")
+    match(result.lines, r"^\d+ of 21 claims can be tested with these people$")
     match(result.lines, r"^ready: 12 people, 12 runs")
     assert {path: path.stat().st_mtime_ns for path in study.folder.rglob("*")} == before
 

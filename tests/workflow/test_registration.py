@@ -12,7 +12,7 @@ pytestmark = pytest.mark.workflow
 def _register(study) -> None:
     done = study.rsconn("register", "config.yaml", "--output", "registered.json")
     assert done.returncode == 0, done.stderr
-    assert "registered 24 claims, SHA-256 " in done.stdout
+    assert "registered 21 claims, SHA-256 " in done.stdout
     study.edit("config.yaml", "batch_size: 4", "registered: registered.json\nbatch_size: 4")
 
 
