@@ -1,12 +1,12 @@
 """The multiverse: its time and memory, and the error rate and power of its joint test. Writes docs/multiverse.md.
 
-Run: OPENBLAS_NUM_THREADS=1 python benchmarks/multiverse.py [N_COHORTS]. Nothing is read but the demo's config.
+Run: OPENBLAS_NUM_THREADS=1 python benchmarks/multiverse.py [--cohorts N]. Nothing is read but the demo's config.
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -194,4 +194,6 @@ def write_page(n_cohorts: int) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(write_page(int(sys.argv[1]) if len(sys.argv) > 1 else 2000), encoding="utf-8")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cohorts", type=int, default=2000, help="of each kind, for the joint test")
+    PAGE.write_text(write_page(parser.parse_args().cohorts), encoding="utf-8")

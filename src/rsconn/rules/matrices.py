@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rsconn.analysis.run_chain import RunEdges, combine_edges
 from rsconn.arrays import FloatArray
 from rsconn.files.run_records import RunRecord, name_output, read_records
 from rsconn.files.tables import MISSING, read_tsv
@@ -19,7 +20,7 @@ from rsconn.rules.cohort import write_table
 from rsconn.rules.connect import name_relmat_statistic
 from rsconn.settings.config import Config
 from rsconn.settings.edge_claims import ANY_EDGE
-from rsconn.signal.connectivity import combine_runs
+from rsconn.signal.connectivity import Edges, compute_z
 from rsconn.study.claims.designs import read_terms
 from rsconn.study.claims.many_edges import (
     arrange_matrices,
@@ -85,17 +86,18 @@ def read_matrices(records: Iterable[RunRecord], config: Config) -> dict[Key, Flo
 
 def _combine(records: Sequence[RunRecord], config: Config) -> FloatArray:
     n_rois = len(config.rois.rois)
-    z = np.array([_read_z(record, config).ravel() for record in records])
-    weights = np.array([_weigh(record.facts["quality"]) for record in records])
-    return combine_runs(z, weights).z.reshape(n_rois, n_rois)
+    runs = [_make_run(_read_relmat(record, config), record.facts["quality"]) for record in records]
+    return combine_edges(runs).edges.z.reshape(n_rois, n_rois)
 
 
-def _weigh(quality: Mapping[str, float | None]) -> float:
-    dof, n_volumes = quality["dof"], quality["n_volumes"]
-    return float(n_volumes or 0) if dof is None else dof - 2
+def _make_run(relmat: FloatArray, quality: Mapping[str, float | None]) -> RunEdges:
+    r, dof = relmat.ravel(), quality["dof"]
+    unknown = np.full(r.size, np.nan)
+    edges = Edges(r, compute_z(r), unknown, unknown)
+    return RunEdges(edges, np.nan if dof is None else float(dof), float(quality["n_volumes"] or 0))
 
 
-def _read_z(record: RunRecord, config: Config) -> FloatArray:
+def _read_relmat(record: RunRecord, config: Config) -> FloatArray:
     run = record.run
     statistic = name_relmat_statistic(config.connectivity.kind)
     path = name_output(run, "relmat", ".tsv", seg=config.rois.name, stat=statistic)
@@ -105,4 +107,4 @@ def _read_z(record: RunRecord, config: Config) -> FloatArray:
     ]
     relmat = np.array(rows)
     np.fill_diagonal(relmat, np.nan)
-    return np.asarray(np.arctanh(np.clip(relmat, -1 + 1e-15, 1 - 1e-15)))
+    return relmat

@@ -297,7 +297,7 @@ STEPS = {
         "combine_variances",
         "compute_edges",
         "compute_partial_relmat",
-        "compute_power",
+        "compute_band_power",
         "compute_relmat",
     },
 }

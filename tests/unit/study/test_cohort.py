@@ -22,6 +22,9 @@ def make_config(*claims, sessions="combine", edge=("age", "sex", "mean_fd"), gro
         covariates=SimpleNamespace(edge=edge, score=()),
         groups=SimpleNamespace(column="group") if groups else None,
         claims=tuple(Claim(**({"family": "f", "text": "t"} | claim)) for claim in claims),
+        questions=tuple(Claim(**({"family": "f", "text": "t"} | claim)) for claim in claims),
+        edge_claims=(),
+        multiverse=None,
         scores={"PT": ScoreSettings(column="pt")},
     )
 

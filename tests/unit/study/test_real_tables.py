@@ -35,6 +35,9 @@ def make_config(table, *, groups, scores, claims, decimal=".", values=None):
         covariates=SimpleNamespace(edge=("age", "sex", "mean_fd"), score=()),
         rois=SimpleNamespace(circular=None),
         claims=tuple(Claim(**({"family": "f", "text": "t"} | claim)) for claim in claims),
+        questions=tuple(Claim(**({"family": "f", "text": "t"} | claim)) for claim in claims),
+        edge_claims=(),
+        multiverse=None,
         inference=SimpleNamespace(
             alpha=0.05,
             n_permutations=199,
@@ -111,7 +114,7 @@ def test_ds000201_item_means_sleep_and_swedish():
     assert len(cohort.table) == 86
     assert claims["n"].tolist() == [86, 86]
     assert claims.loc["EC", "n_per_group"] == "a=44;b=42"
-    assert claims.loc["PD", "estimator"] == "ols_hc3"
+    assert claims.loc["PD", "estimator"] == "ols_hc2"
     text = config.input.participants.read_text(encoding="utf-8").splitlines()
     header = text[0].split("\t")
     rows = [line.split("\t") for line in text[1:]]
