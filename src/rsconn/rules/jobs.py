@@ -31,6 +31,7 @@ class CohortJob(Job):
     sessions: str
     edges: list[str]
     columns: list[str]
+    has_edge_claims: bool
     groups: Values | None
     scores: dict[str, Values]
     instruments: dict[str, Values]
@@ -48,6 +49,8 @@ class CohortJob(Job):
             sessions=config.sessions,
             edges=[edge.name for edge in config.edges],
             columns=sorted(set(list_used_columns(config)) - own),
+            # whose people need no edge with a column of its own
+            has_edge_claims=bool(config.edge_claims),
             groups=config.groups.model_dump(mode="json") if config.groups else None,
             scores={name: score.model_dump(mode="json") for name, score in config.scores.items()},
             instruments=describe_instruments(config),
