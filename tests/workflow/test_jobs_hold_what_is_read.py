@@ -14,7 +14,9 @@ from rsconn.settings.config import read_config
 pytestmark = pytest.mark.workflow
 
 # The columns that claims name stand in the cohort's job; where they are named is for messages.
-NAMED = [f"claims.{name}" for name in ("id", "outcome", "predictor", "contrast", "sample", "covariates")]
+NAMED = [
+    f"claims.{name}" for name in ("id", "outcome", "predictor", "contrast", "between", "sample", "covariates")
+]
 
 
 @pytest.fixture
