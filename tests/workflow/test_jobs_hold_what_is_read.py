@@ -22,10 +22,12 @@ NAMED = [
 @pytest.fixture
 def results(finished, tmp_path, monkeypatch):
     """A copy of the finished study's tables and records, in which the test stands."""
+    folder = tmp_path / "results"
     for part in ("group", "work"):
-        shutil.copytree(finished.results / part, tmp_path / part)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        shutil.copytree(finished.results / part, folder / part)
+    (tmp_path / "data").symlink_to(finished.folder / "data")  # records tell inputs from the results folder
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture
