@@ -25,6 +25,7 @@ def _compare(found, expected, names):
             assert_allclose(*numbers, rtol=1e-10, atol=1e-10, err_msg=name)
 
 
+@pytest.mark.slow
 def test_dense_series_lead_to_the_verdicts_of_the_volumes(study, convert_to_dense):
     convert_to_dense(study.folder)
     for name in ("config.yaml", "rois.yaml"):

@@ -19,6 +19,7 @@ def _find_bold(study, number: int = 0):
     return sorted(study.folder.glob("data/derivatives/fmriprep/sub-*/func/*_bold.nii.gz"))[number]
 
 
+@pytest.mark.slow
 def test_a_truncated_image_is_a_row_in_the_ledger_and_stops_nobody(study):
     bold = _find_bold(study)
     bold.write_bytes(bold.read_bytes()[: bold.stat().st_size // 2])
@@ -40,6 +41,7 @@ def test_a_truncated_image_is_a_row_in_the_ledger_and_stops_nobody(study):
     assert person in (study.results / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(study):
     process = subprocess.Popen(
         [sys.executable, "-m", "rsconn.cli", "run", "config.yaml", "--cores", "1"],

@@ -20,6 +20,7 @@ CLAIMS = [
 ]
 
 
+@pytest.mark.slow
 def test_claims_on_the_contrast_that_chose_the_regions_are_not_testable(study) -> None:
     config = yaml.safe_load((study.folder / "config.yaml").read_text()) | CHANGED
     config["inference"] |= {"alpha": 0.9}

@@ -21,6 +21,7 @@ def test_nothing_changed_is_nothing_told(study):
     assert "differs from" not in study.rsconn("check", "config.yaml").stdout
 
 
+@pytest.mark.slow
 def test_a_changed_threshold_and_claim_are_told(study):
     _register(study)
     study.edit("config.yaml", "fd_threshold_mm: 0.9", "fd_threshold_mm: 0.8")

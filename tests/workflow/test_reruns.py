@@ -35,6 +35,7 @@ def test_a_changed_strategy_reads_no_image_again(rerun):
     assert planned["denoise"] == 3
 
 
+@pytest.mark.slow
 def test_a_changed_radius_reads_the_images_again(rerun):
     rerun.edit("rois.yaml", "radius_mm: 14", "radius_mm: 20")
     assert rerun.list_planned()["extract"] == 3
@@ -57,12 +58,14 @@ def test_a_judgement_of_runs_reads_none_of_them_again(rerun):
     assert rerun.list_planned() == FROM_COHORT
 
 
+@pytest.mark.slow
 def test_with_seeds_one_pass_stands_in_for_extract(rerun):
     rerun.edit("config.yaml", "edges:", "seeds: [LAI, rACC]\nmaps: {n_permutations: 99}\nedges:")
     planned = rerun.list_planned()
     assert planned == {"seedmap": 3, "denoise": 3, "connect": 3, "maps": 2, **FROM_COHORT}
 
 
+@pytest.mark.slow
 def test_maps_follow_their_strategy(study):
     study.edit("config.yaml", "edges:", "seeds: [LAI]\nmaps: {n_permutations: 99}\nedges:")
     done = study.run()
@@ -85,6 +88,7 @@ def test_a_new_answer_in_the_table_reruns_from_the_cohort(rerun):
     assert set(rerun.list_planned()) == set(FROM_COHORT)
 
 
+@pytest.mark.slow
 def test_an_edited_module_reruns_what_uses_it(study, tmp_path, root):
     house = tmp_path / "house"
     code = house / "src"
@@ -118,13 +122,17 @@ def test_an_edited_module_reruns_what_uses_it(study, tmp_path, root):
 @pytest.mark.parametrize(
     ("pattern", "rules"),
     [
-        ("sub-*/func/*_stat-mean_timeseries.tsv", {"extract": 1, "denoise": 1, "connect": 1, **FROM_COHORT}),
+        pytest.param(
+            "sub-*/func/*_stat-mean_timeseries.tsv",
+            {"extract": 1, "denoise": 1, "connect": 1, **FROM_COHORT},
+            marks=pytest.mark.slow,
+        ),
         ("sub-*/func/*_desc-denoised_timeseries.tsv", {"denoise": 1, "connect": 1, **FROM_COHORT}),
-        ("sub-*/func/*_relmat.json", {"connect": 1, **FROM_COHORT}),
-        ("group/scores.json", FROM_COHORT),
+        pytest.param("sub-*/func/*_relmat.json", {"connect": 1, **FROM_COHORT}, marks=pytest.mark.slow),
+        pytest.param("group/scores.json", FROM_COHORT, marks=pytest.mark.slow),
         ("group/claim_flow.tsv", GROUP_STEPS),
-        ("figures/*.png", {"report": 1}),
-        (".bidsignore", {"report": 1}),
+        pytest.param("figures/*.png", {"report": 1}, marks=pytest.mark.slow),
+        pytest.param(".bidsignore", {"report": 1}, marks=pytest.mark.slow),
     ],
 )
 def test_a_deleted_file_is_planned_with_what_follows_from_it(finished, pattern, rules):
@@ -141,6 +149,7 @@ def test_a_deleted_file_is_planned_with_what_follows_from_it(finished, pattern, 
                 os.utime(file, ns=(path.stat().st_mtime_ns, path.stat().st_mtime_ns))
 
 
+@pytest.mark.slow
 def test_lost_files_are_made_again_to_the_byte(finished):
     before = read_results(finished)
     for pattern in (
@@ -173,6 +182,7 @@ def read_results(study) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_one_core_and_two_give_the_same_bytes(finished, study):
     done = study.run(cores=1)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -184,6 +194,7 @@ def test_one_core_and_two_give_the_same_bytes(finished, study):
             assert twin.read_bytes() == path.read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_plain_snakemake_equals_the_command(finished, study, root):
     # a plan made in this process has left its launch folder behind
     environment = {name: value for name, value in os.environ.items() if name != LAUNCH_FOLDER}

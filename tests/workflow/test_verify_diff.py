@@ -25,6 +25,7 @@ def test_a_finished_run_is_verified_to_the_byte(finished):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "old", "new", "said"),
     [
@@ -46,6 +47,7 @@ def test_what_was_changed_is_named(finished, copied, name, old, new, said):
     assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_a_sample_looks_at_runs_only(finished, copied):
     (copied / "group" / "claims.tsv").write_text("not looked at\n")
     done = finished.rsconn("verify", str(copied), "--config", "config.yaml", "--sample", "1", "--cores", "1")
@@ -66,6 +68,7 @@ def test_another_config_is_refused(finished, copied, tmp_path):
     assert "not the config that made these results" in done.stderr
 
 
+@pytest.mark.slow
 def test_diff_says_which_option_moved_which_claims(finished, study):
     study.edit("config.yaml", "fd_threshold_mm: 0.9", "fd_threshold_mm: 0.7")
     assert study.run().returncode == 0

@@ -38,6 +38,7 @@ def test_the_inputs_page_can_be_made():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_section_of_speed_becomes_a_page_with_its_figure(tmp_path):
     options = ("--tiny", "--repeats", "1", "--images", str(tmp_path))
     run_script("run.py", *options, "--only", "left")

@@ -117,6 +117,7 @@ def test_p_agree_with_non_parametric_inference_within_monte_carlo_error(study, n
         _assert_close(p[ours.labels[inside] - 1], corrected, count)
 
 
+@pytest.mark.slow
 def test_p_agree_with_permuted_ols_within_monte_carlo_error(study, neighbours, masker):
     maps, group, covariates = study
     count = 300
