@@ -83,7 +83,7 @@ def plot_edge_matrix(table: pd.DataFrame, *, alpha: float, simulated: bool) -> F
         bar.set_label("t (below the diagonal: every edge)")
         bar.outline.set_visible(False)
         axes.set_title(
-            f"{int(significant.sum())} of {int(np.isfinite(t).sum())} edges survive (corrected p < {alpha:g}); "
+            f"{int(significant.sum())} of {int(np.isfinite(t).sum())} edges survive (corrected p < {alpha:g});\n"
             "they stand above the diagonal",
             fontsize=9,
         )
