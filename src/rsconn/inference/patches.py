@@ -27,6 +27,13 @@ from rsconn.inference.model import Floats, Integers, is_full_rank, residualise, 
 Singles = NDArray[np.float32]
 # What makes null outcomes of residuals: an order (int, outcome i is residual ``order[i]``), or a sign (float) for each.
 Exchange = Literal["orders", "signs"]
+
+
+def choose_exchange(kind: str) -> Exchange:
+    """Return what makes a model's null outcomes: contrasts flip signs, so that groups may differ in variance."""
+    return "signs" if kind == "contrast" else "orders"
+
+
 # Voxels that lie together, one dimension after the other: the matrix products then have operands that lie in order.
 STRIPE = 32
 # Voxels whose residuals are formed together, a multiple of STRIPE; the result does not depend on it.

@@ -15,7 +15,7 @@ from rsconn.arrays import FloatArray
 from rsconn.inference.edgewise import EdgewiseTest, compare_edges, draw_arrangements, exclude_effects
 from rsconn.inference.estimators import adjust_holm
 from rsconn.inference.model import Floats, Model
-from rsconn.inference.patches import Exchange
+from rsconn.inference.patches import choose_exchange
 from rsconn.inference.verdict_power import find_min_detectable, make_plan
 from rsconn.inference.voxelwise import compute_critical
 from rsconn.naming import format_edge
@@ -133,7 +133,7 @@ def evaluate_edge_claim(
         why = reason or "inference.n_permutations is 0; claims on many edges need them"
         return ManyEdges(**{**vars(missing), "reason": why, "flags": flags})
     own = values[design.rows]
-    exchange: Exchange = "signs" if model.kind == "contrast" else "orders"
+    exchange = choose_exchange(model.kind)
     units = model.units if model.has_families else None
     arrangements = draw_arrangements(
         model.n, exchange, inference.n_permutations, inference.seed,
@@ -143,16 +143,12 @@ def evaluate_edge_claim(
         own, np.array(pairs), model.tested, model.nuisance, arrangements, exchange,
         forming_p=claim.forming_p, units=units,
     )  # fmt: skip
-    excluded = exclude_effects(own, model.tested, model.nuisance, bound.value, _name_scale(model))
+    excluded = exclude_effects(own, model.tested, model.nuisance, bound.value, stand_in.form.scale)
     p_contradict = math.nan if model.has_families else float(np.max(excluded.p))
     return ManyEdges(
         claim, design, pairs, test, excluded.estimates, excluded.std_errors,
         np.isfinite(own).sum(axis=0), p_contradict, "", flags,
     )  # fmt: skip
-
-
-def _name_scale(model: Model) -> str:
-    return "g" if model.kind == "contrast" else "partial_r"
 
 
 def tabulate_matrix(found: ManyEdges, rois: RoiSet) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rsconn.arrays import FloatArray
 from rsconn.inference.arrangements import count_whole_orders
 from rsconn.inference.model import is_full_rank
-from rsconn.inference.patches import Exchange
+from rsconn.inference.patches import Exchange, choose_exchange
 from rsconn.settings.claims import Claim, Contrast
 from rsconn.study.claims.complete_rows import encode_covariates
 from rsconn.study.claims.covariates import Choice, CovariateFault, LeftOutCovariate, choose_covariates
@@ -82,11 +82,6 @@ class MapDesign:
     def exchange(self) -> Exchange:
         """What makes null outcomes."""
         return choose_exchange(self.kind)
-
-
-def choose_exchange(kind: str) -> Exchange:
-    """Return what makes null outcomes of the residuals of a kind of model."""
-    return "signs" if kind == "contrast" else "orders"
 
 
 @dataclass(frozen=True, eq=False)
