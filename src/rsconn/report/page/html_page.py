@@ -94,8 +94,8 @@ def flatten(content: Any, name: str = "") -> list[tuple[str, str]]:
 
     Examples
     --------
-    >>> flatten({"a": {"b": 1}, "c": ["x", "y"]})
-    [('a.b', '1'), ('c', 'x, y')]
+    >>> flatten({"a": {"b": 1}, "c": ["x", None]})
+    [('a.b', '1'), ('c', 'x, n/a')]
     """
     if isinstance(content, Mapping):
         return [
@@ -103,8 +103,8 @@ def flatten(content: Any, name: str = "") -> list[tuple[str, str]]:
         ]
     if isinstance(content, list) and any(isinstance(item, (dict, list)) for item in content):
         return [pair for index, value in enumerate(content, 1) for pair in flatten(value, f"{name}.{index}")]
-    text = ", ".join(str(item) for item in content) if isinstance(content, list) else content
-    return [(name, "n/a" if text is None else str(text))]
+    items = content if isinstance(content, list) else [content]
+    return [(name, ", ".join("n/a" if item is None else str(item) for item in items))]
 
 
 _EXCLUDE = "config.settings.exclude."
